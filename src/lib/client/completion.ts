@@ -1,0 +1,220 @@
+import { asRecord } from "./json";
+import { TextBuffer } from "./text-buffer";
+import { type TextSink, ThinkSplitter } from "./think-splitter";
+import { type ToolCall, ToolCallMerger } from "./tool-calls";
+
+/** The assistant's message as the API writes it; reasoning is kept apart from the content. */
+export interface AssistantMessage {
+  role: "assistant";
+  content: string | null;
+  reasoning?: string;
+  tool_calls?: ToolCall[];
+}
+
+/** Token counts under the API's own names. */
+export type Usage = Record<string, unknown>;
+
+/** One reply of a server, put together. What the server did not say is absent. */
+export interface Completion {
+  id?: string;
+  created?: number;
+  model?: string;
+  /** The provider behind the router that answered. */
+  provider?: string;
+  request_id?: string;
+  finish_reason?: string;
+  message: AssistantMessage;
+  usage?: Usage;
+  logprobs?: unknown;
+  /** Top-level fields of the server that have no place of their own, such as citations. */
+  extra?: Record<string, unknown>;
+  /** HTTP requests made. */
+  attempts: number;
+  timing: Timing;
+}
+
+/** All in milliseconds, but for the rate. */
+export interface Timing {
+  /** Waited for a slot. */
+  queued_ms: number;
+  /** From the question to the first piece of the reply. */
+  first_ms?: number;
+  /** From the question to the end. */
+  total_ms: number;
+  tokens_per_second?: number;
+}
+
+/** What has been read of a reply so far. */
+export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
+
+/** Called for every piece of a reply, in its order. Must not throw. */
+export interface PieceListener {
+  onText?(piece: string): void;
+  onReasoning?(piece: string): void;
+}
+
+/**
+ * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the pieces on as they
+ * come. `index` of a choice is not looked at: old TGI counts tokens in it.
+ */
+export class CompletionBuilder implements TextSink {
+  readonly #listener: PieceListener;
+  readonly #text = new TextBuffer();
+  readonly #reasoning = new TextBuffer();
+  readonly #calls = new ToolCallMerger();
+  readonly #splitter = new ThinkSplitter(this);
+  readonly #known: PartialCompletion = { message: { role: "assistant", content: "" } };
+  #logprobs: unknown[] | undefined;
+  /** Whether text, reasoning or a call has come: from here on nothing is tried again. */
+  hasContent = false;
+  /** Whether a choice has come, even an empty one. */
+  hasChoice = false;
+  /** Characters kept of text, reasoning and calls. */
+  size = 0;
+
+  constructor(listener: PieceListener) {
+    this.#listener = listener;
+  }
+
+  get hasFinished(): boolean {
+    return this.#known.finish_reason !== undefined;
+  }
+
+  /** Takes one chunk of a stream or one whole `chat.completion`. */
+  add(chunk: Record<string, unknown>): void {
+    this.#addFields(chunk);
+    const choices = chunk.choices;
+    const choice = Array.isArray(choices) ? asRecord(choices[0]) : undefined;
+    if (!choice) return;
+    this.hasChoice = true;
+    // A last chunk may repeat the whole message beside an empty delta.
+    const delta = asRecord(choice.delta) ?? (this.hasContent ? undefined : asRecord(choice.message));
+    if (delta) this.#addDelta(delta);
+    if (choice.finish_reason != null) this.#known.finish_reason = String(choice.finish_reason);
+    if (choice.logprobs != null) this.#addLogprobs(choice.logprobs);
+  }
+
+  /** Hands on what was held back. Call it once, when no more will come. */
+  end(): void {
+    this.#splitter.end();
+  }
+
+  /** What the headers say of who answered. */
+  setOrigin(provider: string | undefined, requestId: string | undefined): void {
+    if (provider) this.#known.provider = provider;
+    if (requestId) this.#known.request_id = requestId;
+  }
+
+  build(): PartialCompletion {
+    const message: AssistantMessage = { role: "assistant", content: this.#text.toString() };
+    if (this.#reasoning.length > 0) message.reasoning = this.#reasoning.toString();
+    if (this.#calls.size > 0) {
+      message.tool_calls = this.#calls.build();
+      if (message.content === "") message.content = null;
+    }
+    const completion: PartialCompletion = { ...this.#known, message };
+    if (this.#logprobs) completion.logprobs = { content: this.#logprobs };
+    return completion;
+  }
+
+  text(piece: string): void {
+    this.hasContent = true;
+    this.size += piece.length;
+    this.#text.add(piece);
+    this.#listener.onText?.(piece);
+  }
+
+  reasoning(piece: string): void {
+    this.hasContent = true;
+    this.size += piece.length;
+    this.#reasoning.add(piece);
+    this.#listener.onReasoning?.(piece);
+  }
+
+  #addDelta(delta: Record<string, unknown>): void {
+    const reasoning = reasoningOf(delta);
+    if (reasoning) this.reasoning(reasoning);
+    const content = delta.content;
+    if (typeof content === "string") {
+      if (content) this.#splitter.push(content);
+    } else if (Array.isArray(content)) {
+      this.#addParts(content);
+    }
+    if (delta.tool_calls != null) {
+      this.size += this.#calls.add(delta.tool_calls);
+      if (this.#calls.size > 0) this.hasContent = true;
+    }
+  }
+
+  #addParts(parts: unknown[]): void {
+    for (const part of parts) {
+      const record = asRecord(part);
+      const thinking = record && (record.thinking ?? record.reasoning);
+      if (thinking !== undefined && thinking !== null) {
+        const text = joinText(thinking);
+        if (text) this.reasoning(text);
+      } else {
+        const text = joinText(part);
+        if (text) this.#splitter.push(text);
+      }
+    }
+  }
+
+  /** All but the choices. It runs for every chunk, so it makes nothing that it does not keep. */
+  #addFields(chunk: Record<string, unknown>): void {
+    const known = this.#known;
+    for (const name in chunk) {
+      const value = chunk[name];
+      if (value === null || value === undefined || value === "") continue;
+      switch (name) {
+        case "choices":
+        case "object":
+        case "obfuscation": // random padding against traffic analysis
+          break;
+        case "id":
+          if (known.id === undefined) known.id = String(value);
+          break;
+        case "created":
+          if (known.created === undefined && typeof value === "number") known.created = value;
+          break;
+        case "model":
+          if (known.model === undefined) known.model = String(value);
+          break;
+        case "usage":
+          if (typeof value === "object") known.usage = value as Usage;
+          break;
+        default:
+          known.extra ??= {};
+          known.extra[name] = value;
+          if (name === "x_groq") this.#addGroqUsage(value);
+          if (name === "provider" && typeof value === "string") known.provider ??= value;
+      }
+    }
+  }
+
+  #addGroqUsage(value: unknown): void {
+    const usage = asRecord(asRecord(value)?.usage);
+    if (usage) this.#known.usage ??= usage;
+  }
+
+  #addLogprobs(value: unknown): void {
+    const content = asRecord(value)?.content;
+    if (Array.isArray(content)) (this.#logprobs ??= []).push(...content);
+    else if (!this.#logprobs) this.#known.logprobs = value;
+  }
+}
+
+/** Reasoning goes by several names; a server that uses two at once says the same in both. */
+function reasoningOf(delta: Record<string, unknown>): string {
+  const value =
+    delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.thinking || delta.reasoning_details;
+  return value ? joinText(value) : "";
+}
+
+/** The text of a string, a part, or an array of parts; encrypted reasoning has none. */
+function joinText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(joinText).join("");
+  const part = asRecord(value);
+  return part ? joinText(part.text ?? part.summary ?? part.thinking ?? "") : "";
+}

@@ -1,0 +1,92 @@
+import type { Agent, Dispatcher, ProxyAgent } from "undici";
+import { ChatError } from "./errors";
+import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
+
+/** TLS options as `tls.connect` takes them. */
+export type TlsOptions = Record<string, unknown>;
+
+/** How to reach a server. */
+export interface Route {
+  origin: string;
+  tls: TlsOptions | undefined;
+  proxy: ProxyChoice | undefined;
+  proxyRules: ProxyRules | undefined;
+  /** When a connection that does not come about is given up, in ms; 0 for never. */
+  connectLimitMs: number;
+}
+
+/** A way to the server, kept open for the next request. */
+export interface Connection {
+  dispatcher: Dispatcher;
+  /** Host of the proxy in between. */
+  proxyHost: string | undefined;
+}
+
+/** Idle connections are kept this long unless the server says otherwise. undici's 4 s is less than most polling. */
+const KEEP_ALIVE_MS = 30_000;
+
+/**
+ * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
+ *
+ * @throws ChatError `proxy_invalid`
+ */
+export function connect(route: Route): Connection {
+  // Loading undici takes some 20 MB: it waits for the first request.
+  const undici: { Agent: typeof Agent; ProxyAgent: typeof ProxyAgent } = require("undici");
+  const proxy = findProxy(route);
+  const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };
+  const options = {
+    // undici 8 would speak HTTP/2 where it can, undici 7 does not.
+    allowH2: false,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: tls,
+  };
+  if (!proxy) return { dispatcher: new undici.Agent(options), proxyHost: undefined };
+  const dispatcher = new undici.ProxyAgent({
+    ...options,
+    uri: proxy.origin,
+    // ProxyAgent takes no notice of `connect`.
+    requestTls: tls as never,
+    proxyTls: { timeout: route.connectLimitMs } as never,
+    // As core's http request node does, also for http.
+    proxyTunnel: true,
+    ...(proxy.authorization && { token: proxy.authorization }),
+  });
+  return { dispatcher, proxyHost: proxy.host };
+}
+
+interface Proxy {
+  origin: string;
+  host: string;
+  authorization: string | undefined;
+}
+
+function findProxy({ origin, proxy, proxyRules }: Route): Proxy | undefined {
+  const text = proxy ? proxyByChoice(new URL(origin), proxy) : proxyForUrl(new URL(origin), proxyRules);
+  if (!text) return undefined;
+  if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
+  const url = new URL(text);
+  const username = proxy?.username ?? decodeURIComponent(url.username);
+  const password = proxy?.password ?? decodeURIComponent(url.password);
+  return {
+    origin: url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin,
+    host: url.host,
+    authorization: username || password ? basic(username, password) : undefined,
+  };
+}
+
+function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** What must not be seen of a proxy: its password, and the header made of it. */
+export function proxySecrets({ origin, proxy, proxyRules }: Route): string[] {
+  const found = findProxy({ origin, proxy, proxyRules, tls: undefined, connectLimitMs: 0 });
+  if (!found?.authorization) return [];
+  const encoded = found.authorization.slice("Basic ".length);
+  const decoded = Buffer.from(encoded, "base64").toString();
+  return [encoded, decoded.slice(decoded.indexOf(":") + 1)];
+}

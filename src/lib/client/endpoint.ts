@@ -1,0 +1,69 @@
+import { ChatError } from "./errors";
+
+export const ROUTER_URL = "https://router.huggingface.co/v1";
+
+/** Answers 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
+const RETIRED_HOST = "api-inference.huggingface.co";
+
+/** Where chat completions are asked for. */
+export interface Endpoint {
+  /** Scheme, host and port. */
+  origin: string;
+  /** Path and query of the chat-completions call. */
+  path: string;
+  /** Host name with its port, for messages. */
+  host: string;
+  /** Set when the base URL named a retired host and the router is used instead. */
+  retiredHost?: string;
+}
+
+/**
+ * Finds the chat-completions address for a base URL as users paste it: a bare endpoint, one that ends in `/v1` or
+ * `/v1/`, or the whole path; a query string is kept. The rules are those of Hugging Face's own clients
+ * (huggingface.js `hf-inference.ts`, huggingface_hub `hf_inference.py`).
+ *
+ * @param baseUrl - blank means the router
+ * @throws ChatError `base_url_invalid`, `base_url_credentials`
+ */
+export function resolveEndpoint(baseUrl: string): Endpoint {
+  const text = baseUrl.trim() || ROUTER_URL;
+  const url = parseHttpUrl(text);
+  if (!url) throw new ChatError("base_url_invalid", { url: text });
+  if (url.username || url.password) throw new ChatError("base_url_credentials");
+  if (url.hostname === RETIRED_HOST) {
+    return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };
+  }
+  return { origin: url.origin, path: completionsPath(url.pathname) + url.search, host: url.host };
+}
+
+function parseHttpUrl(text: string): URL | undefined {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text);
+}
+
+function completionsPath(pathname: string): string {
+  const path = pathname.replace(/\/+$/, "");
+  if (path.endsWith("/chat/completions")) return path;
+  if (path.endsWith("/v1")) return `${path}/chat/completions`;
+  return `${path}/v1/chat/completions`;
+}
+
+/**
+ * Whether a token from the environment may go to this origin: only over https and only to Hugging Face's own hosts,
+ * so that a base URL in an imported flow cannot fetch it.
+ */
+export function isHuggingFace(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return (
+    protocol === "https:" &&
+    (hostname === "huggingface.co" ||
+      hostname.endsWith(".huggingface.co") ||
+      hostname.endsWith(".endpoints.huggingface.cloud"))
+  );
+}
+
+/** The token of the environment for this origin, if there is one and it may go there. */
+export function environmentToken(origin: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (!isHuggingFace(origin)) return undefined;
+  return env.HF_TOKEN?.trim() || env.HUGGINGFACE_API_KEY?.trim() || undefined;
+}

@@ -1,0 +1,397 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Transform } from "node:stream";
+import type { Dispatcher } from "undici";
+import { bodyDecoder } from "./body-decoder";
+import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
+import { connectionError } from "./connection-error";
+import type { Endpoint } from "./endpoint";
+import { ChatError } from "./errors";
+import { EventStream } from "./event-stream";
+import { asRecord, firstHeader } from "./json";
+import type { Redact } from "./redact";
+import { shouldRetryHeader } from "./retry";
+import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
+
+/** Longer error bodies are cut: no message needs more. */
+const LONGEST_ERROR_BODY = 65_536;
+/** How long a server may leave a stream open behind its `[DONE]` before the connection is given up, in ms. */
+const DRAIN_MS = 1000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** One request and what bounds it. */
+export interface ExchangeInput {
+  dispatcher: Dispatcher;
+  endpoint: Endpoint;
+  headers: Record<string, string>;
+  body: Buffer;
+  facts: RequestFacts;
+  redact: Redact;
+  listener: PieceListener;
+  signal: AbortSignal | undefined;
+  /** Silence allowed until the headers, in ms; 0 for no limit. */
+  headersLimitMs: number;
+  /** Silence allowed afterwards, in ms; 0 for no limit. */
+  silenceLimitMs: number;
+  /** Characters that a reply may have. */
+  maxReplyLength: number;
+  /** Host of the proxy, for messages. */
+  proxyHost: string | undefined;
+}
+
+/** How an exchange ended. `completion` is the reply, or what had come of it. */
+export interface ExchangeResult {
+  completion: PartialCompletion;
+  /** When the first text, reasoning or call came, by `performance.now()`. */
+  firstAt?: number;
+  failure?: {
+    error: ChatError;
+    /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
+    mayRetry: boolean;
+    headers: IncomingHttpHeaders;
+  };
+}
+
+/** Sends one request and reads the answer. Never rejects. */
+export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
+  return new Promise((resolve) => {
+    new Exchange(input, resolve).start();
+  });
+}
+
+/**
+ * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
+ * would cost a copy and a turn of the event loop for every chunk.
+ */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #input: ExchangeInput;
+  readonly #resolve: (result: ExchangeResult) => void;
+  readonly #builder: CompletionBuilder;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isSettled = false;
+  #firstAt = 0;
+
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #decoder: Transform | undefined;
+  // What the body is shows in its first characters: content types are wrong too often.
+  #form: "unknown" | "events" | "document" = "unknown";
+  #events: EventStream | undefined;
+  #document: Buffer[] = [];
+  #isEnding = false;
+
+  // Since the last event: an endless line is kept nowhere, and neither is a stream of nothing.
+  #bytesPending = 0;
+  #lengthWasted = 0;
+  #hasEvent = false;
+
+  // One timer a reply: it looks when the last piece came, and goes on waiting if that is not long ago.
+  #timer: NodeJS.Timeout | undefined;
+  #limitMs = 0;
+  #lastPieceAt = 0;
+
+  constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
+    this.#input = input;
+    this.#resolve = resolve;
+    this.#builder = new CompletionBuilder(input.listener);
+  }
+
+  start(): void {
+    const { dispatcher, endpoint, headers, body, signal } = this.#input;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#watch(this.#input.headersLimitMs);
+    // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
+    const limits = { headersTimeout: 0, bodyTimeout: 0 };
+    try {
+      dispatcher.dispatch(
+        { origin: endpoint.origin, path: endpoint.path, method: "POST", headers, body, ...limits },
+        this,
+      );
+    } catch (error) {
+      this.#failConnection(error);
+    }
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isSettled) controller.abort(new Error("settled"));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx answers come before the real one.
+    if (this.#isSettled || status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+    const { redact } = this.#input;
+    const requestId = firstHeader(headers, "x-request-id");
+    const provider = firstHeader(headers, "x-inference-provider");
+    this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
+    this.#watch(this.#input.silenceLimitMs);
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isSettled) return;
+    if (this.#decoder) this.#decoder.write(chunk);
+    else if (this.#form !== "unknown" || !this.#startDecoding(chunk)) this.#take(chunk);
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#timer);
+    if (this.#isSettled) return;
+    if (this.#decoder) this.#decoder.end();
+    else this.#end();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    clearTimeout(this.#timer);
+    if (!this.#isSettled) this.#failConnection(error);
+  }
+
+  #startDecoding(chunk: Buffer): boolean {
+    const decoder = bodyDecoder(firstHeader(this.#headers, "content-encoding"), chunk);
+    if (!decoder) return false;
+    this.#decoder = decoder;
+    decoder.on("data", (bytes: Buffer) => {
+      if (!this.#isSettled) this.#take(bytes);
+    });
+    decoder.on("end", () => {
+      if (!this.#isSettled) this.#end();
+    });
+    decoder.on("error", (error) => {
+      if (!this.#isSettled) this.#failSenseless(error.message);
+    });
+    decoder.write(chunk);
+    return true;
+  }
+
+  #take(bytes: Buffer): void {
+    this.#bytesPending += bytes.length;
+    if (this.#form === "unknown") this.#recognise(bytes);
+    if (this.#form === "events") {
+      this.#events?.push(bytes);
+      if (!this.#hasEvent) {
+        if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
+        return;
+      }
+      this.#hasEvent = false;
+      this.#bytesPending = 0;
+    } else {
+      this.#document.push(bytes);
+      if (this.#isError && this.#bytesPending > LONGEST_ERROR_BODY) this.#end();
+      else if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
+    }
+    this.#lastPieceAt = performance.now();
+  }
+
+  get #isError(): boolean {
+    return this.#status < 200 || this.#status > 299;
+  }
+
+  #recognise(bytes: Buffer): void {
+    const start = Buffer.concat([...this.#document, bytes])
+      .toString("utf8", 0, 1024)
+      .replace(/^\uFEFF/, "")
+      .trimStart();
+    if (this.#isError || /^[{[<]/.test(start)) {
+      this.#form = "document";
+    } else if (/^text\/event-stream/i.test(firstHeader(this.#headers, "content-type") ?? "")) {
+      if (start !== "") this.#form = "events";
+    } else if (/^(data|event|id|retry)?:/.test(start)) {
+      this.#form = "events";
+    } else if (!["data:", "event:", "id:", "retry:"].some((field) => field.startsWith(start))) {
+      this.#form = "document";
+    }
+    if (this.#form !== "events") return;
+    this.#events = new EventStream(this.#onEvent);
+    for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
+  }
+
+  #onEvent = (data: string, name: string | undefined): void => {
+    if (this.#isSettled) return;
+    this.#hasEvent = true;
+    if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
+      this.#endOfStream();
+      this.#drain();
+      return;
+    }
+    let chunk: Record<string, unknown> | undefined;
+    try {
+      chunk = asRecord(JSON.parse(this.#input.redact(data)));
+    } catch {
+      // handled below, as what is JSON but no object
+    }
+    if (chunk) this.#onChunk(chunk, name, data.length);
+    else this.#onSenselessEvent(data, name);
+  };
+
+  #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
+    if (chunk.error || name === "error" || !("choices" in chunk)) {
+      const error = errorInReply(chunk, name, this.#input.facts);
+      if (error) {
+        this.#fail(error, error.cause.status !== undefined);
+        return;
+      }
+    }
+    const builder = this.#builder;
+    const before = builder.size;
+    builder.add(chunk);
+    if (builder.size === before) this.#lengthWasted += length;
+    else if (this.#firstAt === 0) this.#firstAt = performance.now();
+    if (builder.size + this.#lengthWasted > this.#input.maxReplyLength) this.#failTooLong();
+  }
+
+  #onSenselessEvent(data: string, name: string | undefined): void {
+    if (name === "error") {
+      const said = sentence(this.#input.redact(data));
+      this.#fail(new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true }), false);
+    } else if (this.#isEnding) {
+      this.#endOfStream(true);
+    } else {
+      this.#failSenseless(data.slice(0, 80));
+    }
+  }
+
+  /** The body has ended by itself. */
+  #end(): void {
+    if (this.#isError) {
+      this.#failByStatus();
+    } else if (this.#events) {
+      this.#isEnding = true;
+      this.#events.end();
+      if (!this.#isSettled) this.#endOfStream(true);
+    } else {
+      this.#endOfDocument();
+    }
+  }
+
+  /** @param isCut - the stream ended without its end mark: only a finish reason tells then that it is whole */
+  #endOfStream(isCut = false): void {
+    if (isCut && !this.#builder.hasFinished) {
+      this.#fail(new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true }), false);
+    } else if (!this.#builder.hasChoice) {
+      this.#failSenseless("no choices");
+    } else {
+      this.#succeed();
+    }
+  }
+
+  #endOfDocument(): void {
+    const text = this.#input.redact(Buffer.concat(this.#document).toString("utf8"));
+    let reply: Record<string, unknown> | undefined;
+    try {
+      reply = asRecord(JSON.parse(text.replace(/^\uFEFF/, "")));
+    } catch {
+      // handled below
+    }
+    if (!reply) {
+      this.#failSenseless(text.trim().slice(0, 80) || "empty");
+      return;
+    }
+    const error = errorInReply(reply, undefined, this.#input.facts);
+    if (error) {
+      this.#fail(error, error.cause.status !== undefined);
+      return;
+    }
+    this.#builder.add(reply);
+    if (this.#builder.hasContent) this.#firstAt = performance.now();
+    if (this.#builder.hasChoice) this.#succeed();
+    else this.#failSenseless("no choices");
+  }
+
+  /** Starts to measure silence: until the headers, then anew until the first piece. */
+  #watch(limitMs: number): void {
+    clearTimeout(this.#timer);
+    this.#limitMs = Math.min(limitMs, LONGEST_TIMER_MS);
+    this.#lastPieceAt = performance.now();
+    if (limitMs > 0) this.#timer = setTimeout(this.#checkSilence, this.#limitMs);
+  }
+
+  #checkSilence = (): void => {
+    const left = this.#limitMs - (performance.now() - this.#lastPieceAt);
+    // Timers may fire up to a millisecond early.
+    if (left >= 1) {
+      this.#timer = setTimeout(this.#checkSilence, left);
+    } else if (this.#status && this.#isError) {
+      this.#failByStatus();
+    } else if (this.#builder.hasFinished) {
+      this.#succeed();
+      this.#controller?.abort(new Error("silent"));
+    } else {
+      const key = this.#builder.hasContent ? "silent_midway" : "silent";
+      const params = { seconds: this.#limitMs / 1000, host: this.#input.facts.host };
+      this.#fail(new ChatError(key, params, { retryable: true }), false);
+    }
+  };
+
+  #onAbort = (): void => {
+    this.#fail(new ChatError("cancelled"), false);
+  };
+
+  #failByStatus(): void {
+    const body = this.#input.redact(Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY));
+    const headers = redactHeaders(this.#headers, this.#input.redact);
+    this.#fail(errorFromAnswer({ status: this.#status, headers, body }, this.#input.facts), true);
+  }
+
+  #failConnection(cause: unknown): void {
+    if (this.#status && this.#isError) {
+      this.#failByStatus();
+    } else if (this.#builder.hasFinished) {
+      this.#succeed();
+    } else {
+      const { facts, proxyHost } = this.#input;
+      const error = connectionError(cause, facts.host, this.#status > 0, proxyHost);
+      this.#fail(error, error.cause.retryable);
+    }
+  }
+
+  #failSenseless(reason: string): void {
+    const params = { reason: sentence(this.#input.redact(reason)), host: this.#input.facts.host };
+    this.#fail(new ChatError("reply_senseless", params, this.#status ? { status: this.#status } : {}), false);
+  }
+
+  #failTooLong(): void {
+    const megabytes = Math.round(this.#input.maxReplyLength / 1024 / 1024);
+    this.#fail(new ChatError("reply_too_long", { megabytes }), false);
+  }
+
+  /** @param mayPass - whether the cause is of a kind that another attempt may mend */
+  #fail(error: ChatError, mayPass: boolean): void {
+    const wish = shouldRetryHeader(this.#headers) ?? error.cause.retryable;
+    const isFinal = error.code === "budget_exhausted" || error.key === "not_supported";
+    const mayRetry = mayPass && wish && !isFinal && !this.#builder.hasContent;
+    this.#settle({ error, mayRetry, headers: this.#headers });
+    this.#controller?.abort(error);
+  }
+
+  #succeed(): void {
+    this.#settle(undefined);
+  }
+
+  /** What follows the end mark is not waited for, but read, so that the connection can serve again. */
+  #drain(): void {
+    this.#timer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
+  }
+
+  #settle(failure: ExchangeResult["failure"]): void {
+    if (this.#isSettled) return;
+    clearTimeout(this.#timer);
+    this.#input.signal?.removeEventListener("abort", this.#onAbort);
+    this.#builder.end();
+    this.#isSettled = true;
+    this.#decoder?.destroy();
+    const result: ExchangeResult = { completion: this.#builder.build() };
+    if (this.#firstAt > 0) result.firstAt = this.#firstAt;
+    if (failure) result.failure = failure;
+    this.#resolve(result);
+  }
+}
+
+function redactHeaders(headers: IncomingHttpHeaders, redact: Redact): IncomingHttpHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]),
+  );
+}

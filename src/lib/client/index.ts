@@ -1,0 +1,15 @@
+/** The client layer: HTTP and the chat-completions API, usable without Node-RED. */
+export {
+  ChatClient,
+  type ChatRequest,
+  CLIENT_DEFAULTS,
+  type ClientOptions,
+  type CompleteOptions,
+  type ProgressListener,
+} from "./client";
+export type { AssistantMessage, Completion, Usage } from "./completion";
+export { resolveEndpoint } from "./endpoint";
+export { ChatError, type ErrorCode, fillIn } from "./errors";
+export { asRecord, asText } from "./json";
+export type { ProxyChoice, ProxyRules } from "./proxy";
+export type { ToolCall } from "./tool-calls";

@@ -1,0 +1,224 @@
+import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
+import { asRecord, asText, firstHeader } from "./json";
+import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "./retry";
+
+/** The answer that an error is made from. Its texts have been through `Redact`. */
+export interface FailedAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** What the request was, as far as the sentence for the user names it. */
+export interface RequestFacts {
+  model: string;
+  host: string;
+  hasToken: boolean;
+}
+
+const LONGEST_MESSAGE = 1000;
+const LONGEST_BODY = 4096;
+
+/** TGI names the kind of an error instead of its status (`server.rs`, `ChatError`). */
+const STATUS_OF_TYPE: Record<string, number> = {
+  validation: 422,
+  template_error: 422,
+  missing_template_variable: 422,
+  tool_error: 422,
+  generation: 424,
+  overloaded: 429,
+  incomplete_generation: 500,
+};
+
+/** The one place that says what a status and body mean for the user. */
+export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): ChatError {
+  const said = readBody(answer);
+  const wait = requestedWait(answer.headers);
+  const key = keyFor(answer.status, said, facts, wait);
+  return new ChatError(
+    key,
+    {
+      status: answer.status,
+      said: sentence(said.message || STATUS_CODES[answer.status] || "no message"),
+      model: facts.model,
+      host: facts.host,
+      ...(wait !== undefined && { seconds: Math.ceil(wait) }),
+      ...(key === "redirected" && { location: firstHeader(answer.headers, "location") ?? "?" }),
+    },
+    {
+      status: answer.status,
+      retryable: isRetryableStatus(answer.status) && key !== "quota_used_up",
+      ...(said.code && { code: said.code }),
+      ...(wait !== undefined && { retry_after: wait }),
+      ...(answer.body && { body: answer.body.slice(0, LONGEST_BODY) }),
+    },
+  );
+}
+
+/**
+ * The error that an event of a stream (or a JSON answer with status 200) carries, if it is one. All known shapes:
+ * a string or object `error`, an event named `error`, and answers without choices that describe an error.
+ *
+ * @param value - the parsed data
+ * @param eventName - the event's name, if it has one
+ */
+export function errorInReply(
+  value: Record<string, unknown>,
+  eventName: string | undefined,
+  facts: RequestFacts,
+): ChatError | undefined {
+  const isError =
+    Boolean(value.error) ||
+    eventName === "error" ||
+    (!("choices" in value) && (Boolean(value.error_type) || value.object === "error" || Boolean(value.detail)));
+  if (!isError) return undefined;
+  const body = JSON.stringify(value);
+  const status = namedStatus(value);
+  if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
+  const said = readJson(value);
+  const cause: Partial<ErrorCause> = { retryable: true, body: body.slice(0, LONGEST_BODY) };
+  if (said.code) cause.code = said.code;
+  return new ChatError("reply_error", { said: sentence(said.message || body), host: facts.host }, cause);
+}
+
+function namedStatus(value: Record<string, unknown>): number | undefined {
+  const error = asRecord(value.error) ?? value;
+  const candidates = [error.http_status_code, error.status_code, error.status, error.code, value.code];
+  for (const candidate of candidates) {
+    const status = Number(candidate);
+    if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
+  }
+  return STATUS_OF_TYPE[asText(value.error_type) ?? asText(error.error_type) ?? ""];
+}
+
+function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | undefined): ErrorKey {
+  const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
+  if (said.code === "model_not_found" || said.code === "model_not_supported") return "model_not_found";
+  switch (status) {
+    case 401:
+      return facts.hasToken ? "token_refused" : "token_missing";
+    case 402:
+      return "credits_used_up";
+    case 403:
+      return "forbidden";
+    case 404:
+      return /\bmodel\b/i.test(said.message) ? "model_not_found" : "path_not_found";
+    case 408:
+    case 504:
+      return "server_timeout";
+    case 410:
+      return "gone";
+    case 413:
+      return "too_large";
+    case 421:
+      return "path_not_found";
+    case 429:
+      if (isQuota(said)) return "quota_used_up";
+      return isTooLong ? "rate_limited_until" : "rate_limited";
+    case 501:
+      return "not_supported";
+    case 409:
+    case 424:
+    case 425:
+    case 503:
+      return isTooLong ? "server_busy_until" : "server_busy";
+  }
+  if (status >= 500) return "server_failed";
+  if (status >= 400) return "refused";
+  return status >= 300 ? "redirected" : "unexpected_status";
+}
+
+/** A quota does not come back within a retry: OpenAI and others answer 429 for it all the same. */
+function isQuota(said: Said): boolean {
+  return (
+    /insufficient_quota|billing|credit/i.test(`${said.code ?? ""} ${said.type ?? ""}`) ||
+    /exceeded your (current|monthly)|(insufficient|depleted).{0,20}(quota|credit|balance|funds)/i.test(said.message)
+  );
+}
+
+interface Said {
+  message: string;
+  code?: string;
+  type?: string;
+}
+
+function readBody(answer: FailedAnswer): Said {
+  const text = answer.body.trim();
+  const json = parseJson(text);
+  const said = json === undefined ? { message: "" } : readJson(json);
+  if (said.message) return said;
+  const header = firstHeader(answer.headers, "x-error-message");
+  const code = said.code ?? firstHeader(answer.headers, "x-error-code");
+  const message = header || (json === undefined ? plainText(text) : "");
+  return { ...said, message, ...(code && { code }) };
+}
+
+/** Finds the message in the shapes that servers use, in the order of how surely each one is it. */
+function readJson(json: unknown): Said {
+  if (typeof json === "string") return { message: json };
+  const body = asRecord(json);
+  if (!body) return { message: "" };
+  const error = asRecord(body.error);
+  const source = error ?? body;
+  const said: Said = {
+    message:
+      asText(body.error) ||
+      asText(error?.message) ||
+      texts(body.error) ||
+      asText(body.message) ||
+      asText(body.detail) ||
+      texts(body.detail) ||
+      texts(body.errors) ||
+      asText(body.title) ||
+      asText(body.error_description) ||
+      asText(body.error_message) ||
+      asText(body.details) ||
+      nested(error?.message ?? error ?? body.message),
+  };
+  const code = asText(source.code) || asText(body.code);
+  const type = asText(source.type) || asText(body.error_type);
+  if (code) said.code = code;
+  if (type) said.type = type;
+  return said;
+}
+
+/** `["…"]`, or FastAPI's `[{ type, loc, msg }]`, or `[{ message }]`. */
+function texts(value: unknown): string {
+  if (!Array.isArray(value)) return "";
+  return value
+    .map((item) => {
+      const record = asRecord(item);
+      if (!record) return asText(item) ?? "";
+      const place = Array.isArray(record.loc) ? ` (${record.loc.join(".")})` : "";
+      const message = asText(record.message) ?? asText(record.msg) ?? "";
+      return message && message + place;
+    })
+    .filter(Boolean)
+    .join("; ");
+}
+
+function nested(value: unknown): string {
+  const record = asRecord(value);
+  return record && Object.keys(record).length > 0 ? JSON.stringify(record) : "";
+}
+
+function plainText(text: string): string {
+  if (!/^\s*</.test(text)) return text;
+  return /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
+}
+
+/** One line that ends like a sentence and is not too long for a debug message. */
+export function sentence(text: string): string {
+  const line = text.replace(/[\s\p{Cc}]*[\r\n\p{Cc}][\s\p{Cc}]*/gu, " ").trim();
+  const short = line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line;
+  return /[.!?…。！？]$/.test(short) ? short : `${short}.`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

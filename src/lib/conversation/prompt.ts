@@ -1,0 +1,133 @@
+import { asRecord, ChatError } from "../client";
+import { imageUrl } from "./images";
+
+/** A message as the API writes it. Fields that we do not know are kept. */
+export interface Message {
+  role: string;
+  content: unknown;
+  [field: string]: unknown;
+}
+
+/** What a prompt comes to. */
+export interface Prompt {
+  messages: Message[];
+  /** The other API fields of a pasted request body. */
+  fields: Record<string, unknown>;
+}
+
+const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
+const ROLE_ALIASES: Record<string, string> = { human: "user", ai: "assistant" };
+/** What a pasted body may not decide, since it may come from a stranger. */
+const IGNORED_FIELDS = new Set(["messages", "conversation", "system", "stream", "tools"]);
+
+/**
+ * Reads a prompt in any of its forms: text, number or boolean, an image, a message, an array of messages, a request
+ * body, or any other object, which is sent as JSON text.
+ *
+ * @param value - never changed; the result shares nothing that a caller may change with it
+ * @param name - where it comes from, for messages (`msg.payload`)
+ * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
+ */
+export function readPrompt(value: unknown, name: string): Prompt {
+  if (Buffer.isBuffer(value)) return fromUser([{ type: "image_url", image_url: { url: imageUrl(value, name) } }]);
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+    const text = String(value);
+    if (text.trim() === "") throw new ChatError("prompt_empty", { name });
+    return fromUser(text);
+  }
+  if (Array.isArray(value)) return fromArray(value, name);
+  const object = asRecord(value);
+  if (!object) throw promptError(value, name);
+  if (Array.isArray(object.messages)) return fromBody(object, object.messages, name);
+  if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
+  return fromUser(toJson(object, name));
+}
+
+/** Puts the system prompt first, unless the prompt brings one of its own. */
+export function withSystem(messages: Message[], system: unknown): Message[] {
+  const text = typeof system === "string" || system == null ? (system ?? "") : toJson(system, "system");
+  if (text.trim() === "") return messages;
+  if (messages.some(({ role }) => role === "system" || role === "developer")) return messages;
+  return [{ role: "system", content: text }, ...messages];
+}
+
+function fromUser(content: unknown): Prompt {
+  return { messages: [{ role: "user", content }], fields: {} };
+}
+
+function fromArray(items: unknown[], name: string): Prompt {
+  if (items.length === 0) throw new ChatError("prompt_empty", { name });
+  // Readings like [21.5, 22] are data; with one message among them the others are mistakes.
+  if (!items.some(isMessage)) return fromUser(toJson(items, name));
+  return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)), fields: {} };
+}
+
+function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {
+  if (messages.length === 0) throw new ChatError("prompt_empty", { name: `${name}.messages` });
+  const fields = Object.fromEntries(Object.entries(body).filter(([field]) => !IGNORED_FIELDS.has(field)));
+  return {
+    messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
+    fields,
+  };
+}
+
+function isMessage(value: unknown): boolean {
+  const object = asRecord(value);
+  if (!object || typeof object.role !== "string") return false;
+  return "content" in object || "tool_calls" in object || ROLES.has(object.role) || object.role in ROLE_ALIASES;
+}
+
+function readMessage(value: unknown, name: string): Message {
+  const object = asRecord(value);
+  if (!object) throw new ChatError("message_not_object", { name });
+  const role = ROLE_ALIASES[String(object.role)] ?? object.role;
+  if (typeof role !== "string" || !ROLES.has(role)) {
+    throw new ChatError("message_role", { name, role: String(object.role) });
+  }
+  if (role === "tool" && !object.tool_call_id) throw new ChatError("message_tool_call_id", { name });
+  const { content } = object;
+  if (content === null || content === undefined) {
+    // A message that only calls functions has no content.
+    const hasCalls = role === "assistant" && Array.isArray(object.tool_calls) && object.tool_calls.length > 0;
+    if (!hasCalls) throw new ChatError("message_content", { name });
+    return { ...object, role, content: null };
+  }
+  return { ...object, role, content: readContent(content, name) };
+}
+
+function readContent(content: unknown, name: string): unknown {
+  if (typeof content === "string") return content;
+  if (Array.isArray(content)) return content.map((part, index) => readPart(part, `${name}.content[${index}]`));
+  if (typeof content === "number" || typeof content === "boolean") return String(content);
+  if (typeof content === "object") return toJson(content, name);
+  throw new ChatError("message_content", { name });
+}
+
+/** Text and images are checked; other parts (audio, video, …) are the server's to judge. */
+function readPart(part: unknown, name: string): unknown {
+  if (typeof part === "string") return { type: "text", text: part };
+  const object = asRecord(part);
+  if (!object || typeof object.type !== "string") throw new ChatError("message_part", { name });
+  if (object.type === "text" && typeof object.text !== "string") throw new ChatError("message_part", { name });
+  if (object.type !== "image_url") return { ...object };
+  const image = typeof object.image_url === "string" ? { url: object.image_url } : asRecord(object.image_url);
+  if (typeof image?.url !== "string" || !/^(https?:\/\/|data:image\/)/i.test(image.url)) {
+    throw new ChatError("message_image", { name });
+  }
+  return { ...object, image_url: { ...image } };
+}
+
+function toJson(value: unknown, name: string): string {
+  try {
+    const text = JSON.stringify(value);
+    if (text !== undefined) return text;
+  } catch {
+    // circular, or a BigInt inside
+  }
+  throw promptError(value, name);
+}
+
+function promptError(value: unknown, name: string): ChatError {
+  if (value === undefined || value === null) return new ChatError("prompt_empty", { name });
+  return new ChatError("prompt_unsendable", { name, type: typeof value });
+}

@@ -1,0 +1,258 @@
+import { asRecord, ChatError, type ChatRequest } from "../client";
+import { type Message, type Prompt, readPrompt, withSystem } from "./prompt";
+
+type Fields = Record<string, unknown>;
+
+/** The options of a question under the names that the chat node's form has for them; blank is not set. */
+export interface FormOptions {
+  model?: unknown;
+  temperature?: unknown;
+  maxTokens?: unknown;
+  topP?: unknown;
+  stop?: unknown;
+  seed?: unknown;
+  frequencyPenalty?: unknown;
+  presencePenalty?: unknown;
+  reasoningEffort?: unknown;
+  /** Further request fields, as JSON text or object. */
+  extra?: unknown;
+}
+
+/** `msg.huggingface`, told apart: our own words, and fields of the API. */
+export interface MessageOptions {
+  system?: unknown;
+  conversation?: unknown;
+  stream?: boolean;
+  messages?: unknown;
+  fields: Fields;
+}
+
+export interface RequestInput {
+  prompt: unknown;
+  /** Where the prompt comes from, for messages. */
+  promptName: string;
+  system: unknown;
+  form: FormOptions;
+  options: MessageOptions;
+  /** The model of the configuration, where nothing else names one. */
+  defaultModel: string;
+  /** Whether the server is asked to stream. */
+  serverStreams: boolean;
+}
+
+/** The API's names for the form's. */
+const FORM_FIELDS: [keyof FormOptions, string][] = [
+  ["temperature", "temperature"],
+  ["maxTokens", "max_tokens"],
+  ["topP", "top_p"],
+  ["stop", "stop"],
+  ["seed", "seed"],
+  ["frequencyPenalty", "frequency_penalty"],
+  ["presencePenalty", "presence_penalty"],
+  ["reasoningEffort", "reasoning_effort"],
+];
+const NUMBERS = new Set([
+  "temperature",
+  "max_tokens",
+  "max_completion_tokens",
+  "top_p",
+  "top_k",
+  "min_p",
+  "seed",
+  "frequency_penalty",
+  "presence_penalty",
+  "repetition_penalty",
+  "top_logprobs",
+  "n",
+]);
+/** Fields for which `null` says "send none", so that a message can take back what the node sets. */
+const KNOWN = new Set([
+  ...NUMBERS,
+  "model",
+  "stop",
+  "reasoning_effort",
+  "stream_options",
+  "tools",
+  "tool_choice",
+  "response_format",
+]);
+/** What only the configuration may say: a message can come from anywhere. */
+const FORBIDDEN = ["token", "headers", "baseUrl"];
+
+/**
+ * Reads `msg.huggingface`.
+ *
+ * @throws ChatError `invalid_input` for what it may not hold
+ */
+export function readMessageOptions(value: unknown): MessageOptions {
+  if (value === undefined || value === null) return { fields: {} };
+  const object = asRecord(value);
+  if (!object) throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : typeof value });
+  const { system, conversation, stream, messages, ...rest } = object;
+  const result: MessageOptions = { fields: cleanFields(rest, "msg.huggingface") };
+  if (system !== undefined) result.system = system;
+  if (conversation !== undefined) result.conversation = conversation;
+  if (messages !== undefined) result.messages = messages;
+  if (stream !== undefined && stream !== null && stream !== "") {
+    result.stream = readBoolean(stream, "msg.huggingface.stream");
+  }
+  return result;
+}
+
+/**
+ * Makes the request body of a question. A field counts in this order: `msg.huggingface`, the form, the form's extra
+ * fields, a request body that was given as prompt.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function buildRequest(input: RequestInput): ChatRequest & { messages: Message[] } {
+  const { options, form } = input;
+  const prompt: Prompt =
+    options.messages === undefined
+      ? readPrompt(input.prompt, input.promptName)
+      : readPrompt({ messages: asMessages(options.messages) }, "msg.huggingface");
+  const merged: Fields = {
+    ...cleanFields(prompt.fields, input.promptName),
+    ...readExtra(form.extra),
+    ...formFields(form),
+    ...options.fields,
+  };
+  const model = merged.model ?? input.defaultModel;
+  if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
+  // The model comes first, so that a router can tell the provider from the beginning of the body
+  // (huggingface_hub `_providers/_common.py`).
+  const request: ChatRequest & { messages: Message[] } = {
+    model: model.trim(),
+    messages: withSystem(prompt.messages, options.system ?? input.system),
+    stream: input.serverStreams,
+  };
+  if (input.serverStreams) request.stream_options = { include_usage: true };
+  for (const [name, value] of Object.entries(merged)) {
+    if (name === "model") continue;
+    if (value === null && KNOWN.has(name)) delete request[name];
+    else request[name] = value;
+  }
+  return request;
+}
+
+function asMessages(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new ChatError("message_not_object", { name: "msg.huggingface.messages" });
+}
+
+function formFields(form: FormOptions): Fields {
+  const fields: Fields = {};
+  for (const [name, apiName] of FORM_FIELDS) fields[apiName] = form[name];
+  if (Array.isArray(form.stop)) {
+    const stop = form.stop.filter((sequence) => sequence !== "");
+    fields.stop = stop.length > 0 ? stop : undefined;
+  }
+  if (typeof form.model === "string" && form.model.trim() !== "") fields.model = form.model;
+  return cleanFields(fields, undefined);
+}
+
+function readExtra(extra: unknown): Fields {
+  const fields = readObject(extra, "extra");
+  for (const name of ["messages", "stream"]) {
+    if (name in fields) throw new ChatError("extra_reserved", { name });
+  }
+  return cleanFields(fields, "extra");
+}
+
+/**
+ * Reads an object that may stand as JSON text.
+ *
+ * @param name - the field's name, for messages
+ * @throws ChatError `invalid_input` if it is neither
+ */
+export function readObject(value: unknown, name: string): Fields {
+  if (value === undefined || value === null || value === "") return {};
+  let parsed = value;
+  if (typeof value === "string") {
+    if (value.trim() === "") return {};
+    try {
+      parsed = JSON.parse(value);
+    } catch (error) {
+      throw new ChatError("json_invalid", { name, reason: (error as Error).message });
+    }
+  }
+  const object = asRecord(parsed);
+  if (!object) throw new ChatError("not_an_object", { name });
+  return object;
+}
+
+/**
+ * Checks the fields that we know and leaves the others as they are. Blank means not set; 0 is a value.
+ *
+ * @param place - what they are fields of, for messages; undefined for the form
+ */
+function cleanFields(fields: Fields, place: string | undefined): Fields {
+  const clean: Fields = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const fullName = place ? `${place}.${name}` : name;
+    if (FORBIDDEN.includes(name)) throw new ChatError("option_forbidden", { name: fullName });
+    if (value === undefined) continue;
+    if (value === "" && KNOWN.has(name)) continue;
+    clean[name] = cleanField(name, value, fullName);
+  }
+  if (typeof clean.n === "number" && clean.n > 1) throw new ChatError("n_not_one");
+  return clean;
+}
+
+function cleanField(name: string, value: unknown, fullName: string): unknown {
+  if (value === null) return value;
+  if (NUMBERS.has(name)) return readNumber(value, fullName);
+  if (name === "stop") return readStop(value, fullName);
+  if (name === "model" || name === "reasoning_effort") return readText(value, fullName);
+  return value;
+}
+
+/**
+ * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readNumber(value: unknown, name: string): number {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isFinite(number)) {
+    checkEnvironment(value, name);
+    throw new ChatError("option_number", { name, value: show(value) });
+  }
+  return number;
+}
+
+/**
+ * Reads a switch that may stand as text.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readBoolean(value: unknown, name: string): boolean {
+  if (value === true || value === "true") return true;
+  if (value === false || value === "false") return false;
+  checkEnvironment(value, name);
+  throw new ChatError("option_boolean", { name, value: show(value) });
+}
+
+/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
+export function checkEnvironment(value: unknown, field: string): void {
+  const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
+  if (name) throw new ChatError("env_missing", { name, field });
+}
+
+function readText(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new ChatError("option_text", { name });
+  checkEnvironment(value, name);
+  return value;
+}
+
+/** An array, since TGI refuses a bare string. */
+function readStop(value: unknown, name: string): string[] {
+  const list = Array.isArray(value) ? value : [value];
+  if (!list.every((sequence) => typeof sequence === "string")) throw new ChatError("option_stop", { name });
+  return list;
+}
+
+function show(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
+  return text.slice(0, 80);
+}

@@ -1,0 +1,126 @@
+import type { Node, NodeAPI, NodeDef } from "node-red";
+import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
+import { checkEnvironment, readBoolean, readNumber, readObject } from "../conversation/request";
+import { CONFIG_DEFAULTS } from "./defaults";
+
+/** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */
+export interface ConfigDef extends NodeDef {
+  model?: unknown;
+  baseUrl?: unknown;
+  timeout?: unknown;
+  retries?: unknown;
+  maxConcurrent?: unknown;
+  maxQueued?: unknown;
+  wakeUp?: unknown;
+  billTo?: unknown;
+  headers?: unknown;
+  serverStreams?: unknown;
+  tls?: string;
+  proxy?: string;
+}
+
+export interface ConfigCredentials {
+  token?: string;
+}
+
+/** A huggingface-config as the chat nodes see it. */
+export interface ConfigNode extends Node<ConfigCredentials> {
+  /**
+   * The client that all chat nodes of this configuration share, made at the first question.
+   *
+   * @throws ChatError `invalid_input` if the configuration cannot work
+   */
+  client(): ChatClient;
+  /** @throws ChatError `invalid_input` */
+  model(): string;
+  /** @throws ChatError `invalid_input` */
+  serverStreams(): boolean;
+}
+
+/** The core nodes that a configuration may point to, as far as they are used. */
+interface TlsNode extends Node {
+  addTLSOptions(options: Record<string, unknown>): Record<string, unknown>;
+  valid?: boolean;
+}
+interface ProxyNode extends Node<{ username?: string; password?: string }> {
+  url?: string;
+  noproxy?: string[];
+}
+
+/**
+ * Makes the client's options of a configuration.
+ *
+ * @throws ChatError `invalid_input` for what cannot work
+ */
+export function readClientOptions(
+  RED: NodeAPI,
+  def: ConfigDef,
+  credentials: ConfigCredentials | undefined,
+): ClientOptions {
+  const options: ClientOptions = {
+    baseUrl: text(def.baseUrl, "baseUrl"),
+    token: text(credentials?.token, "token"),
+    timeout: number(def.timeout, "timeout", 0),
+    retries: number(def.retries, "retries", 0),
+    maxConcurrent: number(def.maxConcurrent, "maxConcurrent", 1),
+    maxQueued: number(def.maxQueued, "maxQueued", 0),
+    wakeUp: number(def.wakeUp, "wakeUp", 0),
+    billTo: text(def.billTo, "billTo"),
+    headers: headers(def.headers),
+    proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
+  };
+  const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
+  const proxy = def.proxy ? proxyChoice(RED, def.proxy) : undefined;
+  if (tls) options.tls = tls;
+  if (proxy) options.proxy = proxy;
+  return options;
+}
+
+/** The model that is asked where no node or message names another; "" for none. */
+export function readModel(def: ConfigDef): string {
+  return text(def.model, "model");
+}
+
+/** Whether the server is to be asked for a stream. */
+export function readServerStreams(def: ConfigDef): boolean {
+  const value = def.serverStreams ?? "";
+  return value === "" ? CONFIG_DEFAULTS.serverStreams : readBoolean(value, "serverStreams");
+}
+
+function text(value: unknown, name: string): string {
+  checkEnvironment(value, name);
+  return (asText(value) ?? "").trim();
+}
+
+type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wakeUp";
+
+function number(value: unknown, name: NumberField, least: number): number {
+  if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
+  const result = readNumber(value, name);
+  if (result < least) throw new ChatError("option_number", { name, value: String(value) });
+  return result;
+}
+
+function headers(value: unknown): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, header] of Object.entries(readObject(value, "headers"))) {
+    result[name] = text(header, `headers.${name}`);
+  }
+  return result;
+}
+
+function tlsOptions(RED: NodeAPI, id: string): Record<string, unknown> {
+  const node = RED.nodes.getNode(id) as TlsNode | null;
+  if (!node?.addTLSOptions || node.valid === false) throw new ChatError("tls_invalid");
+  return node.addTLSOptions({});
+}
+
+function proxyChoice(RED: NodeAPI, id: string): ProxyChoice {
+  const node = RED.nodes.getNode(id) as ProxyNode | null;
+  if (!node?.url) throw new ChatError("proxy_invalid", { url: "" });
+  const { username, password } = node.credentials ?? {};
+  const choice: ProxyChoice = { url: node.url, noProxy: node.noproxy ?? [] };
+  if (username) choice.username = username;
+  if (password) choice.password = password;
+  return choice;
+}

@@ -1,0 +1,48 @@
+import { CLIENT_DEFAULTS } from "../client";
+
+/**
+ * What the nodes' properties are where nothing is set. The forms repeat them as inline literals, since Node-RED's
+ * tools read them there; a test holds the two equal.
+ */
+export const CONFIG_DEFAULTS = {
+  name: "",
+  model: "",
+  baseUrl: CLIENT_DEFAULTS.baseUrl,
+  timeout: CLIENT_DEFAULTS.timeout,
+  retries: CLIENT_DEFAULTS.retries,
+  maxConcurrent: CLIENT_DEFAULTS.maxConcurrent,
+  maxQueued: CLIENT_DEFAULTS.maxQueued,
+  wakeUp: CLIENT_DEFAULTS.wakeUp,
+  billTo: "",
+  headers: {},
+  serverStreams: true,
+  tls: "",
+  proxy: "",
+} as const;
+
+export const CHAT_DEFAULTS = {
+  name: "",
+  config: "",
+  model: "",
+  prompt: "payload",
+  promptType: "msg",
+  system: "",
+  systemType: "str",
+  temperature: "",
+  maxTokens: "",
+  topP: "",
+  stop: [],
+  seed: "",
+  frequencyPenalty: "",
+  presencePenalty: "",
+  reasoningEffort: "",
+  extra: "{}",
+  stream: false,
+  chunk: "token",
+  chunkInterval: 100,
+  streamReasoning: false,
+  conversation: "",
+  conversationType: "str",
+  output: "payload",
+  outputType: "msg",
+} as const;

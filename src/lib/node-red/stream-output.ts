@@ -1,0 +1,133 @@
+import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
+import { type Chunker, type ChunkMode, makeChunker } from "../conversation/chunker";
+
+/** A message of output 2. */
+export interface StreamMessage extends NodeMessage {
+  payload: string;
+  parts: { id: string; type: "string"; ch: ""; index: number; count?: number; parts?: unknown };
+  step: number;
+  reasoning?: string;
+  complete?: true;
+  finish_reason?: string;
+}
+
+/** Where the messages of a stream go, and how it is cut. */
+export interface StreamOptions {
+  mode: ChunkMode;
+  intervalMs: number;
+  withReasoning: boolean;
+  send: (msg: StreamMessage) => void;
+}
+
+/** What a chunk has no business with: what ends or steers something, and what is the reply's. */
+const LEFT_OUT = ["payload", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
+
+/**
+ * Makes the Stream messages of a question. They follow core's convention for parts of a string, so that a join node in
+ * automatic mode gives the text back. Each message is independent of the others and of the input.
+ */
+export class StreamOutput {
+  readonly #RED: NodeAPI;
+  readonly #withReasoning: boolean;
+  readonly #outerParts: unknown;
+  // Texts, numbers and the like can be shared; what is an object is cloned for every message.
+  readonly #shared: Record<string, unknown> = {};
+  readonly #objects: Record<string, unknown> = {};
+  readonly #hasObjects: boolean;
+  readonly #text: Chunker;
+  readonly #reasoning: Chunker;
+  #send: (msg: StreamMessage) => void;
+  #step = 0;
+  #partsId = "";
+  #index = 0;
+  #isOpen = false;
+
+  /**
+   * @param input - the question's message as it is now; later changes to it do not show
+   * @param promptProperty - the property that held the prompt, if one did
+   */
+  constructor(RED: NodeAPI, input: NodeMessageInFlow, promptProperty: string | undefined, options: StreamOptions) {
+    this.#RED = RED;
+    this.#withReasoning = options.withReasoning;
+    this.#send = options.send;
+    const { parts, ...base } = copyOf(RED, input, promptProperty);
+    this.#outerParts = parts;
+    for (const [name, value] of Object.entries(base)) {
+      if (typeof value === "object" && value !== null) this.#objects[name] = value;
+      else this.#shared[name] = value;
+    }
+    this.#hasObjects = Object.keys(this.#objects).length > 0;
+    const { mode, intervalMs } = options;
+    this.#text = makeChunker(mode, intervalMs, (chunk) => this.#send(this.#message(chunk)));
+    this.#reasoning = makeChunker(mode, intervalMs, (chunk) => {
+      const msg = this.#message("");
+      msg.reasoning = chunk;
+      this.#send(msg);
+    });
+  }
+
+  /** Begins a round: a stream of its own for whoever joins it. */
+  begin(): void {
+    this.#step++;
+    this.#partsId = this.#RED.util.generateId();
+    this.#index = 0;
+    this.#isOpen = true;
+  }
+
+  text(piece: string): void {
+    if (!this.#isOpen) return;
+    if (this.#withReasoning) this.#reasoning.flush();
+    this.#text.push(piece);
+  }
+
+  reasoning(piece: string): void {
+    if (!this.#isOpen || !this.#withReasoning) return;
+    this.#text.flush();
+    this.#reasoning.push(piece);
+  }
+
+  /** Ends the round: sends what is held back, then the closing message. */
+  end(finishReason: string | undefined): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#flush();
+    const msg = this.#message("");
+    msg.parts.count = this.#index;
+    msg.complete = true;
+    if (finishReason !== undefined) msg.finish_reason = finishReason;
+    this.#send(msg);
+  }
+
+  /** Ends it without a word: the node is going away. */
+  drop(): void {
+    this.#isOpen = false;
+    this.#send = () => {};
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.#reasoning.flush();
+    this.#text.flush();
+  }
+
+  #message(payload: string): StreamMessage {
+    const parts: StreamMessage["parts"] = { id: this.#partsId, type: "string", ch: "", index: this.#index++ };
+    if (this.#outerParts !== undefined) parts.parts = this.#RED.util.cloneMessage(this.#outerParts as NodeMessage);
+    const msg = { ...this.#shared, payload, parts, step: this.#step } as StreamMessage;
+    if (this.#hasObjects) Object.assign(msg, this.#RED.util.cloneMessage(this.#objects as NodeMessage));
+    return msg;
+  }
+}
+
+/** A copy of what the messages of a stream keep of the input. The property that held the prompt may be a path. */
+function copyOf(RED: NodeAPI, input: NodeMessageInFlow, promptProperty: string | undefined): Record<string, unknown> {
+  const kept = { ...input } as Record<string, unknown>;
+  for (const name of LEFT_OUT) delete kept[name];
+  const copy = RED.util.cloneMessage(kept as NodeMessage) as Record<string, unknown>;
+  const root = /^[^.[]+/.exec(promptProperty ?? "")?.[0];
+  // Requests and responses of http nodes are not cloned, so what is in them stays.
+  if (promptProperty && root && root in copy && root !== "req" && root !== "res") {
+    RED.util.setMessageProperty(copy, promptProperty, undefined, false);
+  }
+  return copy;
+}

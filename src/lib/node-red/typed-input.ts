@@ -1,0 +1,82 @@
+import Mustache from "mustache";
+import type { Node, NodeAPI, NodeMessage } from "node-red";
+import { ChatError } from "../client";
+import { checkEnvironment } from "../conversation/request";
+
+/** A value as the editor's typed input stores it. */
+export interface TypedInput {
+  value: unknown;
+  type: string;
+}
+
+/**
+ * Resolves a typed input against a message: Node-RED's own types, and `template`, a Mustache text over the message in
+ * which nothing is HTML-escaped. Always by callback: JSONata and context stores may answer later.
+ *
+ * @param name - the property's name in the form, for messages
+ * @throws ChatError `invalid_input` if it cannot be resolved
+ */
+export async function resolveTypedInput(
+  RED: NodeAPI,
+  node: Node,
+  { value, type }: TypedInput,
+  msg: NodeMessage,
+  name: string,
+): Promise<unknown> {
+  checkEnvironment(value, name);
+  if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
+  return new Promise((resolve, reject) => {
+    const onResult = (error: Error | null, result?: unknown) => {
+      if (error)
+        reject(new ChatError("property_failed", { name, property: label(value, type), reason: error.message }));
+      else resolve(result);
+    };
+    try {
+      RED.util.evaluateNodeProperty(value as string, type as never, node, msg, onResult as never);
+    } catch (error) {
+      onResult(error as Error);
+    }
+  });
+}
+
+/** How a typed input is called in a sentence: `msg.payload`, `flow.question`. */
+export function label(value: unknown, type: string): string {
+  return ["msg", "flow", "global"].includes(type) ? `${type}.${value}` : type;
+}
+
+function renderTemplate(template: string, msg: NodeMessage, name: string): string {
+  try {
+    return Mustache.render(template, msg, undefined, { escape: String });
+  } catch (error) {
+    throw new ChatError("template_failed", { name, reason: (error as Error).message });
+  }
+}
+
+/**
+ * Puts a value where a typed input of the kinds `msg`, `flow` and `global` points.
+ *
+ * @throws ChatError `invalid_input` if it cannot be put there
+ */
+export async function storeTypedInput(
+  RED: NodeAPI,
+  node: Node,
+  { value: place, type }: TypedInput,
+  msg: NodeMessage,
+  value: unknown,
+): Promise<void> {
+  const property = String(place);
+  if (type !== "flow" && type !== "global") {
+    RED.util.setMessageProperty(msg, property, value, true);
+    return;
+  }
+  const { key, store } = RED.util.parseContextStore(property) as { key: string; store?: string };
+  await new Promise<void>((resolve, reject) => {
+    node.context()[type].set(key, value, store, (error?: Error) => {
+      if (!error) resolve();
+      else
+        reject(
+          new ChatError("property_failed", { name: "output", property: label(place, type), reason: error.message }),
+        );
+    });
+  });
+}
