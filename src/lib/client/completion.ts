@@ -90,7 +90,9 @@ export class CompletionBuilder implements TextSink {
     // A last chunk may repeat the whole message beside an empty delta.
     const delta = asRecord(choice.delta) ?? (this.hasContent ? undefined : asRecord(choice.message));
     if (delta) this.#addDelta(delta);
-    if (choice.finish_reason != null) this.#known.finish_reason = String(choice.finish_reason);
+    // Some servers write "" for "not yet".
+    if (choice.finish_reason != null && choice.finish_reason !== "")
+      this.#known.finish_reason = String(choice.finish_reason);
     if (choice.logprobs != null) this.#addLogprobs(choice.logprobs);
   }
 
@@ -199,8 +201,12 @@ export class CompletionBuilder implements TextSink {
 
   #addLogprobs(value: unknown): void {
     const content = asRecord(value)?.content;
-    if (Array.isArray(content)) (this.#logprobs ??= []).push(...content);
-    else if (!this.#logprobs) this.#known.logprobs = value;
+    if (Array.isArray(content)) {
+      this.#logprobs ??= [];
+      for (const entry of content) this.#logprobs.push(entry);
+    } else if (!this.#logprobs) {
+      this.#known.logprobs = value;
+    }
   }
 }
 

@@ -17,18 +17,27 @@ export function connectionError(error: unknown, host: string, hadAnswer: boolean
   const key = keyFor(code ?? "", root.message, hadAnswer);
   return new ChatError(
     key,
-    { host: proxy ? `${host} (proxy ${proxy})` : host, reason: code ?? root.message, proxy: proxy ?? host },
+    {
+      host: proxy ? `${host} (proxy ${proxy})` : host,
+      reason: proxyStatus(root.message) ?? code ?? root.message,
+      proxy: proxy ?? host,
+    },
     { retryable: key !== "certificate" && key !== "proxy_refused", ...(code && { code }) },
   );
 }
 
 function keyFor(code: string, message: string, hadAnswer: boolean): ErrorKey {
-  if (/^Proxy response/.test(message)) return "proxy_refused";
+  if (proxyStatus(message)) return "proxy_refused";
   if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "reply_senseless";
   if (CERTIFICATE.test(code)) return "certificate";
   if (hadAnswer) return "connection_lost";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "host_unknown";
   return code === "ECONNREFUSED" ? "connection_refused" : "connection_failed";
+}
+
+/** The status with which a proxy refused to make a tunnel; undici has it in its message alone. */
+function proxyStatus(message: string): string | undefined {
+  return /^Proxy response \((\d+)\)/.exec(message)?.[1];
 }
 
 /** undici and happy eyeballs wrap the error that says why. */

@@ -131,14 +131,15 @@ export class ChatError extends Error {
 
   /**
    * @param key - entry of the table above
-   * @param params - what the sentence names; must not contain secrets
+   * @param params - what the sentence names; must not contain secrets. Line ends in them become spaces
    * @param cause - the facts, without secrets; `retryable` is false unless said
    */
   constructor(key: ErrorKey, params: ErrorParams = {}, cause: Partial<ErrorCause> = {}) {
-    super(englishText(key, params));
+    const flat = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, inOneLine(value)]));
+    super(englishText(key, flat));
     this.key = key;
     this.code = CODES[key];
-    this.params = params;
+    this.params = flat;
     this.cause = { retryable: false, ...cause };
   }
 
@@ -151,6 +152,11 @@ export class ChatError extends Error {
 /** Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is. */
 export function fillIn(template: string, params: ErrorParams): string {
   return template.replace(/__([a-z_]+?)__/g, (place, name: string) => String(params[name] ?? place));
+}
+
+/** A parser's reason quotes what it read, with its line ends. */
+function inOneLine(value: string | number): string | number {
+  return typeof value === "string" ? value.replace(/[\r\n\u2028\u2029]+/g, " ") : value;
 }
 
 // The English sentences are those of the locale file, so that there is one table of them. It is read when the

@@ -14,6 +14,11 @@ import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./se
 
 /** Longer error bodies are cut: no message needs more. */
 const LONGEST_ERROR_BODY = 65_536;
+/**
+ * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked
+ * before it would open a connection of its own.
+ */
+const END_MS = 20;
 /** How long a server may leave a stream open behind its `[DONE]` before the connection is given up, in ms. */
 const DRAIN_MS = 1000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -78,6 +83,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #events: EventStream | undefined;
   #document: Buffer[] = [];
   #isEnding = false;
+  #isDone = false;
 
   // Since the last event: an endless line is kept nowhere, and neither is a stream of nothing.
   #bytesPending = 0;
@@ -210,11 +216,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #onEvent = (data: string, name: string | undefined): void => {
-    if (this.#isSettled) return;
+    if (this.#isSettled || this.#isDone) return;
     this.#hasEvent = true;
     if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
-      this.#endOfStream();
-      this.#drain();
+      this.#onDone();
       return;
     }
     let chunk: Record<string, unknown> | undefined;
@@ -254,9 +259,21 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
+  #onDone(): void {
+    this.#isDone = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#endOfStream();
+      // What follows is not waited for, but read, so that the connection can serve again.
+      this.#timer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
+    }, END_MS);
+  }
+
   /** The body has ended by itself. */
   #end(): void {
-    if (this.#isError) {
+    if (this.#isDone) {
+      this.#endOfStream();
+    } else if (this.#isError) {
       this.#failByStatus();
     } else if (this.#events) {
       this.#isEnding = true;
@@ -327,7 +344,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #onAbort = (): void => {
-    this.#fail(new ChatError("cancelled"), false);
+    if (this.#isDone) this.#endOfStream();
+    else this.#fail(new ChatError("cancelled"), false);
   };
 
   #failByStatus(): void {
@@ -337,7 +355,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #failConnection(cause: unknown): void {
-    if (this.#status && this.#isError) {
+    if (this.#isDone) {
+      this.#endOfStream();
+    } else if (this.#status && this.#isError) {
       this.#failByStatus();
     } else if (this.#builder.hasFinished) {
       this.#succeed();
@@ -369,11 +389,6 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #succeed(): void {
     this.#settle(undefined);
-  }
-
-  /** What follows the end mark is not waited for, but read, so that the connection can serve again. */
-  #drain(): void {
-    this.#timer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
   }
 
   #settle(failure: ExchangeResult["failure"]): void {

@@ -70,7 +70,8 @@ function isExempt(url: URL, noProxy: string): boolean {
 function matches(entry: string, hostname: string, port: number): boolean {
   const parts = /^(.+):(\d+)$/.exec(entry);
   const host = parts?.[1] ?? entry;
-  if (parts && Number(parts[2]) !== port) return false;
+  const entryPort = Number(parts?.[2] ?? 0);
+  if (entryPort && entryPort !== port) return false;
   if (!/^[.*]/.test(host)) return hostname === host;
   return hostname.endsWith(host.replace(/^\*/, ""));
 }

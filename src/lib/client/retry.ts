@@ -7,6 +7,10 @@ const FIRST_BACKOFF_S = 0.5;
 const LONGEST_BACKOFF_S = 8;
 const JITTER = 0.25;
 
+const NUMBER = /^\d+(\.\d+)?$/;
+/** An HTTP or ISO date. `Date.parse` alone takes "-5" and "soon 5" for dates of long ago, which would mean at once. */
+const DATE = /^(mon|tue|wed|thu|fri|sat|sun)|^\d{4}-\d\d-\d\dT/i;
+
 /** Statuses that may pass by themselves. 402 and 501 never do. 52x are Cloudflare's for an origin that is away. */
 export function isRetryableStatus(status: number): boolean {
   return [408, 409, 425, 429, 500, 502, 503, 504].includes(status) || (status >= 520 && status <= 529);
@@ -17,11 +21,11 @@ export function isRetryableStatus(status: number): boolean {
  * Only for answers that are retried: Together sends `Retry-After` on replies that are fine.
  */
 export function requestedWait(headers: IncomingHttpHeaders, now = Date.now()): number | undefined {
-  const ms = Number.parseFloat(text(headers["retry-after-ms"]));
-  if (ms >= 0) return ms / 1000;
+  const ms = text(headers["retry-after-ms"]).trim();
+  if (NUMBER.test(ms)) return Number(ms) / 1000;
   const after = text(headers["retry-after"]).trim();
-  if (/^\d+(\.\d+)?$/.test(after)) return Number(after);
-  const date = Date.parse(after);
+  if (NUMBER.test(after)) return Number(after);
+  const date = DATE.test(after) ? Date.parse(after) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 

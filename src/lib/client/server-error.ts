@@ -205,12 +205,15 @@ function nested(value: unknown): string {
 
 function plainText(text: string): string {
   if (!/^\s*</.test(text)) return text;
-  return /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
+  return /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
 }
+
+/** What does not belong in one line: ends of lines and other control characters. */
+const BREAK = /[\p{Cc}\u2028\u2029]/u;
 
 /** One line that ends like a sentence and is not too long for a debug message. */
 export function sentence(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]*[\r\n\p{Cc}][\s\p{Cc}]*/gu, " ").trim();
+  const line = text.replace(/[\s\p{Cc}]+/gu, (run) => (BREAK.test(run) ? " " : run)).trim();
   const short = line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line;
   return /[.!?…。！？]$/.test(short) ? short : `${short}.`;
 }

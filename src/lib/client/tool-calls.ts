@@ -32,11 +32,13 @@ export class ToolCallMerger {
    * @returns the characters added, for the limit on a reply's size
    */
   add(deltas: unknown): number {
-    if (!Array.isArray(deltas)) return 0;
+    // Old TGI streams the one call bare.
+    const list = Array.isArray(deltas) ? deltas : [deltas];
+    const mine = new Set<OpenCall>();
     let added = 0;
-    for (const delta of deltas) {
+    for (const delta of list) {
       const record = asRecord(delta);
-      if (record) added += this.#addOne(record);
+      if (record) added += this.#addOne(record, mine);
     }
     return added;
   }
@@ -51,11 +53,13 @@ export class ToolCallMerger {
     });
   }
 
-  #addOne(delta: Record<string, unknown>): number {
+  /** @param mine - the calls that the same delta has added to already */
+  #addOne(delta: Record<string, unknown>, mine: Set<OpenCall>): number {
     const fn = asRecord(delta.function) ?? delta;
     const id = asText(delta.id) ?? "";
     const name = asText(fn.name) ?? "";
-    const call = this.#find(typeof delta.index === "number" ? delta.index : undefined, id, name);
+    const call = this.#find(typeof delta.index === "number" ? delta.index : undefined, id, name, mine);
+    mine.add(call);
     // Later deltas may carry a blank id or name, or repeat them: only the first one counts.
     if (!call.id) call.id = id;
     if (!call.name) call.name = name;
@@ -67,7 +71,7 @@ export class ToolCallMerger {
     return name.length + text.length;
   }
 
-  #find(index: number | undefined, id: string, name: string): OpenCall {
+  #find(index: number | undefined, id: string, name: string, mine: Set<OpenCall>): OpenCall {
     const last = this.#calls.at(-1);
     const known =
       index !== undefined
@@ -77,8 +81,10 @@ export class ToolCallMerger {
           : name && last?.name
             ? undefined
             : last;
-    // One index for several calls: a new id together with a new name begins another call.
-    const isAnother = known && id && known.id && id !== known.id && name && known.name;
+    // One index, or one id without an index, for several calls: a name begins another call if its id is new, or if the
+    // same delta has named one already.
+    const isNew = known && (index === undefined ? mine.has(known) : id && known.id && id !== known.id);
+    const isAnother = isNew && name && known?.name;
     if (known && !isAnother) return known;
     const call: OpenCall = { index, id: "", name: "", arguments: "" };
     this.#calls.push(call);

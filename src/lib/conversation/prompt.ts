@@ -74,7 +74,9 @@ function fromBody(body: Record<string, unknown>, messages: unknown[], name: stri
 function isMessage(value: unknown): boolean {
   const object = asRecord(value);
   if (!object || typeof object.role !== "string") return false;
-  return "content" in object || "tool_calls" in object || ROLES.has(object.role) || object.role in ROLE_ALIASES;
+  return (
+    "content" in object || "tool_calls" in object || ROLES.has(object.role) || Object.hasOwn(ROLE_ALIASES, object.role)
+  );
 }
 
 function readMessage(value: unknown, name: string): Message {

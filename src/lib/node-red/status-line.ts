@@ -3,7 +3,10 @@ import type { ChatError, Completion } from "../client";
 import type { Translate } from "./localize";
 
 /** Node-RED sends every status to every open editor: four a second is what a person can read. */
-const INTERVAL_MS = 250;
+const MOST = 4;
+const WINDOW_MS = 1000;
+/** Between two counts of what is being written. */
+const COUNT_MS = WINDOW_MS / MOST;
 
 /** What one question shows of itself. */
 export interface RunStatus {
@@ -28,9 +31,13 @@ export class StatusLine {
   #running = 0;
   #isClosed = false;
   // The text is made when it is shown, not when something happens.
-  #make: () => NodeStatus = () => ({});
-  #isDirty = false;
+  #make: (() => NodeStatus) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  /** A count is about to be shown: the pieces until then need do nothing. */
+  #isCounting = false;
+  /** When the latest were shown, the oldest first. */
+  readonly #shownAt: number[] = [];
 
   constructor(node: Node, translate: Translate) {
     this.#node = node;
@@ -42,8 +49,10 @@ export class StatusLine {
     const run = {};
     let pieces = 0;
     this.#running++;
-    const busy = (text: () => string) => this.#show(() => ({ fill: "blue", shape: "dot", text: text() }));
-    const writing = () => this.#translate("status.writing", { count: pieces });
+    const writing = (): NodeStatus => {
+      this.#isCounting = false;
+      return { fill: "blue", shape: "dot", text: this.#translate("status.writing", { count: pieces }) };
+    };
     const end = () => {
       this.#running--;
       this.#waiting.delete(run);
@@ -68,7 +77,9 @@ export class StatusLine {
       },
       piece: () => {
         pieces++;
-        if (!this.#isDirty) busy(writing);
+        if (this.#isCounting) return;
+        this.#show(writing, COUNT_MS);
+        this.#isCounting = true;
       },
       done: (completion) => {
         end();
@@ -88,19 +99,31 @@ export class StatusLine {
     clearTimeout(this.#timer);
   }
 
-  #show(make: () => NodeStatus): void {
+  /** @param gapMs - least time since the one before, for what is not urgent */
+  #show(make: () => NodeStatus, gapMs = 0): void {
     if (this.#isClosed) return;
     this.#make = make;
-    this.#isDirty = true;
-    if (!this.#timer) this.#emit();
+    this.#isCounting = false;
+    const now = performance.now();
+    const last = this.#shownAt.at(-1) ?? Number.NEGATIVE_INFINITY;
+    const oldest = this.#shownAt.length < MOST ? Number.NEGATIVE_INFINITY : (this.#shownAt[0] ?? 0);
+    const dueAt = Math.max(now, last + gapMs, oldest + WINDOW_MS);
+    if (this.#timer && this.#dueAt <= dueAt) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dueAt = dueAt;
+    if (dueAt === now) this.#emit();
+    else this.#timer = setTimeout(this.#emit, dueAt - now);
   }
 
   #emit = (): void => {
     this.#timer = undefined;
-    if (!this.#isDirty) return;
-    this.#isDirty = false;
-    this.#timer = setTimeout(this.#emit, INTERVAL_MS);
-    this.#node.status(this.#make());
+    const make = this.#make;
+    if (!make) return;
+    this.#make = undefined;
+    this.#shownAt.push(performance.now());
+    if (this.#shownAt.length > MOST) this.#shownAt.shift();
+    this.#node.status(make());
   };
 
   #result({ finish_reason, usage, timing }: Completion): string {

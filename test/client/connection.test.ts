@@ -1,0 +1,252 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import net, { type AddressInfo } from "node:net";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { certificate, completion, reply, startServer, startTlsServer, type TestServer } from "../support/server";
+
+const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
+
+async function ask(options: ClientOptions) {
+  const client = new ChatClient({ retries: 0, timeout: 3, ...options });
+  try {
+    return { text: (await client.complete(REQUEST)).message.content, error: undefined };
+  } catch (error) {
+    assert.ok(error instanceof ChatError, String(error));
+    return { text: undefined, error };
+  } finally {
+    await client.close();
+  }
+}
+
+describe("TLS", () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startTlsServer(reply("Hello"));
+  });
+  after(() => server.close());
+
+  it("refuses a certificate that nobody vouches for, and does not send the token", async () => {
+    const { error } = await ask({ baseUrl: server.url, token: "hf_secret" });
+    assert.equal(error?.code, "provider_unavailable");
+    assert.equal(error?.key, "certificate");
+    assert.equal(error?.cause.code, "DEPTH_ZERO_SELF_SIGNED_CERT");
+    assert.equal(server.requests.length, 0);
+  });
+
+  it("accepts it with the authority that vouches for it", async () => {
+    assert.equal((await ask({ baseUrl: server.url, tls: { ca: certificate.cert } })).text, "Hello");
+  });
+
+  it("accepts it when told not to check", async () => {
+    assert.equal((await ask({ baseUrl: server.url, tls: { rejectUnauthorized: false } })).text, "Hello");
+  });
+
+  it("refuses a name that is not the certificate's", async () => {
+    const { error } = await ask({
+      baseUrl: server.url,
+      tls: { ca: certificate.cert, servername: "other.example" },
+    });
+    assert.equal(error?.key, "certificate");
+  });
+});
+
+/** A proxy that tunnels by CONNECT, as real ones do. */
+async function startProxy(password?: string) {
+  const seen: { target: string; authorization: string | undefined }[] = [];
+  const server = http.createServer((_, response) => response.writeHead(405).end());
+  server.on("connect", (request, socket, head) => {
+    const authorization = request.headers["proxy-authorization"];
+    seen.push({ target: request.url ?? "", authorization });
+    const expected = password && `Basic ${Buffer.from(`user:${password}`).toString("base64")}`;
+    if (expected && authorization !== expected) {
+      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+      return;
+    }
+    const [host, port] = (request.url ?? "").split(":");
+    const upstream = net.connect(Number(port), host, () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      upstream.write(head);
+      upstream.pipe(socket).pipe(upstream);
+    });
+    upstream.on("error", () => socket.destroy());
+    socket.on("error", () => upstream.destroy());
+  });
+  const sockets = new Set<net.Socket>();
+  server.on("connection", (socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    seen,
+    close: () => {
+      // A tunnel is no connection of the server's any more.
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+describe("a proxy", () => {
+  let plain: TestServer;
+  let tls: TestServer;
+  before(async () => {
+    plain = await startServer(reply("Hello"));
+    tls = await startTlsServer(reply("Hello"));
+  });
+  after(async () => {
+    await plain.close();
+    await tls.close();
+  });
+
+  for (const scheme of ["http", "https"] as const) {
+    it(`stands between us and an ${scheme} server`, async () => {
+      const proxy = await startProxy();
+      const target = scheme === "http" ? plain : tls;
+      const { text } = await ask({ baseUrl: target.url, proxy: { url: proxy.url }, tls: { ca: certificate.cert } });
+      assert.equal(text, "Hello");
+      assert.deepEqual(proxy.seen, [{ target: `127.0.0.1:${target.port}`, authorization: undefined }]);
+      await proxy.close();
+    });
+  }
+
+  it("gets its user name and password", async () => {
+    const proxy = await startProxy("secret");
+    const { text } = await ask({
+      baseUrl: plain.url,
+      proxy: { url: proxy.url, username: "user", password: "secret" },
+    });
+    assert.equal(text, "Hello");
+    await proxy.close();
+  });
+
+  it("that refuses is named, its password is not", async () => {
+    const proxy = await startProxy("secret");
+    const { error } = await ask({
+      baseUrl: plain.url,
+      proxy: { url: proxy.url.replace("//", "//user:wrong-password@") },
+    });
+    assert.equal(error?.key, "proxy_refused");
+    assert.match(String(error), /127\.0\.0\.1.*407/);
+    assert.doesNotMatch(JSON.stringify({ ...error, message: error?.message }), /wrong-password/);
+    await proxy.close();
+  });
+
+  it("is passed by for hosts that are exempt", async () => {
+    const proxy = await startProxy();
+    const { text } = await ask({ baseUrl: plain.url, proxy: { url: proxy.url, noProxy: ["127.0.0.1"] } });
+    assert.equal(text, "Hello");
+    assert.equal(proxy.seen.length, 0);
+    await proxy.close();
+  });
+
+  it("comes from the environment by core's rules", async () => {
+    const proxy = await startProxy();
+    const direct = await ask({ baseUrl: plain.url, proxyRules: { env: { https_proxy: proxy.url } } });
+    assert.equal(direct.text, "Hello");
+    assert.equal(proxy.seen.length, 0, "https_proxy is not for http");
+    const env = { all_proxy: proxy.url, no_proxy: "localhost" };
+    assert.equal((await ask({ baseUrl: plain.url, proxyRules: { env } })).text, "Hello");
+    assert.equal(proxy.seen.length, 1);
+    await proxy.close();
+  });
+});
+
+describe("what is sent", () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer(reply("Hello"));
+  });
+  after(() => server.close());
+
+  it("has the token, the organisation and further headers", async () => {
+    await ask({
+      baseUrl: server.url,
+      token: " hf_abc\n",
+      billTo: "my-org",
+      wakeUp: 90,
+      headers: { "X-Custom": "1" },
+    });
+    const { headers } = server.last;
+    assert.equal(headers.authorization, "Bearer hf_abc");
+    assert.equal(headers["x-hf-bill-to"], "my-org");
+    assert.equal(headers["x-scale-up-timeout"], "90");
+    assert.equal(headers["x-custom"], "1");
+    assert.match(headers["user-agent"] ?? "", /^node-red-huggingface\//);
+  });
+
+  it("has no token where there is none, and nothing that was not asked for", async () => {
+    await ask({ baseUrl: server.url });
+    for (const name of ["authorization", "x-hf-bill-to", "x-scale-up-timeout"]) {
+      assert.equal(server.last.headers[name], undefined);
+    }
+  });
+
+  it("never has a token of the environment for a host that is not Hugging Face's", async () => {
+    process.env.HF_TOKEN = "hf_environment";
+    try {
+      await ask({ baseUrl: server.url });
+    } finally {
+      delete process.env.HF_TOKEN;
+    }
+    assert.doesNotMatch(JSON.stringify(server.last.headers), /hf_environment/);
+  });
+
+  for (const [what, options] of Object.entries({
+    "a header with a line break": { headers: { "x-a": "a\r\nb: c" } },
+    "a header that the connection sets": { headers: { "Content-Length": "3" } },
+    "a token that cannot be sent": { token: "hf_\u4e2d" },
+    "an address without a scheme": { baseUrl: "router.huggingface.co/v1" },
+    "a password in the address": { baseUrl: "https://a:b@example.com" },
+  })) {
+    it(`is refused before any request: ${what}`, () => {
+      assert.throws(() => new ChatClient(options), { code: "invalid_input" });
+    });
+  }
+});
+
+describe("what a server echoes", () => {
+  const secrets = { token: "hf_topsecret", headers: { "x-api-key": "key-topsecret" } };
+  it("never shows a secret: not in an error", async () => {
+    const server = await startServer((request, response) => {
+      response.writeHead(401, { "content-type": "text/plain", "x-request-id": request.headers.authorization });
+      response.end(JSON.stringify(request.headers));
+    });
+    const { error } = await ask({ baseUrl: server.url, ...secrets });
+    const all = JSON.stringify({ ...error, message: error?.message, stack: error?.stack });
+    assert.doesNotMatch(all, /topsecret/);
+    assert.match(all, /\*\*\*/);
+    await server.close();
+  });
+
+  it("nor in a reply", async () => {
+    const server = await startServer((request, response) =>
+      reply(`You sent ${request.headers.authorization}`)(request, response, 0),
+    );
+    assert.equal((await ask({ baseUrl: server.url, ...secrets })).text, "You sent ***");
+    await server.close();
+  });
+});
+
+describe("a compressed answer that nobody asked for", () => {
+  for (const [encoding, pack] of Object.entries({ gzip: gzipSync, br: brotliCompressSync })) {
+    it(`is unpacked: ${encoding}`, async () => {
+      const server = await startServer((request, response) => {
+        assert.equal(request.headers["accept-encoding"], "identity");
+        response.writeHead(200, { "content-type": "application/json", "content-encoding": encoding });
+        response.end(pack(JSON.stringify(completion("Hello"))));
+      });
+      assert.equal((await ask({ baseUrl: server.url })).text, "Hello");
+      await server.close();
+    });
+  }
+
+  it("is taken as it is if it is not packed at all", async () => {
+    const server = await startServer((_, response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" });
+      response.end(JSON.stringify(completion("Hello")));
+    });
+    assert.equal((await ask({ baseUrl: server.url })).text, "Hello");
+    await server.close();
+  });
+});

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ChatClient, type ChatError } from "../../src/lib/client";
+import { chunk, json, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+
+const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
+
+describe("requests side by side", () => {
+  let server: TestServer;
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(() => server.close());
+
+  it("are no more than maxConcurrent; the others wait in order", async () => {
+    let running = 0;
+    let most = 0;
+    const order: string[] = [];
+    server.handle(async (request, response) => {
+      most = Math.max(most, ++running);
+      order.push(request.body.messages[0].content);
+      await sleep(20);
+      running--;
+      await sse(response, replyChunks(["ok"]));
+    });
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 2 });
+    const names = ["0", "1", "2", "3", "4", "5", "6"];
+    await Promise.all(names.map((content) => client.complete({ ...REQUEST, messages: [{ role: "user", content }] })));
+    assert.equal(most, 2);
+    assert.deepEqual(order.sort(), names);
+    await client.close();
+  });
+
+  it("fail at once when the queue is full", async () => {
+    server.handle((request, response, index) => setTimeout(() => reply("ok")(request, response, index), 100));
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1, maxQueued: 1 });
+    const first = client.complete(REQUEST);
+    const second = client.complete(REQUEST);
+    await assert.rejects(client.complete(REQUEST), (error: ChatError) => {
+      assert.equal(error.code, "rate_limit");
+      assert.equal(error.cause.attempts, 0);
+      return true;
+    });
+    assert.equal((await first).message.content, "ok");
+    assert.equal((await second).message.content, "ok");
+    assert.ok((await second).timing.queued_ms > 0);
+    await client.close();
+  });
+
+  it("give their slot back while a retry waits", async () => {
+    server.handle((request, response, index) =>
+      index === 0 ? json(response, 503, {}, { "retry-after-ms": "200" }) : reply("ok")(request, response, index),
+    );
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    const ended: string[] = [];
+    const first = client.complete(REQUEST).then(() => ended.push("retried"));
+    await server.waitFor(1);
+    const second = client.complete(REQUEST).then(() => ended.push("other"));
+    await Promise.all([first, second]);
+    assert.deepEqual(ended, ["other", "retried"]);
+    await client.close();
+  });
+
+  it("use a connection again", async () => {
+    server.handle(reply("ok"));
+    const client = new ChatClient({ baseUrl: server.url });
+    for (let turn = 0; turn < 5; turn++) {
+      await client.complete(REQUEST);
+      // undici takes a turn of the event loop to see that a connection is free.
+      await sleep(10);
+    }
+    assert.equal(server.connections, 1);
+    await client.close();
+  });
+});
+
+describe("an abort", () => {
+  let server: TestServer;
+  let client: ChatClient;
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(async () => {
+    await client.close();
+    await server.close();
+  });
+
+  /** Aborts a question and says how long it took to end. */
+  async function abortAfter(start: (abort: AbortController) => Promise<unknown>) {
+    const abort = new AbortController();
+    const settled = start(abort).then(
+      () => assert.fail("it was not aborted"),
+      (error: ChatError) => error,
+    );
+    return { abort, settled };
+  }
+
+  it("closes the connection while the reply comes, and keeps what had come", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+    client = new ChatClient({ baseUrl: server.url });
+    const { abort, settled } = await abortAfter((abort) =>
+      client.complete(REQUEST, { signal: abort.signal, listener: { onText: () => setImmediate(() => abort.abort()) } }),
+    );
+    const error = await settled;
+    assert.ok(abort.signal.aborted);
+    assert.equal(error.code, "cancelled");
+    assert.equal(error.completion?.message.content, "Hel");
+    await server.last.closed;
+    assert.ok(server.last.abortedAt !== undefined);
+  });
+
+  it("ends the wait for the headers", async () => {
+    client = new ChatClient({ baseUrl: server.url });
+    const { abort, settled } = await abortAfter((abort) => client.complete(REQUEST, { signal: abort.signal }));
+    await server.waitFor(1);
+    abort.abort();
+    assert.equal((await settled).code, "cancelled");
+    await server.last.closed;
+  });
+
+  it("ends the wait for a slot", async () => {
+    client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    const first = new AbortController();
+    const running = client.complete(REQUEST, { signal: first.signal }).catch((error) => error);
+    const { abort, settled } = await abortAfter((abort) => client.complete(REQUEST, { signal: abort.signal }));
+    await server.waitFor(1);
+    abort.abort();
+    assert.equal((await settled).code, "cancelled");
+    assert.equal(server.requests.length, 1);
+    first.abort();
+    await running;
+  });
+
+  it("ends the wait before a retry", async () => {
+    server.handle((_, response) => json(response, 503, {}, { "retry-after": "30" }));
+    client = new ChatClient({ baseUrl: server.url });
+    const { settled } = await abortAfter((abort) =>
+      client.complete(REQUEST, {
+        signal: abort.signal,
+        listener: { onRetry: () => setImmediate(() => abort.abort()) },
+      }),
+    );
+    assert.equal((await settled).code, "cancelled");
+    assert.equal(server.requests.length, 1);
+  });
+
+  it("leaves the client able to go on", async () => {
+    client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    const { abort, settled } = await abortAfter((abort) => client.complete(REQUEST, { signal: abort.signal }));
+    await server.waitFor(1);
+    abort.abort();
+    await settled;
+    server.handle(reply("ok"));
+    assert.equal((await client.complete(REQUEST)).message.content, "ok");
+  });
+
+  it("comes with closing the client", async () => {
+    client = new ChatClient({ baseUrl: server.url });
+    const { settled } = await abortAfter(() => client.complete(REQUEST));
+    await server.waitFor(1);
+    await client.close();
+    assert.equal((await settled).code, "cancelled");
+    assert.equal(server.requests.length, 1);
+  });
+});

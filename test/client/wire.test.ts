@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { ChatClient, ChatError } from "../../src/lib/client";
+import type { Completion } from "../../src/lib/client/completion";
+import { pieces, startServer, type TestServer } from "../support/server";
+import { loadWire, type WireCase, wireSkipReason } from "../support/wire";
+
+/** Ways to cut a reply: each must come to the same. */
+const CUTS: Record<string, (body: Buffer) => number | (() => number)> = {
+  whole: (body) => body.length || 1,
+  "in pieces of 1 to 7 bytes": () => {
+    let turn = 0;
+    return () => (turn++ % 7) + 1;
+  },
+  "split inside every character": () => 1,
+};
+
+describe("recorded replies of real servers", () => {
+  const wire = loadWire();
+  let server: TestServer;
+  let client: ChatClient;
+  let current: WireCase;
+  let cut: (body: Buffer) => number | (() => number);
+
+  before(async function () {
+    if (!wire) {
+      console.log(`      skipped: ${wireSkipReason}`);
+      this.skip();
+    }
+    server = await startServer((_, response) => {
+      const { status, headers } = current.reply;
+      // The recordings are unpacked, whatever their headers say.
+      const { "content-encoding": _encoding, ...plain } = headers;
+      return pieces(response, current.body, cut(current.body), { status, headers: plain });
+    });
+    client = new ChatClient({ baseUrl: server.url, retries: 0 });
+  });
+
+  after(async () => {
+    await client?.close();
+    await server?.close();
+  });
+
+  it("are 88, each with what it must come to", () => {
+    assert.equal(wire?.cases.length, 88);
+    assert.deepEqual(wire?.withoutExpectation, []);
+  });
+
+  for (const [name, cutting] of Object.entries(CUTS)) {
+    describe(name, () => {
+      for (const wireCase of wire?.cases ?? []) {
+        // One byte a write is slow; long replies without a character of several bytes gain nothing by it.
+        if (name.startsWith("split") && wireCase.body.every((byte) => byte < 128)) continue;
+        it(wireCase.file, async () => {
+          current = wireCase;
+          cut = cutting;
+          if (wireCase.expected.error) await assertFails(client, wireCase);
+          else await assertCompletes(client, wireCase);
+        });
+      }
+    });
+  }
+});
+
+async function assertCompletes(client: ChatClient, { expected }: WireCase): Promise<void> {
+  const pieces = { text: "", reasoning: "" };
+  const completion = await client.complete(
+    { model: "test/model", messages: [], stream: true },
+    {
+      listener: {
+        onText: (piece) => {
+          pieces.text += piece;
+        },
+        onReasoning: (piece) => {
+          pieces.reasoning += piece;
+        },
+      },
+    },
+  );
+  assert.deepEqual(summary(completion, expected.usage), {
+    text: expected.text?.trim(),
+    reasoning: expected.reasoning?.trim(),
+    tool_calls: expected.tool_calls,
+    finish_reason: expected.finish_reason,
+    usage: expected.usage,
+  });
+  assert.equal(pieces.text, completion.message.content ?? "", "the pieces are the text");
+  assert.equal(pieces.reasoning, completion.message.reasoning ?? "", "the pieces are the reasoning");
+}
+
+function summary({ message, finish_reason, usage }: Completion, wanted: Record<string, unknown> | null) {
+  return {
+    text: (message.content ?? "").trim(),
+    reasoning: (message.reasoning ?? "").trim(),
+    tool_calls: (message.tool_calls ?? []).map(({ id, function: { name, arguments: args } }) => ({
+      id,
+      name,
+      arguments: JSON.parse(args),
+    })),
+    finish_reason,
+    usage: wanted && Object.fromEntries(Object.keys(wanted).map((name) => [name, usage?.[name]])),
+  };
+}
+
+async function assertFails(client: ChatClient, { expected }: WireCase): Promise<void> {
+  const error: ChatError = await client.complete({ model: "test/model", messages: [], stream: true }).then(
+    () => assert.fail("it did not fail"),
+    (reason) => reason,
+  );
+  assert.ok(error instanceof ChatError, String(error));
+  assert.equal(error.cause.status, expected.error?.status);
+  if (expected.error?.code) assert.equal(error.code, expected.error.code);
+  const said = expected.error?.message.trim() ?? "";
+  assert.ok(error.message.includes(said), `${error.message} holds ${said}`);
+  assert.doesNotMatch(error.message, /[\r\n]/);
+  if (expected.partial !== undefined) assert.equal(error.completion?.message.content, expected.partial);
+}

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { chatFlow, getNodeRed, type NodeDef, type NodeRed } from "../support/node-red";
+import { chunk, inTurn, json, reply, sse, startServer, type TestServer } from "../support/server";
+
+describe("huggingface-chat, cancelling", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  beforeEach(async () => {
+    server = await startServer((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+  });
+  afterEach(async () => {
+    await red.reset();
+    await server.close();
+  });
+
+  it("msg.abort ends a reply: what had come is the Reply, the connection is closed within 100 ms", async () => {
+    await red.deploy(chatFlow(server.url, { stream: true }));
+    red.send("chat", { payload: "Hi" });
+    await red.next("stream");
+    const abortedAt = performance.now();
+    red.send("chat", { abort: true });
+    const msg = await red.next("reply");
+    assert.equal(msg.payload, "Hel");
+    assert.equal(msg.completion.finish_reason, "aborted");
+    assert.deepEqual(msg.messages.at(-1), { role: "assistant", content: "Hel" });
+    const closing = await red.next("stream");
+    assert.equal(closing.complete, true);
+    assert.equal(closing.finish_reason, "aborted");
+    await server.last.closed;
+    assert.ok((server.last.abortedAt ?? Number.POSITIVE_INFINITY) - abortedAt < 100);
+    assert.equal(red.captured("error").length, 0);
+    await red.completed("chat", 2);
+    assert.equal(red.completions("chat").length, 2, "the question and the control message, once each");
+    assert.equal(red.captured("reply").length, 1, "the control message sends nothing");
+  });
+
+  it("msg.abort ends what waits for a slot or a retry too", async () => {
+    server.handle((_, response, index) =>
+      index === 0
+        ? json(response, 503, {}, { "retry-after": "20" })
+        : sse(response, [chunk("Hel")], { done: false, end: false }),
+    );
+    await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 1 }));
+    for (const topic of ["retry", "running", "waiting"]) red.send("chat", { payload: "Hi", topic });
+    await server.waitFor(2);
+    red.send("chat", { abort: true });
+    const replies = await red.next("reply", 3);
+    assert.deepEqual(replies.map((msg) => msg.topic).sort(), ["retry", "running", "waiting"]);
+    for (const msg of replies) assert.equal(msg.completion.finish_reason, "aborted");
+    assert.equal(server.requests.length, 2);
+  });
+
+  it("msg.abort with a conversation ends that one alone", async () => {
+    await red.deploy(chatFlow(server.url, { conversation: "topic", conversationType: "msg" }));
+    red.send("chat", { payload: "Hi", topic: "a" });
+    red.send("chat", { payload: "Hi", topic: "b" });
+    red.send("chat", { payload: "Hi", huggingface: { conversation: "c" } });
+    await server.waitFor(3);
+    red.send("chat", { abort: true, topic: "b" });
+    assert.equal((await red.next("reply")).topic, "b");
+    red.send("chat", { abort: true, huggingface: { conversation: "c" } });
+    assert.equal((await red.next("reply")).huggingface.conversation, "c");
+    await sleep(50);
+    assert.equal(red.captured("reply").length, 2);
+    red.send("chat", { abort: true });
+    assert.equal((await red.next("reply")).topic, "a");
+  });
+
+  it("control messages are done at once and ask nothing", async () => {
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { abort: true, payload: "Hi" });
+    red.send("chat", { reset: true, payload: "Hi" });
+    await red.completed("chat", 2);
+    assert.equal(server.requests.length, 0);
+    assert.equal(red.captured("reply").length + red.captured("error").length, 0);
+  });
+
+  it("msg.abort that is not true is a question", async () => {
+    server.handle(reply("ok"));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi", abort: "no" });
+    assert.equal((await red.next("reply")).payload, "ok");
+  });
+});
+
+describe("huggingface-chat, redeploy and shutdown", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  beforeEach(async () => {
+    server = await startServer((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+  });
+  afterEach(async () => {
+    await red.reset();
+    await server.close();
+  });
+
+  it("end questions quietly and at once, whatever they wait for", async () => {
+    server.handle((_, response, index) => {
+      if (index === 0) json(response, 503, {}, { "retry-after": "20" });
+      else if (index === 1) sse(response, [chunk("Hel")], { done: false, end: false });
+    });
+    const flow = chatFlow(server.url, { stream: true }, { maxConcurrent: 2 });
+    await red.deploy(flow);
+    for (let index = 0; index < 5; index++) red.send("chat", { payload: "Hi" });
+    await server.waitFor(3);
+    await red.next("stream");
+    const startedAt = performance.now();
+    await red.deploy(flow);
+    assert.ok(performance.now() - startedAt < 1000);
+    await Promise.all(server.requests.map((request) => request.closed));
+    await sleep(50);
+    assert.equal(red.captured("reply").length, 0);
+    assert.equal(red.captured("error").length, 0);
+    assert.equal(red.captured("stream").length, 1);
+    assert.equal(red.completions("chat").length, 0);
+    assert.deepEqual(red.logOf("chat", 30), []);
+  });
+
+  it("of the chat node alone leave the configuration's limits in force", async () => {
+    const flow = chatFlow(server.url, {}, { maxConcurrent: 1 });
+    await red.deploy(flow);
+    red.send("chat", { payload: "Hi" });
+    await server.waitFor(1);
+    const changed: NodeDef[] = flow.map((node) => (node.id === "chat" ? { ...node, temperature: 1 } : node));
+    await red.deploy(changed, undefined, "nodes");
+    await server.last.closed;
+    server.handle(reply("ok"));
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("reply")).payload, "ok");
+  });
+});
+
+describe("huggingface-chat, status", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer();
+  });
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  const texts = () => red.statuses("chat").map((status) => status.text);
+
+  it("goes from asking over writing to tokens and seconds", async () => {
+    server.handle((_, response) =>
+      sse(
+        response,
+        [
+          ...Array.from({ length: 8 }, () => chunk("x")),
+          chunk(undefined, { finish_reason: "stop", usage: { completion_tokens: 8 } }),
+        ],
+        { delayMs: 80 },
+      ),
+    );
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    await red.next("reply");
+    await red.until(
+      () => texts().some((text) => /^8 tokens, \d+\.\d s$/.test(text ?? "")),
+      () => `the result, got ${texts()}`,
+    );
+    assert.equal(texts()[0], "asking");
+    assert.match(texts()[1] ?? "", /^writing \d+$/);
+  });
+
+  it("shows how many wait", async () => {
+    server.handle((request, response, index) => setTimeout(() => reply("ok")(request, response, index), 400));
+    await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 1 }));
+    for (let index = 0; index < 4; index++) red.send("chat", { payload: "Hi" });
+    await red.until(
+      () => texts().includes("waiting (3)"),
+      () => `waiting (3), got ${texts()}`,
+    );
+  });
+
+  it("shows a retry and when it comes", async () => {
+    server.handle(inTurn((_, response) => json(response, 503, {}, { "retry-after-ms": "700" }), reply("ok")));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    await red.until(
+      () => texts().includes("retry 1/2 in 1 s"),
+      () => `the retry, got ${texts()}`,
+    );
+  });
+
+  it("is sent at most four times a second", async () => {
+    server.handle((_, response) =>
+      sse(response, [...Array.from({ length: 100 }, () => chunk("x")), chunk("", { finish_reason: "stop" })], {
+        delayMs: 5,
+      }),
+    );
+    await red.deploy(chatFlow(server.url));
+    const startedAt = performance.now();
+    for (let index = 0; index < 5; index++) red.send("chat", { payload: "Hi" });
+    await red.next("reply", 5);
+    const seconds = (performance.now() - startedAt) / 1000;
+    assert.ok(texts().length <= Math.ceil(seconds * 4) + 1, `${texts().length} in ${seconds} s`);
+  });
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { chatFlow, getNodeRed, type NodeRed } from "../support/node-red";
+import { chunk, type Handler, json, reply, sse, startServer, type TestServer } from "../support/server";
+
+describe("huggingface-chat, errors", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer();
+  });
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  const failing: [string, Handler, string][] = [
+    ["400", (_, response) => json(response, 400, { error: { message: "said" } }), "invalid_input"],
+    ["401", (_, response) => json(response, 401, { error: "said" }), "auth_error"],
+    ["402", (_, response) => json(response, 402, { error: "said" }), "budget_exhausted"],
+    ["403", (_, response) => json(response, 403, { error: "said" }), "auth_error"],
+    ["404", (_, response) => json(response, 404, { message: "said" }), "not_found"],
+    ["408", (_, response) => json(response, 408, { detail: "said" }), "timeout"],
+    ["409", (_, response) => json(response, 409, { detail: "said" }), "provider_unavailable"],
+    ["410", (_, response) => json(response, 410, { error: "said" }), "not_found"],
+    ["413", (_, response) => json(response, 413, "said"), "invalid_input"],
+    ["415", (_, response) => json(response, 415, "said"), "invalid_input"],
+    ["421", (_, response) => json(response, 421, { message: "said" }), "not_found"],
+    ["422", (_, response) => json(response, 422, { detail: [{ msg: "said", loc: ["body"] }] }), "invalid_input"],
+    ["424", (_, response) => json(response, 424, { error: "said" }), "provider_unavailable"],
+    ["425", (_, response) => json(response, 425, { error: "said" }), "provider_unavailable"],
+    ["429", (_, response) => json(response, 429, { error: "said" }), "rate_limit"],
+    ["500", (_, response) => json(response, 500, { error: ["said"] }), "provider_unavailable"],
+    ["501", (_, response) => json(response, 501, { error: "said" }), "provider_unavailable"],
+    ["503", (_, response) => json(response, 503, { errors: [{ message: "said" }] }), "provider_unavailable"],
+    ["504", (_, response) => json(response, 504, { title: "said" }), "timeout"],
+    ["529", (_, response) => json(response, 529, "said"), "provider_unavailable"],
+    [
+      "an error inside a stream",
+      (_, response) => sse(response, [{ error: { message: "said" } }]),
+      "provider_unavailable",
+    ],
+    [
+      "an error inside a stream that names its status",
+      (_, response) => sse(response, [{ error: { message: "said", http_status_code: 422 } }]),
+      "invalid_input",
+    ],
+    ["a JSON error with status 200", (_, response) => json(response, 200, { error: "said" }), "provider_unavailable"],
+  ];
+  for (const [what, handler, code] of failing) {
+    it(`${what} is ${code}, caught once with what the server said`, async () => {
+      server.handle(handler);
+      await red.deploy(chatFlow(server.url, {}, { retries: 0 }));
+      const sent = { payload: "Hi", topic: "t" };
+      red.send("chat", sent);
+      const caught = await red.next("error");
+      assert.equal(caught.error.code, code, caught.error.message);
+      assert.match(caught.error.message, /said/);
+      assert.doesNotMatch(caught.error.message, /\n|__|Error:/);
+      assert.equal(caught.error.cause.attempts, 1);
+      assert.equal(caught.topic, "t");
+      assert.equal(caught.completion.attempts, 1);
+      assert.equal(red.completions("chat").length, 1, "done is called once");
+      assert.equal(red.captured("error").length, 1, "and nothing is reported beside it");
+      assert.equal(red.captured("reply").length, 0);
+      assert.deepEqual(red.statuses("chat").at(-1), { fill: "red", shape: "ring", text: code });
+    });
+  }
+
+  it("name the provider, the request and the body", async () => {
+    server.handle((_, response) =>
+      json(
+        response,
+        429,
+        { error: "x".repeat(10_000) },
+        { "x-inference-provider": "novita", "x-request-id": "r1", "retry-after": "90" },
+      ),
+    );
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    const { cause, message } = (await red.next("error")).error;
+    assert.equal(cause.provider, "novita");
+    assert.equal(cause.request_id, "r1");
+    assert.equal(cause.retry_after, 90);
+    assert.equal(cause.retryable, true);
+    assert.ok(cause.body.length <= 4096);
+    assert.match(message, /90 s/);
+    assert.ok(message.length < 1500);
+  });
+
+  it("go to the log where no Catch node is, in one line", async () => {
+    server.handle((_, response) => json(response, 400, { error: "said" }));
+    const flow = chatFlow(server.url).filter((node) => node.type !== "catch");
+    await red.deploy(flow);
+    red.send("chat", { payload: "Hi" });
+    await red.completed("chat");
+    await red.until(() => red.logOf("chat", 20).length > 0, "a log line");
+    assert.match(red.logOf("chat", 20)[0]?.text ?? "", /said/);
+  });
+
+  it("leave the node able to go on", async () => {
+    server.handle((_, response) => response.destroy());
+    await red.deploy(chatFlow(server.url, {}, { retries: 0 }));
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("error")).error.cause.code, "UND_ERR_SOCKET");
+    server.handle(reply("ok"));
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("reply")).payload, "ok");
+  });
+
+  it("of a reply that stops short keep what had come", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false }));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    const caught = await red.next("error");
+    assert.equal(caught.error.code, "provider_unavailable");
+    assert.equal(caught.completion.message.content, "Hel");
+    assert.equal(caught.completion.steps.length, 1);
+  });
+});

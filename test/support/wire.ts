@@ -1,0 +1,105 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+/**
+ * Real replies recorded from servers. They lie beside the project, not in it, and are missing on most machines:
+ * tests that want them say so and skip.
+ */
+const folder = path.join(__dirname, "..", "..", "..", "shared", "wire");
+
+/** The reason that a skipped test prints. */
+export const wireSkipReason = "the recorded replies are not on this machine";
+
+export interface WireReply {
+  file: string;
+  /** file of the request body, where it is known */
+  request?: string;
+  status: number;
+  headers: Record<string, string>;
+  stream: boolean;
+  features: string[];
+  note?: string;
+}
+
+export interface WireExpectation {
+  text?: string;
+  reasoning?: string;
+  // biome-ignore lint/suspicious/noExplicitAny: as the servers wrote them
+  tool_calls?: any[];
+  finish_reason?: string;
+  // biome-ignore lint/suspicious/noExplicitAny: as the servers wrote them
+  usage?: any;
+  error?: { code?: string; status?: number; message: string };
+  partial?: string;
+}
+
+export interface WireCase {
+  /** path below the folder, also the test's name */
+  file: string;
+  reply: WireReply;
+  body: Buffer;
+  expected: WireExpectation;
+  /** the request that was recorded with the reply */
+  // biome-ignore lint/suspicious/noExplicitAny: as the clients wrote them
+  request: any;
+}
+
+export interface FramingCase {
+  name: string;
+  /** the whole stream */
+  body: Buffer;
+  /** the same bytes as they arrived */
+  chunks: Buffer[];
+}
+
+export interface Wire {
+  folder: string;
+  /** every reply that says what it must come to */
+  cases: WireCase[];
+  /** replies in the list without an expectation, named so that none is lost in silence */
+  withoutExpectation: string[];
+  framing: FramingCase[];
+}
+
+/** Loads the recorded replies, or gives undefined where there are none. */
+export function loadWire(): Wire | undefined {
+  if (!existsSync(path.join(folder, "manifest.json"))) return undefined;
+  const manifest = readJson<WireReply[]>("manifest.json");
+  const expected = readJson<Record<string, WireExpectation>>("expected.json");
+  const known = manifest.filter((reply) => expected[reply.file]);
+  return {
+    folder,
+    cases: known.map((reply) => readCase(reply, expected[reply.file] as WireExpectation)),
+    withoutExpectation: manifest.filter((reply) => !expected[reply.file]).map((reply) => reply.file),
+    framing: readFraming(),
+  };
+}
+
+function readCase(reply: WireReply, expected: WireExpectation): WireCase {
+  return {
+    file: reply.file,
+    reply,
+    body: readFileSync(path.join(folder, reply.file)),
+    expected,
+    request: reply.request ? readJson(reply.request) : undefined,
+  };
+}
+
+function readFraming(): FramingCase[] {
+  const ending = ".chunks.json";
+  return readdirSync(path.join(folder, "sse-framing"))
+    .filter((file) => file.endsWith(ending))
+    .sort()
+    .map((file) => {
+      const name = file.slice(0, -ending.length);
+      return {
+        name,
+        body: readFileSync(path.join(folder, "sse-framing", `${name}.sse`)),
+        chunks: readJson<string[]>(path.join("sse-framing", file)).map((text) => Buffer.from(text, "base64")),
+      };
+    });
+}
+
+function readJson<T>(file: string): T {
+  return JSON.parse(readFileSync(path.join(folder, file), "utf8"));
+}
