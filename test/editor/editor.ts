@@ -1,0 +1,330 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { type NodeDef, type NodeRed, startNodeRed } from "../support/node-red";
+
+/** A form slides in and out; clicks meanwhile would miss. */
+const SLIDE_MS = 400;
+
+interface EditorNode {
+  type: string;
+  validationErrors?: string[];
+  _def: {
+    outputs: number;
+    inputLabels: (this: EditorNode, index: number) => string;
+    outputLabels: (this: EditorNode, index: number) => string;
+  };
+}
+
+/** What the page itself knows, for the functions that run in it. */
+declare const RED: {
+  tray: { resize(): void };
+  nodes: {
+    dirty(): boolean;
+    eachNode(callback: (node: EditorNode) => unknown): void;
+    eachConfig(callback: (node: EditorNode) => unknown): void;
+    filterNodes(filter: { type: string }): [EditorNode];
+    getNodeHelp(type: string): string;
+  };
+};
+
+declare const monaco: { editor: { getModels(): { getValue(): string; setValue(text: string): void }[] } };
+
+/** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH. */
+export function findChromium(): string | undefined {
+  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const onPath = (process.env.PATH ?? "").split(delimiter).flatMap((dir) => names.map((name) => join(dir, name)));
+  return [process.env.CHROMIUM_PATH ?? "", ...onPath].find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return path !== "";
+  } catch {
+    return false;
+  }
+}
+
+/** For `before`: skips the whole suite, and says why, where there is no Chromium. */
+export function skipWithoutChromium(context: Mocha.Context): void {
+  if (findChromium()) return;
+  console.log("      SKIPPED: no Chromium found. Install one, or set CHROMIUM_PATH to its executable.");
+  context.skip();
+}
+
+/** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */
+export class Editor {
+  /** What went wrong in the page: uncaught exceptions and errors on its console. */
+  readonly problems: string[] = [];
+
+  private constructor(
+    private readonly nodeRed: NodeRed,
+    private readonly browser: Browser,
+    readonly page: Page,
+  ) {
+    page.on("pageerror", (error) => this.problems.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") this.problems.push(`${message.text()} ${message.location().url}`);
+    });
+  }
+
+  static async start(): Promise<Editor> {
+    const nodeRed = await startNodeRed();
+    const browser = await chromium.launch({
+      executablePath: findChromium() ?? "",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+      ],
+    });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(10_000);
+    const editor = new Editor(nodeRed, browser, page);
+    try {
+      await editor.load();
+    } catch (error) {
+      await editor.stop();
+      throw error;
+    }
+    return editor;
+  }
+
+  /** Closes the browser and leaves Node-RED without a flow. */
+  async stop(): Promise<void> {
+    await this.browser.close();
+    await this.nodeRed.reset();
+  }
+
+  /** Loads the page, or loads it anew; what was not deployed is lost. */
+  async load(): Promise<void> {
+    this.page.once("dialog", (dialog) => void dialog.accept());
+    await this.page.goto(this.nodeRed.url);
+    await this.page.locator('.red-ui-palette-node[data-palette-type="huggingface-chat"]').waitFor();
+    await this.page.locator("#red-ui-workspace-chart").waitFor();
+    await this.page.locator("#red-ui-loading-progress").waitFor({ state: "hidden" });
+  }
+
+  /** Drags a node of this type from the palette to a place in the flow, counted from its top left corner. */
+  async addNode(type: string, x: number, y: number): Promise<void> {
+    const source = this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+    await source.scrollIntoViewIfNeeded();
+    const from = await source.boundingBox();
+    const chart = await this.page.locator("#red-ui-workspace-chart").boundingBox();
+    if (!from || !chart) throw new Error(`no palette entry for ${type}`);
+    const { mouse } = this.page;
+    await mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await mouse.down();
+    await mouse.move(chart.x + x, chart.y + y, { steps: 8 });
+    await mouse.up();
+  }
+
+  node(id?: string): Locator {
+    return this.page.locator(id ? `.red-ui-flow-node-group[id="${id}"]` : ".red-ui-flow-node-group");
+  }
+
+  /** Opens a node's form. */
+  async edit(id?: string): Promise<Form> {
+    await this.node(id).first().dblclick();
+    return this.openedForm("node-input", "#node-dialog-ok");
+  }
+
+  /** Opens the form of a config node from the form that uses it, or a blank one where there is none yet. */
+  async editConfig(property: string, button: "add" | "edit"): Promise<Form> {
+    await this.page.locator(`#node-input-btn-${property}-${button}`).click();
+    return this.openedForm("node-config-input", "#node-config-dialog-ok");
+  }
+
+  private async openedForm(prefix: string, ok: string): Promise<Form> {
+    await this.page.locator(ok).waitFor();
+    await sleep(SLIDE_MS);
+    return new Form(this.page, prefix, ok);
+  }
+
+  async deploy(): Promise<void> {
+    const saved = this.page.waitForResponse((r) => r.url().endsWith("/flows") && r.request().method() === "POST");
+    await this.page.locator("#red-ui-header-button-deploy").click();
+    await saved;
+  }
+
+  /** What the runtime has: the deployed flow. */
+  async flows(): Promise<NodeDef[]> {
+    const response = await fetch(`${this.nodeRed.url}/flows`);
+    return (await response.json()) as NodeDef[];
+  }
+
+  /** What the editor is told of a node's credentials. */
+  async credentials(type: string, id: string): Promise<unknown> {
+    return (await fetch(`${this.nodeRed.url}/credentials/${encodeURIComponent(type)}/${id}`)).json();
+  }
+
+  /** Whether there is something to deploy. */
+  async hasChanges(): Promise<boolean> {
+    return this.page.evaluate(() => RED.nodes.dirty());
+  }
+
+  /** The labels of the input and the outputs of the first node of a type. */
+  async portLabels(type: string): Promise<string[]> {
+    return this.page.evaluate((wanted) => {
+      const node = RED.nodes.filterNodes({ type: wanted })[0];
+      const { inputLabels, outputLabels, outputs } = node._def;
+      return [inputLabels.call(node, 0), ...Array.from({ length: outputs }, (_, i) => outputLabels.call(node, i))];
+    }, type);
+  }
+
+  /** A node type's help text as the editor shows it. */
+  async help(type: string): Promise<string> {
+    return this.page.evaluate((wanted) => RED.nodes.getNodeHelp(wanted), type);
+  }
+
+  /** The reasons why the editor marks nodes of this type as invalid; empty if it does not. */
+  async validationErrors(type: string): Promise<string[]> {
+    return this.page.evaluate((wanted) => {
+      const found: { validationErrors?: string[] }[] = [];
+      RED.nodes.eachNode((node) => node.type === wanted && found.push(node));
+      RED.nodes.eachConfig((node) => node.type === wanted && found.push(node));
+      return found.flatMap((node) => node.validationErrors ?? []);
+    }, type);
+  }
+}
+
+/** An open form of a node. Fields go by the name of their property. */
+export class Form {
+  constructor(
+    readonly page: Page,
+    private readonly prefix: string,
+    private readonly ok: string,
+  ) {}
+
+  input(property: string): Locator {
+    return this.page.locator(`#${this.prefix}-${property}`);
+  }
+
+  /** The row of the form that a field is in. */
+  row(property: string): Locator {
+    return this.page.locator(".form-row", { has: this.input(property) });
+  }
+
+  private typed(property: string): Locator {
+    return this.page.locator(`#${this.prefix}-${property} + .red-ui-typedInput-container`);
+  }
+
+  /** Shows a tab of the form itself. */
+  async tab(label: string): Promise<void> {
+    await this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }).click();
+    // The editor takes a second click on tabs within 400 ms for a double click.
+    await sleep(450);
+  }
+
+  async fill(property: string, value: string): Promise<void> {
+    await this.input(property).fill(value);
+    await this.input(property).press("Tab");
+  }
+
+  async value(property: string): Promise<string> {
+    return this.input(property).inputValue();
+  }
+
+  async type(property: string): Promise<string> {
+    return this.value(`${property}Type`);
+  }
+
+  /** Chooses the type of a typed input by the label in its menu. */
+  async chooseType(property: string, label: string): Promise<void> {
+    await this.typed(property).locator(".red-ui-typedInput-type-select").click();
+    await this.page.locator(".red-ui-typedInput-options:visible a", { hasText: label }).click();
+  }
+
+  async fillTyped(property: string, value: string): Promise<void> {
+    const field = this.typed(property).locator(".red-ui-typedInput-input");
+    await field.fill(value);
+    await field.press("Tab");
+  }
+
+  /** Opens the larger editor of a text, changes what is in it, and closes it again. */
+  async expand(property: string, change: (text: string) => string): Promise<void> {
+    await this.page
+      .locator(".huggingface-text", { has: this.input(`${property}-text`) })
+      .locator("button")
+      .click();
+    const visible = this.page.locator(".monaco-editor:visible");
+    await visible.waitFor();
+    await sleep(SLIDE_MS);
+    // The form itself has an editor too, for its description; the last model is the one just made.
+    const text = await this.page.evaluate(() => monaco.editor.getModels().at(-1)?.getValue() ?? "");
+    await this.page.evaluate((changed) => monaco.editor.getModels().at(-1)?.setValue(changed), change(text));
+    await this.page.locator("#node-dialog-ok").last().click();
+    await visible.waitFor({ state: "detached" });
+    await sleep(SLIDE_MS);
+  }
+
+  /** The lines of an editable list, each as the values of its fields. */
+  async list(property: string): Promise<string[][]> {
+    const rows = await this.input(`${property}-container`).locator("li").all();
+    const valuesOf = async (row: Locator) =>
+      Promise.all((await row.locator("input").all()).map((field) => field.inputValue()));
+    return Promise.all(rows.map(valuesOf));
+  }
+
+  /** Adds a line to an editable list. */
+  async addLine(property: string, values: string[]): Promise<void> {
+    const list = this.page.locator(".red-ui-editableList", { has: this.input(`${property}-container`) });
+    await list.locator(".red-ui-editableList-addButton").click();
+    const fields = this.input(`${property}-container`).locator("li").last().locator("input");
+    for (const [index, value] of values.entries()) await fields.nth(index).fill(value);
+  }
+
+  async isMarkedInvalid(property: string): Promise<boolean> {
+    return this.input(property).evaluate((element) => element.classList.contains("input-error"));
+  }
+
+  /** Makes the config node of another type that a field of this form picks, with one of its fields filled in. */
+  async editOther(property: string, field: string, value: string): Promise<void> {
+    await this.page.locator(`#${this.prefix}-btn-${property}-add`).click();
+    await this.page.locator(field).fill(value);
+    await sleep(SLIDE_MS);
+    // While it is open there are two buttons of this id.
+    await this.page.locator(this.ok).last().click();
+    await sleep(2 * SLIDE_MS);
+  }
+
+  /** What sticks out of the form when the form is this wide. */
+  async overflowing(width: number): Promise<string[]> {
+    return this.page.evaluate((px) => {
+      const form = Array.from(document.querySelectorAll<HTMLElement>(".huggingface-form")).at(-1);
+      if (!form) return ["no form"];
+      form.style.width = `${px}px`;
+      RED.tray.resize();
+      const found = form.scrollWidth > form.clientWidth ? ["the form as a whole"] : [];
+      const right = form.getBoundingClientRect().right + 1;
+      for (const element of Array.from(form.querySelectorAll<HTMLElement>("*"))) {
+        const box = element.getBoundingClientRect();
+        if (box.width > 0 && box.right > right) found.push(`${element.tagName} ${element.id || element.className}`);
+      }
+      return found;
+    }, width);
+  }
+
+  async done(): Promise<void> {
+    await this.close(this.ok);
+  }
+
+  async cancel(): Promise<void> {
+    await this.close(this.ok.replace("-ok", "-cancel"));
+  }
+
+  private async close(button: string): Promise<void> {
+    await this.page.locator(button).click();
+    await this.page.locator(button).waitFor({ state: "detached" });
+    await sleep(SLIDE_MS);
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

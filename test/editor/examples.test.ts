@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { readExamples } from "../../dev/examples";
+import { type NodeRed, startNodeRed } from "../support/node-red";
+import { findChromium, skipWithoutChromium } from "./editor";
+
+/** A node as the editor holds it. */
+interface EditorNode {
+  type: string;
+  valid: boolean;
+  validationErrors?: string[];
+  changed: boolean;
+}
+
+/** What the page knows, for the functions that run in it. */
+declare const RED: {
+  actions: { invoke(name: string): void };
+  nodes: {
+    eachNode(callback: (node: EditorNode) => unknown): void;
+    eachConfig(callback: (node: EditorNode) => unknown): void;
+    eachWorkspace(callback: (tab: { label: string }) => unknown): void;
+  };
+};
+
+/** Imports each example as a user does, by the editor's own dialog. */
+describe("the examples in the editor", function () {
+  this.timeout(60_000);
+  let red: NodeRed;
+  let browser: Browser;
+  let page: Page;
+  const troubles: string[] = [];
+
+  before(async function () {
+    skipWithoutChromium(this);
+    red = await startNodeRed();
+    browser = await chromium.launch({
+      executablePath: findChromium() as string,
+      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+    });
+    page = await browser.newPage({ viewport: { width: 1400, height: 800 } });
+    page.on("pageerror", (error) => troubles.push(String(error)));
+    await page.goto(red.url);
+    await page.locator('.red-ui-palette-node[data-palette-type="huggingface-chat"]').waitFor();
+  });
+  after(async () => {
+    await browser?.close();
+  });
+
+  it("are in the import menu", async () => {
+    const response = await fetch(`${red.url}/library/examples/flows/@hf-flows/node-red-huggingface`);
+    const listed = JSON.stringify(await response.json());
+    for (const { name } of readExamples()) assert.ok(listed.includes(name), `${name} is not in ${listed}`);
+  });
+
+  for (const { name, flow } of readExamples()) {
+    it(`${name}: is imported with every node known and valid`, async () => {
+      await importText(readFileSync(path.join(__dirname, "..", "..", "examples", `${name}.json`), "utf8"));
+      const label = flow.find((node) => node.type === "tab")?.label;
+      await page.waitForFunction((wanted) => {
+        let found = false;
+        RED.nodes.eachWorkspace((tab) => {
+          found ||= tab.label === wanted;
+        });
+        return found;
+      }, label);
+      assert.deepEqual(await page.evaluate(invalidNodes), []);
+      assert.deepEqual(troubles, []);
+    });
+  }
+
+  async function importText(text: string): Promise<void> {
+    await page.evaluate(() => RED.actions.invoke("core:show-import-dialog"));
+    const box = page.locator("#red-ui-clipboard-dialog-import-text");
+    await box.waitFor();
+    await box.fill(text);
+    // The dialog looks at the text when a key comes up.
+    await box.press("End");
+    await page.locator("#red-ui-clipboard-dialog-ok").click();
+    await box.waitFor({ state: "hidden" });
+    // A tab that is imported is placed at once; nodes without one hang on the pointer until a click.
+    await page.keyboard.press("Escape");
+  }
+});
+
+function invalidNodes(): string[] {
+  const bad: string[] = [];
+  const look = (node: EditorNode): void => {
+    if (!node.valid || node.type === "unknown") bad.push(`${node.type}: ${node.validationErrors?.join(", ")}`);
+  };
+  RED.nodes.eachNode(look);
+  RED.nodes.eachConfig(look);
+  return bad;
+}

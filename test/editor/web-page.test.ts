@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { pointTo, readExamples } from "../../dev/examples";
+import { type StandIn, startStandIn } from "../../dev/stand-in";
+import { getNodeRed, type NodeRed } from "../support/node-red";
+import { findChromium, skipWithoutChromium } from "./editor";
+
+/** The example's page as a visitor has it. */
+describe("the web page of the examples", function () {
+  this.timeout(60_000);
+  let red: NodeRed;
+  let standIn: StandIn;
+  let browser: Browser;
+  let page: Page;
+  let troubles: string[];
+
+  before(async function () {
+    skipWithoutChromium(this);
+    standIn = await startStandIn({ speed: 12 });
+    red = await getNodeRed();
+    browser = await chromium.launch({
+      executablePath: findChromium() as string,
+      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await standIn?.stop();
+  });
+
+  beforeEach(async () => {
+    const flow = readExamples().find((example) => example.name.includes("web page"))?.flow ?? [];
+    await red.deploy(pointTo(standIn.baseUrl, flow));
+    page = await browser.newPage();
+    troubles = [];
+    page.on("pageerror", (error) => troubles.push(String(error)));
+    page.on("requestfailed", (request) => {
+      if (!request.url().startsWith(red.url)) troubles.push(`request to ${request.url()}`);
+    });
+    await page.goto(`${red.url}/chat`);
+  });
+  afterEach(async () => {
+    await page?.close();
+    await red?.reset();
+  });
+
+  async function say(text: string): Promise<void> {
+    await page.getByLabel("Your message").fill(text);
+    await page.getByRole("button", { name: "Send" }).click();
+  }
+
+  const answer = async (index = 0): Promise<string> =>
+    (await page.locator(".assistant").nth(index).textContent()) ?? "";
+
+  /** The page is ready for the next question once the reply has ended. */
+  async function ended(): Promise<void> {
+    await page.locator("#send:enabled").waitFor();
+  }
+
+  it("shows a reply while it comes, and then the whole of it", async () => {
+    await say("Hello there");
+    const seen = new Set<string>();
+    while (await page.locator("#send").isDisabled()) {
+      if ((await page.locator(".assistant").count()) > 0) seen.add(await answer());
+    }
+    assert.match(await answer(), /^Hello! .*What shall we talk about\?$/);
+    assert.ok(seen.size > 3, `seen were only ${[...seen].join(" | ")}`);
+    for (const part of seen) assert.ok((await answer()).startsWith(part.trimEnd()), part);
+    assert.deepEqual(troubles, []);
+  });
+
+  it("sends the conversation so far with the next question", async () => {
+    await say("Hello there");
+    await ended();
+    await say("What is Node-RED?");
+    await ended();
+    assert.match(await answer(1), /^Node-RED is a tool/);
+    const request = standIn.server.getLastRequest()?.body as { messages: { role: string }[] } | undefined;
+    assert.deepEqual(
+      request?.messages.map((message) => message.role),
+      ["system", "user", "assistant", "user"],
+    );
+  });
+
+  it("shows an error of the server, and goes on", async () => {
+    await say("Show me an error");
+    await page.locator(".error").waitFor();
+    assert.match((await page.locator(".error").textContent()) ?? "", /You asked for an error, and this is one\./);
+    await say("Hello there");
+    await ended();
+    assert.match(await answer(), /^Hello!/);
+    assert.deepEqual(troubles, []);
+  });
+
+  it("stops a reply, keeps what had come, and goes on", async () => {
+    await say("Tell me a story");
+    await page.waitForFunction(() => (document.querySelector(".assistant")?.textContent?.length ?? 0) > 10);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await ended();
+    const text = await answer();
+    assert.ok(text.length > 10 && !text.endsWith("brave it is!"), text);
+    assert.equal(await page.locator(".error").count(), 0);
+    await say("Hello there");
+    await ended();
+    assert.match(await answer(1), /^Hello!/);
+    assert.deepEqual(troubles, []);
+  });
+
+  it("shows text as text", async () => {
+    await say("<img src=x onerror=alert(1)>");
+    await ended();
+    assert.equal(await page.locator("#messages img").count(), 0);
+    assert.match(await answer(), /<img src=x/);
+    assert.deepEqual(troubles, []);
+  });
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../src/lib/node-red/defaults";
+
+const NODES = resolve(__dirname, "../nodes");
+
+/** What Node-RED and its tools read from a node's html: the inline literals of `registerType`. */
+interface Definition {
+  type: unknown;
+  properties: Map<string, Expression>;
+}
+
+function readDefinition(type: string): Definition {
+  const html = readFileSync(join(NODES, `${type}.html`), "utf8");
+  const script = /<script.+?type=['"]text\/javascript['"].*?>([\S\s]*?)<\/script>/i.exec(html)?.[1];
+  assert.ok(script, `${type}.html has a script of type text/javascript`);
+  const found = registerTypeCalls(parse(script, { ecmaVersion: "latest" }));
+  assert.equal(found.length, 1, "one call of registerType");
+  const [name, definition] = found[0]?.arguments ?? [];
+  assert.equal(name?.type, "Literal", "the type is a literal");
+  assert.equal(definition?.type, "ObjectExpression", "the definition is inline");
+  return { type: literal(name as Expression), properties: properties(definition as Expression) };
+}
+
+interface Call {
+  type: "CallExpression";
+  callee: { type: string; property?: { name?: string } };
+  arguments: Expression[];
+}
+
+/** Every `….registerType(…)` anywhere below a node of the syntax tree. */
+function registerTypeCalls(tree: unknown): Call[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  const call = tree as Call;
+  if (call.type === "CallExpression" && call.callee.property?.name === "registerType") return [call];
+  return Object.values(tree).flatMap(registerTypeCalls);
+}
+
+/** The properties of an object that is written out in place. */
+function properties(expression: Expression | undefined): Map<string, Expression> {
+  assert.equal(expression?.type, "ObjectExpression", "an inline object");
+  const entries = (expression as ObjectExpression).properties.map((property) => {
+    assert.equal(property.type, "Property", "no spread in an inline object");
+    const { key, value, computed } = property as Property;
+    assert.ok(!computed && key.type === "Identifier", "a plain name");
+    return [key.name, value] as const;
+  });
+  return new Map(entries);
+}
+
+/** The value of a literal, or of an object or array of literals. */
+function literal(expression: Expression): unknown {
+  if (expression.type === "Literal") return expression.value;
+  if (expression.type === "ArrayExpression")
+    return expression.elements.map((element) => literal(element as Expression));
+  return Object.fromEntries([...properties(expression)].map(([name, value]) => [name, literal(value)]));
+}
+
+describe("the forms' definitions", () => {
+  const cases = [
+    { type: "huggingface-config", defaults: CONFIG_DEFAULTS, plain: ["category"] },
+    { type: "huggingface-chat", defaults: CHAT_DEFAULTS, plain: ["category", "color", "icon", "inputs", "outputs"] },
+  ];
+  for (const { type, defaults, plain } of cases) {
+    describe(type, () => {
+      const definition = readDefinition(type);
+      const form = properties(definition.properties.get("defaults"));
+
+      it("is registered under its own name, with plain literals where tools look for them", () => {
+        assert.equal(definition.type, type);
+        for (const name of plain) assert.equal(definition.properties.get(name)?.type, "Literal", name);
+      });
+
+      it("uses no name that Node-RED keeps for itself", () => {
+        const reserved = ["id", "type", "x", "y", "z", "g", "d", "l", "wires", "inputs", "outputs", "info", "users"];
+        for (const name of form.keys()) {
+          assert.ok(name.length > 1 && !reserved.includes(name), name);
+          assert.match(name, /^[a-zA-Z][a-zA-Z0-9]*$/);
+        }
+      });
+
+      it("has the same defaults as the runtime", () => {
+        const values = [...form].map(([name, entry]) => [name, literal(properties(entry).get("value") as Expression)]);
+        assert.deepEqual(Object.fromEntries(values), defaults);
+      });
+    });
+  }
+
+  it("keeps the token a credential", () => {
+    const { properties: config } = readDefinition("huggingface-config");
+    assert.deepEqual(literal(config.get("credentials") as Expression), { token: { type: "password" } });
+    assert.equal(properties(config.get("defaults")).has("token"), false);
+  });
+
+  it("gives every typed input its type", () => {
+    const form = properties(readDefinition("huggingface-chat").properties.get("defaults"));
+    for (const name of form.keys()) {
+      if (name.endsWith("Type")) assert.ok(form.has(name.slice(0, -"Type".length)), name);
+    }
+  });
+});
+
+describe("the forms' texts", () => {
+  for (const type of ["huggingface-config", "huggingface-chat"]) {
+    const html = readFileSync(join(NODES, `${type}.html`), "utf8");
+    const catalogue: unknown = JSON.parse(readFileSync(join(NODES, `locales/en-US/${type}.json`), "utf8"));
+    const lookUp = (key: string) =>
+      key
+        .split(".")
+        .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], catalogue);
+
+    it(`${type}: every key is in the catalogue`, () => {
+      const inHtml = [...html.matchAll(/data-i18n="(?:\[[\w-]+\])?([^"]+)"/g)].map((match) => match[1] as string);
+      const inScript = [...html.matchAll(/"(?:@[\w/-]+:)?(huggingface-\w+\.[\w.]+)"/g)].map(
+        (match) => match[1] as string,
+      );
+      const keys = [...inHtml.filter((key) => !key.startsWith("node-red:")), ...inScript].filter(
+        (key) => !key.endsWith(".svg"),
+      );
+      assert.ok(keys.length > 20);
+      for (const key of keys) assert.equal(typeof lookUp(key), "string", key);
+    });
+
+    it(`${type}: no words in the template itself`, () => {
+      const template = /<script type="text\/html"[^>]*>([\S\s]*?)<\/script>/.exec(html)?.[1] ?? "";
+      assert.equal(template.replace(/<[^>]*>/g, "").trim(), "");
+    });
+
+    it(`${type}: no widget has the id of a property`, () => {
+      const ids = [...html.matchAll(/<(\w+)[^>]* id="(node-(?:config-)?input-[\w-]+)"/g)];
+      for (const [, tag, id] of ids) {
+        if (tag === "ol" || tag === "div") assert.match(id as string, /-container$/);
+      }
+    });
+  }
+});
