@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import http from "node:http";
-import net, { type AddressInfo } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { startProxy } from "../support/proxy";
 import { certificate, completion, reply, startServer, startTlsServer, type TestServer } from "../support/server";
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
@@ -50,42 +49,6 @@ describe("TLS", () => {
     assert.equal(error?.key, "certificate");
   });
 });
-
-/** A proxy that tunnels by CONNECT, as real ones do. */
-async function startProxy(password?: string) {
-  const seen: { target: string; authorization: string | undefined }[] = [];
-  const server = http.createServer((_, response) => response.writeHead(405).end());
-  server.on("connect", (request, socket, head) => {
-    const authorization = request.headers["proxy-authorization"];
-    seen.push({ target: request.url ?? "", authorization });
-    const expected = password && `Basic ${Buffer.from(`user:${password}`).toString("base64")}`;
-    if (expected && authorization !== expected) {
-      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
-      return;
-    }
-    const [host, port] = (request.url ?? "").split(":");
-    const upstream = net.connect(Number(port), host, () => {
-      socket.write("HTTP/1.1 200 OK\r\n\r\n");
-      upstream.write(head);
-      upstream.pipe(socket).pipe(upstream);
-    });
-    upstream.on("error", () => socket.destroy());
-    socket.on("error", () => upstream.destroy());
-  });
-  const sockets = new Set<net.Socket>();
-  server.on("connection", (socket) => sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    url,
-    seen,
-    close: () => {
-      // A tunnel is no connection of the server's any more.
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 describe("a proxy", () => {
   let plain: TestServer;

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+const root = path.join(__dirname, "..");
+const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+
+/** What the Flow Library's scorecard checks, as far as that can be done offline, and what users install. */
+describe("the package", () => {
+  it("has licence, repository, scoped name, keyword and versions", () => {
+    assert.equal(pkg.license, "MIT");
+    assert.ok(existsSync(path.join(root, "LICENSE")));
+    assert.ok(pkg.repository && pkg.bugs);
+    assert.match(pkg.name, /^@[a-z\d][\w-.]+\/[a-z\d][\w-.]*$/);
+    assert.ok(pkg.keywords.includes("node-red"));
+    assert.equal(pkg["node-red"].version, ">=4.0.0");
+    assert.equal(pkg.engines.node, ">=20.18.1");
+  });
+
+  it("has at most six dependencies, and Node-RED is none of them", () => {
+    const names = Object.keys(pkg.dependencies);
+    assert.ok(names.length <= 6, names.join());
+    assert.equal(names.includes("node-red"), false);
+    assert.equal(names.includes("@copilotkit/aimock"), false);
+  });
+
+  it("has an example for every node type that stands in a flow", () => {
+    const folder = path.join(root, "examples");
+    const types = readdirSync(folder)
+      .filter((file) => file.endsWith(".json"))
+      .flatMap((file) => JSON.parse(readFileSync(path.join(folder, file), "utf8")))
+      .map((node: { type: string }) => node.type);
+    for (const type of Object.keys(pkg["node-red"].nodes)) assert.ok(types.includes(type), type);
+  });
+
+  it("keeps download addresses out of the lock file", () => {
+    assert.doesNotMatch(readFileSync(path.join(root, "package-lock.json"), "utf8"), /"resolved"/);
+  });
+
+  it("packs what Node-RED loads and nothing of the workshop", () => {
+    const [{ files }] = JSON.parse(
+      execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+        cwd: root,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }),
+    );
+    const paths: string[] = files.map((file: { path: string }) => file.path);
+    for (const type of Object.keys(pkg["node-red"].nodes)) {
+      for (const file of [`nodes/${type}.js`, `nodes/${type}.html`, `nodes/locales/en-US/${type}.json`]) {
+        assert.ok(paths.includes(file), file);
+      }
+    }
+    assert.ok(paths.includes("nodes/icons/huggingface.svg"));
+    assert.ok(paths.some((file) => file.startsWith("examples/")));
+    const strange = paths.filter(
+      (file) => !/^(nodes|examples)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file),
+    );
+    assert.deepEqual(strange, []);
+  });
+
+  it("loads undici only when the first request needs it", () => {
+    const script = `
+      const RED = { nodes: { registerType() {} }, _: (key) => key };
+      for (const type of ${JSON.stringify(Object.keys(pkg["node-red"].nodes))}) require("./nodes/" + type + ".js")(RED);
+      console.log(Object.keys(require.cache).some((file) => file.includes("/node_modules/undici/")));`;
+    const output = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
+    assert.equal(output.trim(), "false");
+  });
+});
