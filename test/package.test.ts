@@ -60,6 +60,15 @@ describe("the package", () => {
     assert.deepEqual(strange, []);
   });
 
+  it("has no admin route without a permission", () => {
+    for (const { method, route, handlers } of adminRoutes()) {
+      assert.ok(
+        handlers.some((handler) => PERMISSION in handler),
+        `${method} ${route}`,
+      );
+    }
+  });
+
   it("loads undici only when the first request needs it", () => {
     const script = `
       const RED = { nodes: { registerType() {} }, _: (key) => key };
@@ -69,3 +78,33 @@ describe("the package", () => {
     assert.equal(output.trim(), "false");
   });
 });
+
+const PERMISSION = Symbol("permission");
+
+interface Route {
+  method: string;
+  route: string;
+  handlers: object[];
+}
+
+/** The routes that our nodes add when they are loaded. */
+function adminRoutes(): Route[] {
+  const routes: Route[] = [];
+  const httpAdmin = new Proxy(
+    {},
+    {
+      get:
+        (_, method) =>
+        (route: string, ...handlers: object[]) =>
+          routes.push({ method: String(method), route, handlers }),
+    },
+  );
+  const RED = {
+    _: (key: string) => key,
+    httpAdmin,
+    auth: { needsPermission: (name: string) => Object.assign(() => {}, { [PERMISSION]: name }) },
+    nodes: { registerType: () => {} },
+  };
+  for (const file of Object.values<string>(pkg["node-red"].nodes)) require(path.join(root, file))(RED);
+  return routes;
+}

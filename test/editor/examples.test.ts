@@ -11,7 +11,6 @@ interface EditorNode {
   type: string;
   valid: boolean;
   validationErrors?: string[];
-  changed: boolean;
 }
 
 /** What the page knows, for the functions that run in it. */
@@ -85,11 +84,10 @@ describe("the examples in the editor", function () {
 });
 
 function invalidNodes(): string[] {
-  const bad: string[] = [];
-  const look = (node: EditorNode): void => {
-    if (!node.valid || node.type === "unknown") bad.push(`${node.type}: ${node.validationErrors?.join(", ")}`);
-  };
-  RED.nodes.eachNode(look);
-  RED.nodes.eachConfig(look);
-  return bad;
+  const nodes: EditorNode[] = [];
+  RED.nodes.eachNode((node) => nodes.push(node));
+  RED.nodes.eachConfig((node) => nodes.push(node));
+  return nodes
+    .filter((node) => !node.valid || node.type === "unknown")
+    .map((node) => `${node.type}: ${node.validationErrors?.join(", ")}`);
 }

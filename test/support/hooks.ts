@@ -1,4 +1,5 @@
 import { stopNodeRed } from "./node-red";
+import { closeServers } from "./server";
 
 /**
  * Tests must come out the same on every machine, and must never use somebody's real token or proxy:
@@ -9,11 +10,12 @@ const proxies = ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "npm_conf
 for (const name of [...tokens, ...proxies, ...proxies.map((proxy) => proxy.toUpperCase())]) delete process.env[name];
 
 /**
- * One Node-RED serves all test files of a mocha process, since it cannot be started twice. It is ended here, so
- * that nothing keeps the process alive.
+ * One Node-RED serves all test files of a mocha process, since it cannot be started twice. It is ended here, and so are
+ * servers that a failed test has left, so that nothing keeps the process alive.
  */
 export const mochaHooks = {
   async afterAll(): Promise<void> {
     await stopNodeRed();
+    await closeServers();
   },
 };

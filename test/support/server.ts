@@ -118,7 +118,7 @@ async function start(server: http.Server | https.Server, scheme: string, first: 
       fail(response, error);
     }
   });
-  const port = await listen(server);
+  const port = await listen(server, connections);
   return {
     url: `${scheme}://127.0.0.1:${port}`,
     port,
@@ -192,7 +192,16 @@ function fail(response: Response, error: unknown): void {
   json(response, 500, { error: { message: `handler of the test server failed: ${error}` } });
 }
 
-async function listen(server: net.Server): Promise<number> {
+/** What each server that still runs needs for its end. */
+const running = new Map<net.Server, Connections>();
+
+/** Ends what a failed test has left running, which would keep the process alive. */
+export async function closeServers(): Promise<void> {
+  await Promise.all([...running].map(([server, connections]) => closeServer(server, connections)));
+}
+
+async function listen(server: net.Server, connections: Connections): Promise<number> {
+  running.set(server, connections);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
@@ -201,6 +210,7 @@ async function listen(server: net.Server): Promise<number> {
 }
 
 async function closeServer(server: net.Server, connections: Connections): Promise<void> {
+  running.delete(server);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   connections.destroyAll();
   await closed;
@@ -398,7 +408,7 @@ export async function startRawServer(handler: RawHandler): Promise<RawServer> {
       }
     });
   });
-  const port = await listen(server);
+  const port = await listen(server, connections);
   return { url: `http://127.0.0.1:${port}`, port, received, close: () => closeServer(server, connections) };
 }
 

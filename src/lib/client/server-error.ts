@@ -133,7 +133,7 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
 function isQuota(said: Said): boolean {
   return (
     /insufficient_quota|billing|credit/i.test(`${said.code ?? ""} ${said.type ?? ""}`) ||
-    /exceeded your (current|monthly)|(insufficient|depleted).{0,20}(quota|credit|balance|funds)/i.test(said.message)
+    /exceeded your (current|monthly)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(said.message)
   );
 }
 
