@@ -404,6 +404,22 @@ describe("the forms in the editor", function () {
     await form.cancel();
   });
 
+  it("show what holds where a flow from elsewhere leaves a property out", async () => {
+    await editor.page.evaluate(() => {
+      const { RED } = globalThis as unknown as {
+        RED: { nodes: { filterNodes(o: object): Record<string, unknown>[] } };
+      };
+      const node = RED.nodes.filterNodes({ type: "huggingface-chat" })[0] ?? {};
+      for (const name of ["prompt", "promptType", "chunk", "outputType", "output"]) delete node[name];
+    });
+    const form = await editor.edit();
+    assert.equal(await form.value("prompt"), "payload");
+    assert.equal(await form.type("prompt"), "msg");
+    assert.equal(await form.value("chunk"), "token");
+    assert.equal(await form.type("output"), "msg");
+    await form.cancel();
+  });
+
   it("have a help text", async () => {
     for (const type of [CHAT, CONFIG]) {
       const help = await editor.help(type);

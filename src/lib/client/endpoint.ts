@@ -28,7 +28,7 @@ export interface Endpoint {
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
   const url = parseHttpUrl(text);
-  if (!url) throw new ChatError("base_url_invalid", { url: text });
+  if (!url) throw new ChatError("base_url_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
   if (url.username || url.password) throw new ChatError("base_url_credentials");
   if (url.hostname === RETIRED_HOST) {
     return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };

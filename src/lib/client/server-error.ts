@@ -18,6 +18,7 @@ export interface RequestFacts {
 }
 
 const LONGEST_MESSAGE = 1000;
+/** In bytes. */
 const LONGEST_BODY = 4096;
 
 /** TGI names the kind of an error instead of its status (`server.rs`, `ChatError`). */
@@ -51,7 +52,7 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
       retryable: isRetryableStatus(answer.status) && key !== "quota_used_up",
       ...(said.code && { code: said.code }),
       ...(wait !== undefined && { retry_after: wait }),
-      ...(answer.body && { body: answer.body.slice(0, LONGEST_BODY) }),
+      ...(answer.body && { body: cut(answer.body) }),
     },
   );
 }
@@ -77,7 +78,7 @@ export function errorInReply(
   const status = namedStatus(value);
   if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
   const said = readJson(value);
-  const cause: Partial<ErrorCause> = { retryable: true, body: body.slice(0, LONGEST_BODY) };
+  const cause: Partial<ErrorCause> = { retryable: true, body: cut(body) };
   if (said.code) cause.code = said.code;
   return new ChatError("reply_error", { said: sentence(said.message || body), host: facts.host }, cause);
 }
@@ -133,7 +134,9 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
 function isQuota(said: Said): boolean {
   return (
     /insufficient_quota|billing|credit/i.test(`${said.code ?? ""} ${said.type ?? ""}`) ||
-    /exceeded your (current|monthly)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(said.message)
+    /exceeded your (current|monthly) (quota|included|usage|spending|credit)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(
+      said.message,
+    )
   );
 }
 
@@ -163,10 +166,12 @@ function readJson(json: unknown): Said {
   const source = error ?? body;
   const said: Said = {
     message:
-      asText(body.error) ||
+      (typeof body.error === "string" ? body.error : "") ||
       asText(error?.message) ||
+      texts(error?.message) ||
       texts(body.error) ||
       asText(body.message) ||
+      texts(body.message) ||
       asText(body.detail) ||
       texts(body.detail) ||
       texts(body.errors) ||
@@ -216,6 +221,13 @@ export function sentence(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, (run) => (BREAK.test(run) ? " " : run)).trim();
   const short = line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line;
   return /[.!?…。！？]$/.test(short) ? short : `${short}.`;
+}
+
+function cut(body: string): string {
+  const bytes = Buffer.from(body);
+  if (bytes.length <= LONGEST_BODY) return body;
+  // A character that the cut goes through is left out.
+  return bytes.toString("utf8", 0, LONGEST_BODY).replace(/\uFFFD+$/, "");
 }
 
 function parseJson(text: string): unknown {
