@@ -163,3 +163,23 @@ describe("an abort", () => {
     assert.equal(server.requests.length, 1);
   });
 });
+
+describe("a listener that throws", () => {
+  for (const texts of [["Hello"], ["<thi"]]) {
+    it(`ends the question with its error, once: ${texts}`, async () => {
+      const server = await startServer(reply(...texts));
+      const client = new ChatClient({ baseUrl: server.url });
+      const onText = () => {
+        throw new Error("mistake in the listener");
+      };
+      await assert.rejects(client.complete(REQUEST, { listener: { onText } }), (error: ChatError) => {
+        assert.equal(error.key, "internal");
+        assert.match(error.message, /mistake in the listener/);
+        return true;
+      });
+      assert.equal(server.requests.length, 1);
+      await client.close();
+      await server.close();
+    });
+  }
+});

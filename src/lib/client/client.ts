@@ -1,14 +1,13 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Completion, PartialCompletion, PieceListener, Timing } from "./completion";
+import { Attempts } from "./attempts";
+import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, ROUTER_URL, resolveEndpoint } from "./endpoint";
 import { ChatError } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
-import { asText } from "./json";
+import { headerSecrets, requestHeaders } from "./headers";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedact, type Redact } from "./redact";
-import { backoff, LONGEST_WAIT_S, requestedWait } from "./retry";
 import { Slots } from "./slots";
 
 /** Which server, and how it is talked to. Times are in seconds. */
@@ -73,18 +72,6 @@ export interface CompleteOptions {
   listener?: ProgressListener;
 }
 
-/** Set by us or by undici; another value would break the request. */
-const RESERVED_HEADERS = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "keep-alive",
-  "proxy-authorization",
-  "transfer-encoding",
-  "upgrade",
-]);
-const SECRET_HEADER = /auth|key|token|secret|cookie|pass|credential|signature/i;
-
 /**
  * Talks to one server's chat-completions API. Usable without Node-RED:
  *
@@ -130,18 +117,18 @@ export class ChatClient {
    * @throws ChatError; its `completion` holds what had come, its `cause` the facts
    */
   async complete(request: ChatRequest, options: CompleteOptions = {}): Promise<Completion> {
-    const question = new Question(this.#options.wakeUp);
+    const attempts = new Attempts(this.#options.wakeUp);
     const body = serialize(request);
     for (;;) {
-      question.attempts++;
-      const result = await this.#attempt(request, body, question, options);
+      attempts.count++;
+      const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
-      if (!failure) return question.completion(result);
-      if (this.#isClosed) throw question.error(new ChatError("cancelled"), result);
-      const wait = failure.mayRetry ? question.nextWait(failure, this.#options.retries) : undefined;
-      if (wait === undefined) throw question.error(failure.error, result);
-      options.listener?.onRetry?.(question.retries, this.#options.retries, wait);
-      if (!(await pause(wait, options.signal))) throw question.error(new ChatError("cancelled"), result);
+      if (!failure) return attempts.completion(result);
+      if (this.#isClosed) throw attempts.error(new ChatError("cancelled"), result);
+      const wait = failure.mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      if (wait === undefined) throw attempts.error(failure.error, result);
+      options.listener?.onRetry?.(attempts.retries, this.#options.retries, wait);
+      if (!(await pause(wait, options.signal))) throw attempts.error(new ChatError("cancelled"), result);
     }
   }
 
@@ -155,17 +142,17 @@ export class ChatClient {
   async #attempt(
     request: ChatRequest,
     body: Buffer,
-    question: Question,
+    attempts: Attempts,
     { signal, isContinuation = false, listener = {} }: CompleteOptions,
   ): Promise<ExchangeResult> {
     const queuedAt = performance.now();
     try {
-      await this.#slots.take(isContinuation || question.attempts > 1, signal, () => listener.onWaiting?.());
+      await this.#slots.take(isContinuation || attempts.count > 1, signal, () => listener.onWaiting?.());
     } catch (error) {
-      question.attempts--;
-      throw question.error(error as ChatError);
+      attempts.count--;
+      throw attempts.error(error as ChatError);
     } finally {
-      question.queuedMs += performance.now() - queuedAt;
+      attempts.queuedMs += performance.now() - queuedAt;
     }
     try {
       this.#connection ??= connect(this.#route);
@@ -193,64 +180,6 @@ export class ChatClient {
   }
 }
 
-/** The course of one question over its attempts. */
-class Question {
-  readonly #startedAt = performance.now();
-  readonly #wakeUpMs: number;
-  attempts = 0;
-  /** Extra attempts that count. */
-  retries = 0;
-  queuedMs = 0;
-
-  constructor(wakeUp: number) {
-    this.#wakeUpMs = wakeUp * 1000;
-  }
-
-  /** Seconds until the next attempt, or undefined if there is none. */
-  nextWait({ error, headers }: NonNullable<ExchangeResult["failure"]>, allowed: number): number | undefined {
-    const requested = requestedWait(headers);
-    if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
-    const isWaking =
-      (error.cause.status === 502 || error.cause.status === 503) &&
-      performance.now() - this.#startedAt < this.#wakeUpMs;
-    if (isWaking) return requested ?? backoff(this.attempts - 1);
-    if (this.retries >= allowed) return undefined;
-    this.retries++;
-    return requested ?? backoff(this.retries - 1);
-  }
-
-  completion({ completion, firstAt }: ExchangeResult): Completion {
-    return { ...completion, attempts: this.attempts, timing: this.#timing(completion, firstAt) };
-  }
-
-  /** Puts on the error what is known of the question. */
-  error(error: ChatError, result?: ExchangeResult): ChatError {
-    const completion = this.completion(result ?? { completion: { message: { role: "assistant", content: "" } } });
-    error.completion = completion;
-    error.cause.attempts = this.attempts;
-    if (completion.provider) error.cause.provider = completion.provider;
-    if (completion.request_id) error.cause.request_id = completion.request_id;
-    return error;
-  }
-
-  #timing(completion: PartialCompletion, firstAt: number | undefined): Timing {
-    const now = performance.now();
-    const timing: Timing = {
-      queued_ms: Math.round(this.queuedMs),
-      total_ms: Math.round(now - this.#startedAt),
-    };
-    if (firstAt === undefined) return timing;
-    timing.first_ms = Math.round(firstAt - this.#startedAt);
-    // A reply that came as one piece has no time between its first and its last token.
-    const writing = now - firstAt > 1 ? now - firstAt : now - this.#startedAt;
-    const tokens = completion.usage?.completion_tokens;
-    if (typeof tokens === "number" && writing > 0) {
-      timing.tokens_per_second = Math.round((tokens / writing) * 10_000) / 10;
-    }
-    return timing;
-  }
-}
-
 function serialize(request: ChatRequest): Buffer {
   try {
     return Buffer.from(JSON.stringify(request));
@@ -267,48 +196,6 @@ async function pause(seconds: number, signal: AbortSignal | undefined): Promise<
   } catch {
     return false;
   }
-}
-
-function requestHeaders(options: ClientOptions & typeof CLIENT_DEFAULTS, token: string | undefined) {
-  const headers: Record<string, string> = {
-    "content-type": "application/json",
-    // What is not compressed need not be unpacked piece by piece.
-    "accept-encoding": "identity",
-    "user-agent": userAgent(),
-  };
-  if (token) headers.authorization = `Bearer ${token}`;
-  if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
-  if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
-  checkHeader("authorization", headers.authorization ?? "", "token_invalid");
-  checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
-    const lower = name.toLowerCase();
-    if (RESERVED_HEADERS.has(lower)) throw new ChatError("header_reserved", { name });
-    const text = asText(value) ?? "";
-    checkHeader(lower, text, "header_invalid");
-    headers[lower] = text;
-  }
-  return headers;
-}
-
-function checkHeader(name: string, value: string, key: "token_invalid" | "header_invalid"): void {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-  } catch {
-    throw new ChatError(key, { name });
-  }
-}
-
-function headerSecrets(headers: Record<string, string>): string[] {
-  return Object.entries(headers)
-    .filter(([name]) => SECRET_HEADER.test(name))
-    .flatMap(([, value]) => [value, value.replace(/^\w+\s+/, "")]);
-}
-
-function userAgent(): string {
-  const { name, version } = require("../../../package.json") as { name: string; version: string };
-  return `${name.split("/").at(-1)}/${version}`;
 }
 
 function definedOnly<T extends object>(options: T): Partial<T> {

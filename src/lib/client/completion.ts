@@ -47,7 +47,7 @@ export interface Timing {
 /** What has been read of a reply so far. */
 export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
 
-/** Called for every piece of a reply, in its order. Must not throw. */
+/** Called for every piece of a reply, in its order. What it throws ends the question with the error `internal`. */
 export interface PieceListener {
   onText?(piece: string): void;
   onReasoning?(piece: string): void;

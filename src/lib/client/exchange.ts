@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Transform } from "node:stream";
 import type { Dispatcher } from "undici";
 import { bodyDecoder } from "./body-decoder";
+import { type BodyForm, bodyForm } from "./body-form";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
@@ -11,6 +12,7 @@ import { asRecord, firstHeader } from "./json";
 import type { Redact } from "./redact";
 import { shouldRetryHeader } from "./retry";
 import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
+import { Silence } from "./silence";
 
 /** Longer error bodies are cut: no message needs more. */
 const LONGEST_ERROR_BODY = 65_536;
@@ -21,7 +23,6 @@ const LONGEST_ERROR_BODY = 65_536;
 const END_MS = 20;
 /** How long a server may leave a stream open behind its `[DONE]` before the connection is given up, in ms. */
 const DRAIN_MS = 1000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** One request and what bounds it. */
 export interface ExchangeInput {
@@ -78,8 +79,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #decoder: Transform | undefined;
-  // What the body is shows in its first characters: content types are wrong too often.
-  #form: "unknown" | "events" | "document" = "unknown";
+  #form: BodyForm = "unknown";
   #events: EventStream | undefined;
   #document: Buffer[] = [];
   #isEnding = false;
@@ -90,10 +90,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   #lengthWasted = 0;
   #hasEvent = false;
 
-  // One timer a reply: it looks when the last piece came, and goes on waiting if that is not long ago.
-  #timer: NodeJS.Timeout | undefined;
-  #limitMs = 0;
-  #lastPieceAt = 0;
+  readonly #silence = new Silence((seconds) => this.#onSilence(seconds));
+  /** Runs behind the end mark. */
+  #endTimer: NodeJS.Timeout | undefined;
 
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
@@ -108,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.#watch(this.#input.headersLimitMs);
+    this.#silence.start(this.#input.headersLimitMs);
     // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
     try {
@@ -135,7 +134,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
     this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
-    this.#watch(this.#input.silenceLimitMs);
+    this.#silence.start(this.#input.silenceLimitMs);
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -145,14 +144,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
     if (this.#isSettled) return;
     if (this.#decoder) this.#decoder.end();
     else this.#end();
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
     if (!this.#isSettled) this.#failConnection(error);
   }
 
@@ -189,7 +188,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       if (this.#isError && this.#bytesPending > LONGEST_ERROR_BODY) this.#end();
       else if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
     }
-    this.#lastPieceAt = performance.now();
+    this.#silence.note();
   }
 
   get #isError(): boolean {
@@ -197,19 +196,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #recognise(bytes: Buffer): void {
-    const start = Buffer.concat([...this.#document, bytes])
-      .toString("utf8", 0, 1024)
-      .replace(/^\uFEFF/, "")
-      .trimStart();
-    if (this.#isError || /^[{[<]/.test(start)) {
-      this.#form = "document";
-    } else if (/^text\/event-stream/i.test(firstHeader(this.#headers, "content-type") ?? "")) {
-      if (start !== "") this.#form = "events";
-    } else if (/^(data|event|id|retry)?:/.test(start)) {
-      this.#form = "events";
-    } else if (!["data:", "event:", "id:", "retry:"].some((field) => field.startsWith(start))) {
-      this.#form = "document";
-    }
+    const first = this.#document.length > 0 ? Buffer.concat([...this.#document, bytes]) : bytes;
+    this.#form = this.#isError ? "document" : bodyForm(first, firstHeader(this.#headers, "content-type") ?? "");
     if (this.#form !== "events") return;
     this.#events = new EventStream(this.#onEvent);
     for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
@@ -242,7 +230,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     const builder = this.#builder;
     const before = builder.size;
-    builder.add(chunk);
+    try {
+      builder.add(chunk);
+    } catch (error) {
+      this.#fail(internalError(error), false);
+      return;
+    }
     if (builder.size === before) this.#lengthWasted += length;
     else if (this.#firstAt === 0) this.#firstAt = performance.now();
     if (builder.size + this.#lengthWasted > this.#input.maxReplyLength) this.#failTooLong();
@@ -261,11 +254,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #onDone(): void {
     this.#isDone = true;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#silence.stop();
+    this.#endTimer = setTimeout(() => {
       this.#endOfStream();
       // What follows is not waited for, but read, so that the connection can serve again.
-      this.#timer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
+      this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
     }, END_MS);
   }
 
@@ -312,36 +305,28 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#fail(error, error.cause.status !== undefined);
       return;
     }
-    this.#builder.add(reply);
+    try {
+      this.#builder.add(reply);
+    } catch (error) {
+      this.#fail(internalError(error), false);
+      return;
+    }
     if (this.#builder.hasContent) this.#firstAt = performance.now();
     if (this.#builder.hasChoice) this.#succeed();
     else this.#failSenseless("no choices");
   }
 
-  /** Starts to measure silence: until the headers, then anew until the first piece. */
-  #watch(limitMs: number): void {
-    clearTimeout(this.#timer);
-    this.#limitMs = Math.min(limitMs, LONGEST_TIMER_MS);
-    this.#lastPieceAt = performance.now();
-    if (limitMs > 0) this.#timer = setTimeout(this.#checkSilence, this.#limitMs);
-  }
-
-  #checkSilence = (): void => {
-    const left = this.#limitMs - (performance.now() - this.#lastPieceAt);
-    // Timers may fire up to a millisecond early.
-    if (left >= 1) {
-      this.#timer = setTimeout(this.#checkSilence, left);
-    } else if (this.#status && this.#isError) {
+  #onSilence(seconds: number): void {
+    if (this.#status && this.#isError) {
       this.#failByStatus();
     } else if (this.#builder.hasFinished) {
       this.#succeed();
       this.#controller?.abort(new Error("silent"));
     } else {
       const key = this.#builder.hasContent ? "silent_midway" : "silent";
-      const params = { seconds: this.#limitMs / 1000, host: this.#input.facts.host };
-      this.#fail(new ChatError(key, params, { retryable: true }), false);
+      this.#fail(new ChatError(key, { seconds, host: this.#input.facts.host }, { retryable: true }), false);
     }
-  };
+  }
 
   #onAbort = (): void => {
     if (this.#isDone) this.#endOfStream();
@@ -393,16 +378,26 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #settle(failure: ExchangeResult["failure"]): void {
     if (this.#isSettled) return;
-    clearTimeout(this.#timer);
+    this.#silence.stop();
+    clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
-    this.#builder.end();
     this.#isSettled = true;
     this.#decoder?.destroy();
+    try {
+      this.#builder.end();
+    } catch (error) {
+      failure ??= { error: internalError(error), mayRetry: false, headers: this.#headers };
+    }
     const result: ExchangeResult = { completion: this.#builder.build() };
     if (this.#firstAt > 0) result.firstAt = this.#firstAt;
     if (failure) result.failure = failure;
     this.#resolve(result);
   }
+}
+
+/** A listener has thrown: its error must not pass for one of the connection. */
+function internalError(error: unknown): ChatError {
+  return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
 }
 
 function redactHeaders(headers: IncomingHttpHeaders, redact: Redact): IncomingHttpHeaders {

@@ -1,0 +1,63 @@
+import type { Completion, PartialCompletion, Timing } from "./completion";
+import type { ChatError } from "./errors";
+import type { ExchangeResult } from "./exchange";
+import { backoff, LONGEST_WAIT_S, requestedWait } from "./retry";
+
+/** The course of one question over its attempts: when the next one is due, and what is told of them. */
+export class Attempts {
+  readonly #startedAt = performance.now();
+  readonly #wakeUpMs: number;
+  /** Requests made. */
+  count = 0;
+  /** Extra attempts that count. */
+  retries = 0;
+  queuedMs = 0;
+
+  constructor(wakeUp: number) {
+    this.#wakeUpMs = wakeUp * 1000;
+  }
+
+  /** Seconds until the next attempt, or undefined if there is none. */
+  nextWait({ error, headers }: NonNullable<ExchangeResult["failure"]>, allowed: number): number | undefined {
+    const requested = requestedWait(headers);
+    if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
+    const isWaking =
+      (error.cause.status === 502 || error.cause.status === 503) &&
+      performance.now() - this.#startedAt < this.#wakeUpMs;
+    if (isWaking) return requested ?? backoff(this.count - 1);
+    if (this.retries >= allowed) return undefined;
+    this.retries++;
+    return requested ?? backoff(this.retries - 1);
+  }
+
+  completion({ completion, firstAt }: ExchangeResult): Completion {
+    return { ...completion, attempts: this.count, timing: this.#timing(completion, firstAt) };
+  }
+
+  /** Puts on the error what is known of the question. */
+  error(error: ChatError, result?: ExchangeResult): ChatError {
+    const completion = this.completion(result ?? { completion: { message: { role: "assistant", content: "" } } });
+    error.completion = completion;
+    error.cause.attempts = this.count;
+    if (completion.provider) error.cause.provider = completion.provider;
+    if (completion.request_id) error.cause.request_id = completion.request_id;
+    return error;
+  }
+
+  #timing(completion: PartialCompletion, firstAt: number | undefined): Timing {
+    const now = performance.now();
+    const timing: Timing = {
+      queued_ms: Math.round(this.queuedMs),
+      total_ms: Math.round(now - this.#startedAt),
+    };
+    if (firstAt === undefined) return timing;
+    timing.first_ms = Math.round(firstAt - this.#startedAt);
+    // A reply that came as one piece has no time between its first and its last token.
+    const writing = now - firstAt > 1 ? now - firstAt : now - this.#startedAt;
+    const tokens = completion.usage?.completion_tokens;
+    if (typeof tokens === "number" && writing > 0) {
+      timing.tokens_per_second = Math.round((tokens / writing) * 10_000) / 10;
+    }
+    return timing;
+  }
+}

@@ -1,0 +1,40 @@
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Tells when nothing has come for a while. One timer a wait: a piece only notes the time, and the timer, when it fires,
+ * goes on waiting for what is left.
+ */
+export class Silence {
+  readonly #onSilence: (seconds: number) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #limitMs = 0;
+  #lastAt = 0;
+
+  constructor(onSilence: (seconds: number) => void) {
+    this.#onSilence = onSilence;
+  }
+
+  /** Begins to wait anew. @param limitMs - 0 for no limit */
+  start(limitMs: number): void {
+    this.stop();
+    this.#limitMs = Math.min(limitMs, LONGEST_TIMER_MS);
+    this.#lastAt = performance.now();
+    if (limitMs > 0) this.#timer = setTimeout(this.#check, this.#limitMs);
+  }
+
+  /** Something has come. */
+  note(): void {
+    this.#lastAt = performance.now();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #check = (): void => {
+    const left = this.#limitMs - (performance.now() - this.#lastAt);
+    // Timers may fire up to a millisecond early.
+    if (left >= 1) this.#timer = setTimeout(this.#check, left);
+    else this.#onSilence(this.#limitMs / 1000);
+  };
+}

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import sinon from "sinon";
+import { CHUNK_MODES, type ChunkMode, makeChunker } from "../../src/lib/conversation/chunker";
+
+/** The chunks of a text that comes in these pieces. */
+function chunksOf(mode: ChunkMode, pieces: Iterable<string>): string[] {
+  const chunks: string[] = [];
+  const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
+  for (const piece of pieces) chunker.push(piece);
+  chunker.flush();
+  return chunks;
+}
+
+describe("the chunks of a reply", () => {
+  const word = fc.oneof(
+    fc.constantFrom("Hi", "3.14", ".", "! ", "?", "\n", "\r\n", "\r", " ", "。", "नमस्ते।", "…", "e.g. ", "\u2028", "😀"),
+    fc.string({ minLength: 1 }),
+  );
+  for (const mode of CHUNK_MODES) {
+    it(`are together the whole text, none of them empty: ${mode}`, () => {
+      fc.assert(
+        fc.property(fc.array(word), fc.array(fc.nat(20)), (pieces, flushes) => {
+          const chunks: string[] = [];
+          const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
+          pieces.forEach((piece, index) => {
+            chunker.push(piece);
+            if (!flushes.includes(index)) return;
+            chunker.flush();
+            assert.equal(chunks.join(""), pieces.slice(0, index + 1).join(""), "a flush holds nothing back");
+          });
+          chunker.flush();
+          assert.equal(chunks.join(""), pieces.join(""));
+          assert.ok(!chunks.includes(""));
+          const count = chunks.length;
+          chunker.flush();
+          assert.equal(chunks.length, count, "a flush of nothing sends nothing");
+        }),
+      );
+    });
+  }
+});
+
+describe("chunks as they come", () => {
+  it("are the pieces", () => assert.deepEqual(chunksOf("token", ["Hel", "lo", "."]), ["Hel", "lo", "."]));
+});
+
+describe("chunks at intervals", () => {
+  let clock: sinon.SinonFakeTimers;
+  beforeEach(() => {
+    clock = sinon.useFakeTimers();
+  });
+  afterEach(() => clock.restore());
+
+  function timed(intervalMs: number) {
+    const chunks: [at: number, chunk: string][] = [];
+    const chunker = makeChunker("interval", intervalMs, (chunk) => chunks.push([Date.now(), chunk]));
+    return { chunks, chunker };
+  }
+
+  it("begin at once, and then gather what comes", () => {
+    const { chunks, chunker } = timed(100);
+    for (const piece of ["a", "b", "c", "d", "e", "f"]) {
+      chunker.push(piece);
+      clock.tick(40);
+    }
+    clock.tick(1000);
+    assert.deepEqual(chunks, [
+      [0, "a"],
+      [100, "bc"],
+      [200, "de"],
+      [300, "f"],
+    ]);
+  });
+
+  it("begin at once again after a pause", () => {
+    const { chunks, chunker } = timed(100);
+    chunker.push("a");
+    clock.tick(150);
+    chunker.push("b");
+    assert.deepEqual(chunks, [
+      [0, "a"],
+      [150, "b"],
+    ]);
+  });
+
+  it("leave no timer behind when nothing comes, nor after a flush", () => {
+    const { chunks, chunker } = timed(100);
+    chunker.push("a");
+    clock.tick(100);
+    assert.equal(clock.countTimers(), 0);
+    chunker.push("b");
+    chunker.push("c");
+    chunker.flush();
+    assert.equal(clock.countTimers(), 0);
+    assert.deepEqual(
+      chunks.map(([, chunk]) => chunk),
+      ["a", "b", "c"],
+    );
+  });
+
+  it("are never closer than the interval, and hold nothing back for longer", () => {
+    const pieces = fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.nat(120)));
+    fc.assert(
+      fc.property(pieces, fc.integer({ min: 1, max: 200 }), (list, intervalMs) => {
+        const { chunks, chunker } = timed(intervalMs);
+        let sent = "";
+        for (const [piece, pause] of list) {
+          chunker.push(piece);
+          sent += piece;
+          clock.tick(pause);
+        }
+        clock.tick(intervalMs);
+        assert.equal(chunks.map(([, chunk]) => chunk).join(""), sent);
+        for (let i = 1; i < chunks.length; i++)
+          assert.ok((chunks[i]?.[0] ?? 0) - (chunks[i - 1]?.[0] ?? 0) >= intervalMs);
+        clock.tick(intervalMs);
+        assert.equal(clock.countTimers(), 0);
+      }),
+    );
+  });
+});
+
+describe("chunks by sentence", () => {
+  const cases: [what: string, text: string, chunks: string[]][] = [
+    ["English", "Hello World! How are you? Fine.", ["Hello World! ", "How are you? ", "Fine."]],
+    ["a number with a point", "Pi is 3.14 today. Next!", ["Pi is 3.14 today. ", "Next!"]],
+    [
+      "a version and a host",
+      "Use v1.2.3 of example.com now. Then go.",
+      ["Use v1.2.3 of example.com now. ", "Then go."],
+    ],
+    ["several marks", "Really?! Yes... No.", ["Really?! ", "Yes... ", "No."]],
+    ["a quotation", 'He said "Go." Then he left.', ['He said "Go." ', "Then he left."]],
+    ["paragraphs", "A title\n\nA text. More\n", ["A title\n", "\n", "A text. ", "More\n"]],
+    ["Chinese", "你好。世界！再见", ["你好。", "世界！", "再见"]],
+    ["Japanese", "すごい！本当？はい。", ["すごい！", "本当？", "はい。"]],
+    ["Hindi", "नमस्ते। आप कैसे हैं? ठीक।", ["नमस्ते। ", "आप कैसे हैं? ", "ठीक।"]],
+    ["Arabic", "مرحبا؟ نعم. حسنا", ["مرحبا؟ ", "نعم. ", "حسنا"]],
+    ["Spanish", "¿Qué tal? ¡Muy bien! Gracias.", ["¿Qué tal? ", "¡Muy bien! ", "Gracias."]],
+    ["German", "Grüße! Ist es 3,5 m lang? Ja.", ["Grüße! ", "Ist es 3,5 m lang? ", "Ja."]],
+    ["no end at all", "no end at all", ["no end at all"]],
+  ];
+  for (const [what, text, chunks] of cases) {
+    it(`are cut in ${what}`, () => {
+      assert.deepEqual(chunksOf("sentence", [text]), chunks);
+      assert.deepEqual(chunksOf("sentence", text), chunks, "character by character");
+    });
+  }
+
+  it("are not cut at a point that may belong to a number", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
+    for (const piece of ["It is 3", ".", "14", " now", ".", " "]) chunker.push(piece);
+    assert.deepEqual(chunks, []);
+    chunker.push("Next");
+    assert.deepEqual(chunks, ["It is 3.14 now. "]);
+  });
+});
+
+describe("chunks by line", () => {
+  const cases: [what: string, text: string, chunks: string[]][] = [
+    ["each keeps its line end", "a\nb\n\nc\n", ["a\n", "b\n", "\n", "c\n"]],
+    ["CRLF", "a\r\nb\r\n", ["a\r\n", "b\r\n"]],
+    ["a last line without an end", "a\nb", ["a\n", "b"]],
+    ["no line end", "a. b! c", ["a. b! c"]],
+  ];
+  for (const [what, text, chunks] of cases) {
+    it(`are lines: ${what}`, () => {
+      assert.deepEqual(chunksOf("line", [text]), chunks);
+      assert.deepEqual(chunksOf("line", text), chunks, "character by character");
+    });
+  }
+
+  it("leave as soon as the line has ended", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("line", 0, (chunk) => chunks.push(chunk));
+    for (const piece of ["a", "b\nc", "d"]) chunker.push(piece);
+    assert.deepEqual(chunks, ["ab\n"]);
+  });
+});

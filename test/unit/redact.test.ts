@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { makeRedact } from "../../src/lib/client/redact";
+
+const TOKEN = "hf_AbCdEfGhIjKlMn";
+
+describe("secrets in what a server sends back", () => {
+  const cases: [secrets: (string | undefined)[], text: string, clean: string][] = [
+    [[TOKEN], `Invalid token ${TOKEN}.`, "Invalid token ***."],
+    [[TOKEN], `${TOKEN} and ${TOKEN}`, "*** and ***"],
+    [[TOKEN], `{"error":"Bearer ${TOKEN}"}`, '{"error":"Bearer ***"}'],
+    [[`Bearer ${TOKEN}`, TOKEN], `Bearer ${TOKEN}`, "***"],
+    [["pass", "password"], "password pass", "*** ***"],
+    [["p@ss/word"], "http://u:p%40ss%2Fword@proxy p@ss/word", "http://u:***@proxy ***"],
+    [['say "hi"'], JSON.stringify({ error: 'say "hi"' }), '{"error":"***"}'],
+    [["back\\slash"], JSON.stringify("back\\slash"), '"***"'],
+    [["$& $1"], "a $& $1 b", "a *** b"],
+    [["a.c+"], "abcc a.c+", "abcc ***"],
+    [[undefined, ""], "nothing to hide", "nothing to hide"],
+    [["abc"], "abc is too short to be a secret", "abc is too short to be a secret"],
+  ];
+  for (const [secrets, text, clean] of cases) {
+    it(`${JSON.stringify(secrets)} become *** in ${text}`, () => assert.equal(makeRedact(secrets)(text), clean));
+  }
+
+  it("are gone from any text, and the rest stays as it was", () => {
+    const piece = fc.string({ unit: fc.constantFrom("x", "y", " ", "\n", "ü", "😀") });
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1 }), (pieces) => {
+        assert.equal(makeRedact([TOKEN])(pieces.join(TOKEN)), pieces.join("***"));
+      }),
+    );
+  });
+});

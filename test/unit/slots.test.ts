@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
+import type { ChatError } from "../../src/lib/client/errors";
+import { Slots } from "../../src/lib/client/slots";
+
+/** Takes slots under names and writes down who got one. */
+function taker(slots: Slots) {
+  const got: string[] = [];
+  const waited: string[] = [];
+  const take = (name: string, ahead = false, signal?: AbortSignal) => {
+    const taken = slots.take(ahead, signal, () => waited.push(name)).then(() => void got.push(name));
+    taken.catch(() => {});
+    return taken;
+  };
+  return { got, waited, take };
+}
+
+const isError = (code: string) => (error: ChatError) => {
+  assert.equal(error.code, code);
+  return true;
+};
+
+describe("slots", () => {
+  it("are given at once as long as there are any", async () => {
+    const { take, waited } = taker(new Slots(2, 0));
+    await Promise.all([take("a"), take("b")]);
+    assert.deepEqual(waited, []);
+  });
+
+  it("are given in the order of the questions when they are given back", async () => {
+    const slots = new Slots(1, 10);
+    const { take, got, waited } = taker(slots);
+    for (const name of ["a", "b", "c", "d"]) take(name);
+    await turn();
+    assert.deepEqual(got, ["a"]);
+    assert.deepEqual(waited, ["b", "c", "d"]);
+    for (const expected of [
+      ["a", "b"],
+      ["a", "b", "c"],
+      ["a", "b", "c", "d"],
+    ]) {
+      slots.give();
+      await turn();
+      assert.deepEqual(got, expected);
+    }
+  });
+
+  it("go to questions that have begun before new ones, in their own order", async () => {
+    const slots = new Slots(1, 10);
+    const { take, got } = taker(slots);
+    take("first");
+    take("new 1");
+    take("new 2");
+    take("later round 1", true);
+    take("later round 2", true);
+    for (let i = 0; i < 4; i++) slots.give();
+    await turn();
+    assert.deepEqual(got, ["first", "later round 1", "later round 2", "new 1", "new 2"]);
+  });
+
+  it("are refused to one question more than may wait", async () => {
+    const slots = new Slots(1, 2);
+    const { take, got } = taker(slots);
+    for (const name of ["a", "b", "c"]) take(name);
+    await assert.rejects(take("d"), (error: ChatError) => {
+      assert.equal(error.code, "rate_limit");
+      assert.equal(error.cause.retryable, true);
+      assert.match(error.message, /^2 questions are waiting/);
+      return true;
+    });
+    slots.give();
+    take("e");
+    slots.give();
+    slots.give();
+    await turn();
+    assert.deepEqual(got, ["a", "b", "c", "e"]);
+  });
+
+  it("are never refused to a question that has begun, and it takes no place of those that wait", async () => {
+    const slots = new Slots(1, 1);
+    const { take, got } = taker(slots);
+    take("a");
+    take("later round 1", true);
+    take("b");
+    take("later round 2", true);
+    await assert.rejects(take("c"), isError("rate_limit"));
+    for (let i = 0; i < 3; i++) slots.give();
+    await turn();
+    assert.deepEqual(got, ["a", "later round 1", "later round 2", "b"]);
+  });
+
+  it("are refused at once where nothing may wait", async () => {
+    const { take } = taker(new Slots(1, 0));
+    await take("a");
+    await assert.rejects(take("b"), isError("rate_limit"));
+  });
+
+  it("are not given to a question that was aborted before", async () => {
+    const slots = new Slots(1, 0);
+    const { take } = taker(slots);
+    await assert.rejects(take("a", false, AbortSignal.abort()), isError("cancelled"));
+    await take("b");
+  });
+
+  it("pass by a question that was aborted while it waited", async () => {
+    const slots = new Slots(1, 1);
+    const { take, got } = taker(slots);
+    const abort = new AbortController();
+    take("a");
+    const aborted = take("b", false, abort.signal);
+    abort.abort();
+    await assert.rejects(aborted, isError("cancelled"));
+    take("c");
+    slots.give();
+    await turn();
+    assert.deepEqual(got, ["a", "c"], "and its place in the line is free");
+    slots.give();
+    await take("d");
+    await assert.rejects(async () => {
+      take("e");
+      await take("f");
+    }, isError("rate_limit"));
+  });
+
+  it("are kept by a question that is aborted when it has one", async () => {
+    const slots = new Slots(1, 1);
+    const { take, got } = taker(slots);
+    const abort = new AbortController();
+    take("a");
+    take("b", false, abort.signal);
+    slots.give();
+    assert.equal(getEventListeners(abort.signal, "abort").length, 0, "nothing of it is kept");
+    abort.abort();
+    take("c");
+    await turn();
+    assert.deepEqual(got, ["a", "b"]);
+    slots.give();
+    await turn();
+    assert.deepEqual(got, ["a", "b", "c"]);
+  });
+});
