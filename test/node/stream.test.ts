@@ -169,6 +169,18 @@ describe("huggingface-chat, Stream", () => {
     assert.match(caught.error.message, /Out of memory/);
   });
 
+  it("closes when the question cannot be written", async () => {
+    const [closing] = await stream({}, { payload: "Hi", huggingface: { metadata: 5n } });
+    assert.equal(closing?.finish_reason, "error");
+    assert.equal((await red.next("error")).error.code, "invalid_input");
+  });
+
+  it("takes blank fields for the defaults", async () => {
+    const blank = { chunk: "", chunkInterval: "", streamReasoning: "", output: "", outputType: "", system: "" };
+    assert.equal((await stream(blank)).length, 5);
+    assert.equal((await stream({ ...blank, chunk: "interval" })).at(-1)?.complete, true);
+  });
+
   it("closes when the server refuses", async () => {
     server.handle((_, response) => json(response, 400, { error: "no" }));
     const messages = await stream();

@@ -158,6 +158,26 @@ describe("chunks by sentence", () => {
   });
 });
 
+describe("chunks by sentence, however the text is cut", () => {
+  for (const text of [
+    "It costs approx. 5 euros. Not 6. ",
+    "Hi! How are you? Fine. 42",
+    "One.\nTwo.\n\nThree",
+    "你好。再见。",
+  ]) {
+    it(`are the same: ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(chunksOf("sentence", text), chunksOf("sentence", [text]));
+    });
+  }
+
+  it("are handed on when no sentence ends for long", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
+    for (let piece = 0; piece < 2000; piece++) chunker.push("low. er ");
+    assert.ok(chunks.length >= 7, String(chunks.length));
+  });
+});
+
 describe("chunks by line", () => {
   const cases: [what: string, text: string, chunks: string[]][] = [
     ["each keeps its line end", "a\nb\n\nc\n", ["a\n", "b\n", "\n", "c\n"]],

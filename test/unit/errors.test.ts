@@ -56,6 +56,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   refused: SERVER,
   too_large: SERVER,
   server_timeout: SERVER,
+  server_timeout_until: [...SERVER, "seconds"],
   rate_limited: SERVER,
   rate_limited_until: [...SERVER, "seconds"],
   server_failed: SERVER,

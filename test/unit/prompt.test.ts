@@ -110,6 +110,15 @@ describe("a prompt", () => {
     ["a function", () => {}, "prompt_unsendable", /function/],
     ["a symbol", Symbol("x"), "prompt_unsendable", /symbol/],
     ["a BigInt", 5n, "prompt_unsendable", /bigint/],
+    ["an Error", new Error("x"), "prompt_unsendable", /msg\.payload cannot be sent/],
+    ["a Map", new Map([[1, 2]]), "prompt_unsendable", /msg\.payload cannot be sent/],
+    ["a Set", new Set([1]), "prompt_unsendable", /msg\.payload cannot be sent/],
+    [
+      "an image above 10 MB as data URI",
+      user([{ type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(14_100_000)}` } }]),
+      "image_too_big",
+      /11 MB/,
+    ],
     ["a circular object", circular, "prompt_unsendable", /msg\.payload cannot be sent/],
     ["a BigInt inside", { a: 5n }, "prompt_unsendable", /msg\.payload cannot be sent/],
     ["circular content", user(circular), "prompt_unsendable", /msg\.payload cannot be sent/],
@@ -305,5 +314,34 @@ describe("reading a prompt", () => {
         assert.deepEqual(JSON.parse(String(messages[0]?.content)), JSON.parse(JSON.stringify(object)));
       }),
     );
+  });
+});
+
+describe("a history that is kept elsewhere", () => {
+  it("shares nothing with the messages made of it", () => {
+    const kept = [
+      { role: "user", content: [{ type: "input_audio", input_audio: { data: "AAAA" } }] },
+      { role: "assistant", content: null, tool_calls: [call] },
+    ];
+    const { messages } = readPrompt(kept, "msg.payload");
+    assert.deepEqual(messages, kept);
+    const copies = JSON.stringify(messages);
+    freeze(messages);
+    for (const message of kept) Object.assign(message, { content: "changed", tool_calls: [] });
+    assert.equal(JSON.stringify(messages), copies);
+    assert.ok(!Object.isFrozen(call.function), "what was kept is not what was given on");
+  });
+
+  it("may hold calls of the older kind", () => {
+    const message = { role: "assistant", content: null, function_call: { name: "now", arguments: "{}" } };
+    assert.deepEqual(readPrompt([user("Hi"), message], "msg.payload").messages[1], message);
+  });
+});
+
+describe("bytes of another kind than Buffer", () => {
+  it("are an image all the same", () => {
+    assert.deepEqual(readPrompt(new Uint8Array(png), "msg.payload").messages, [
+      user([{ type: "image_url", image_url: { url: pngUrl } }]),
+    ]);
   });
 });

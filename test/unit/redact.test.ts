@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { makeRedact } from "../../src/lib/client/redact";
+import { makeRedaction } from "../../src/lib/client/redact";
 
 const TOKEN = "hf_AbCdEfGhIjKlMn";
 
@@ -20,15 +20,22 @@ describe("secrets in what a server sends back", () => {
     [["abc"], "abc is too short to be a secret", "abc is too short to be a secret"],
   ];
   for (const [secrets, text, clean] of cases) {
-    it(`${JSON.stringify(secrets)} become *** in ${text}`, () => assert.equal(makeRedact(secrets)(text), clean));
+    it(`${JSON.stringify(secrets)} become *** in ${text}`, () =>
+      assert.equal(makeRedaction(secrets).error(text), clean));
   }
 
   it("are gone from any text, and the rest stays as it was", () => {
     const piece = fc.string({ unit: fc.constantFrom("x", "y", " ", "\n", "ü", "😀") });
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1 }), (pieces) => {
-        assert.equal(makeRedact([TOKEN])(pieces.join(TOKEN)), pieces.join("***"));
+        assert.equal(makeRedaction([TOKEN]).error(pieces.join(TOKEN)), pieces.join("***"));
       }),
     );
+  });
+
+  it("are replaced in replies only if they can be nothing else", () => {
+    const { reply } = makeRedaction([TOKEN, "ollama", "1234", "17000000"]);
+    const text = `{"created":1700000012,"content":"ollama 1234 ${TOKEN}"}`;
+    assert.equal(reply(text), '{"created":1700000012,"content":"ollama 1234 ***"}');
   });
 });

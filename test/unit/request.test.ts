@@ -160,8 +160,25 @@ describe("the request", () => {
       ["a", "b"],
       ["a", "b"],
     ],
-    [[], []],
   ];
+  it("takes the form's stop sequences back with an empty list", () => {
+    assert.deepEqual(fields({ form: { stop: ["END"] }, huggingface: { stop: [] } }), {});
+  });
+
+  it("has no stream options for a server that does not stream, nor a tool choice of a pasted body", () => {
+    const prompt = { messages: [{ role: "user", content: "Hi" }], stream_options: {}, tool_choice: "auto", tools: [] };
+    const request = buildRequest({
+      prompt,
+      promptName: "msg.payload",
+      system: "",
+      form: {},
+      options: readMessageOptions(undefined),
+      defaultModel: "org/name",
+      serverStreams: false,
+    });
+    assert.deepEqual(Object.keys(request), ["model", "messages", "stream"]);
+  });
+
   for (const [value, sent] of stops) {
     it(`sends the stop ${JSON.stringify(value)} as an array`, () => {
       assert.deepEqual(fields({ huggingface: { stop: value } }), { stop: sent });

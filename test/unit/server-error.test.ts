@@ -10,7 +10,7 @@ function answer(status: number, body: unknown = "", headers: IncomingHttpHeaders
 }
 
 function inReply(value: Record<string, unknown>, eventName?: string): ChatError {
-  const error = errorInReply(value, eventName, FACTS);
+  const error = errorInReply(value, eventName, FACTS, String);
   assert.ok(error, "is not taken for an error");
   return error;
 }
@@ -330,6 +330,6 @@ describe("an error inside a reply", () => {
     ["an empty object", {}],
   ];
   for (const [what, value] of replies) {
-    it(`is not ${what}`, () => assert.equal(errorInReply(value, undefined, FACTS), undefined));
+    it(`is not ${what}`, () => assert.equal(errorInReply(value, undefined, FACTS, String), undefined));
   }
 });

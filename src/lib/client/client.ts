@@ -7,7 +7,7 @@ import { ChatError } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import type { ProxyChoice, ProxyRules } from "./proxy";
-import { makeRedact, type Redact } from "./redact";
+import { makeRedaction, type Redaction } from "./redact";
 import { Slots } from "./slots";
 
 /** Which server, and how it is talked to. Times are in seconds. */
@@ -85,7 +85,7 @@ export class ChatClient {
   readonly #headers: Record<string, string>;
   readonly #hasToken: boolean;
   readonly #route: Route;
-  readonly #redact: Redact;
+  readonly #redaction: Redaction;
   readonly #slots: Slots;
   #connection: Connection | undefined;
   #isClosed = false;
@@ -99,13 +99,13 @@ export class ChatClient {
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
-      origin: this.endpoint.origin,
+      url: this.endpoint.origin + this.endpoint.path,
       tls: all.tls,
       proxy: all.proxy,
       proxyRules: all.proxyRules,
       connectLimitMs: all.timeout > 0 ? Math.max(all.timeout, all.wakeUp) * 1000 : 0,
     };
-    this.#redact = makeRedact([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
+    this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
   }
 
@@ -167,7 +167,7 @@ export class ChatClient {
         },
         body,
         facts: { model: request.model, host: this.endpoint.host, hasToken: this.#hasToken },
-        redact: this.#redact,
+        redaction: this.#redaction,
         listener,
         signal,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,

@@ -139,11 +139,14 @@ export class CompletionBuilder implements TextSink {
     const content = delta.content;
     if (typeof content === "string") {
       if (content) this.#splitter.push(content);
-    } else if (Array.isArray(content)) {
-      this.#addParts(content);
+    } else if (content != null) {
+      this.#addParts(Array.isArray(content) ? content : [content]);
     }
-    if (delta.tool_calls != null) {
-      this.size += this.#calls.add(delta.tool_calls);
+    // What a model says when it will not answer has a field of its own.
+    if (typeof delta.refusal === "string" && delta.refusal) this.#splitter.push(delta.refusal);
+    const calls = delta.tool_calls ?? delta.function_call;
+    if (calls != null) {
+      this.size += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
     }
   }
@@ -185,11 +188,13 @@ export class CompletionBuilder implements TextSink {
         case "usage":
           if (typeof value === "object") known.usage = value as Usage;
           break;
+        case "provider":
+          if (typeof value === "string") known.provider ??= value;
+          break;
         default:
           known.extra ??= {};
           known.extra[name] = value;
           if (name === "x_groq") this.#addGroqUsage(value);
-          if (name === "provider" && typeof value === "string") known.provider ??= value;
       }
     }
   }

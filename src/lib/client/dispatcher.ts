@@ -7,7 +7,8 @@ export type TlsOptions = Record<string, unknown>;
 
 /** How to reach a server. */
 export interface Route {
-  origin: string;
+  /** The address that is asked for. */
+  url: string;
   tls: TlsOptions | undefined;
   proxy: ProxyChoice | undefined;
   proxyRules: ProxyRules | undefined;
@@ -64,8 +65,8 @@ interface Proxy {
   authorization: string | undefined;
 }
 
-function findProxy({ origin, proxy, proxyRules }: Route): Proxy | undefined {
-  const text = proxy ? proxyByChoice(new URL(origin), proxy) : proxyForUrl(new URL(origin), proxyRules);
+function findProxy({ url: target, proxy, proxyRules }: Route): Proxy | undefined {
+  const text = proxy ? proxyByChoice(new URL(target), proxy) : proxyForUrl(new URL(target), proxyRules);
   if (!text) return undefined;
   if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
   const url = new URL(text);
@@ -83,8 +84,8 @@ function basic(username: string, password: string): string {
 }
 
 /** What must not be seen of a proxy: its password, and the header made of it. */
-export function proxySecrets({ origin, proxy, proxyRules }: Route): string[] {
-  const found = findProxy({ origin, proxy, proxyRules, tls: undefined, connectLimitMs: 0 });
+export function proxySecrets(route: Route): string[] {
+  const found = findProxy(route);
   if (!found?.authorization) return [];
   const encoded = found.authorization.slice("Basic ".length);
   const decoded = Buffer.from(encoded, "base64").toString();

@@ -67,6 +67,7 @@ const CODES = {
   refused: "invalid_input",
   too_large: "invalid_input",
   server_timeout: "timeout",
+  server_timeout_until: "timeout",
   rate_limited: "rate_limit",
   rate_limited_until: "rate_limit",
   server_failed: "provider_unavailable",

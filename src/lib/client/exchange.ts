@@ -9,7 +9,7 @@ import type { Endpoint } from "./endpoint";
 import { ChatError } from "./errors";
 import { EventStream } from "./event-stream";
 import { asRecord, firstHeader } from "./json";
-import type { Redact } from "./redact";
+import type { Redact, Redaction } from "./redact";
 import { shouldRetryHeader } from "./retry";
 import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
 import { Silence } from "./silence";
@@ -31,7 +31,7 @@ export interface ExchangeInput {
   headers: Record<string, string>;
   body: Buffer;
   facts: RequestFacts;
-  redact: Redact;
+  redaction: Redaction;
   listener: PieceListener;
   signal: AbortSignal | undefined;
   /** Silence allowed until the headers, in ms; 0 for no limit. */
@@ -130,7 +130,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isSettled || status < 200) return;
     this.#status = status;
     this.#headers = headers;
-    const { redact } = this.#input;
+    const redact = this.#input.redaction.error;
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
     this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
@@ -212,7 +212,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     let chunk: Record<string, unknown> | undefined;
     try {
-      chunk = asRecord(JSON.parse(this.#input.redact(data)));
+      chunk = asRecord(JSON.parse(this.#input.redaction.reply(data)));
     } catch {
       // handled below, as what is JSON but no object
     }
@@ -222,7 +222,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
     if (chunk.error || name === "error" || !("choices" in chunk)) {
-      const error = errorInReply(chunk, name, this.#input.facts);
+      const error = errorInReply(chunk, name, this.#input.facts, this.#input.redaction.error);
       if (error) {
         this.#fail(error, error.cause.status !== undefined);
         return;
@@ -243,7 +243,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #onSenselessEvent(data: string, name: string | undefined): void {
     if (name === "error") {
-      const said = sentence(this.#input.redact(data));
+      const said = sentence(this.#input.redaction.error(data));
       this.#fail(new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true }), false);
     } else if (this.#isEnding) {
       this.#endOfStream(true);
@@ -289,7 +289,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #endOfDocument(): void {
-    const text = this.#input.redact(Buffer.concat(this.#document).toString("utf8"));
+    const text = this.#input.redaction.reply(Buffer.concat(this.#document).toString("utf8"));
     let reply: Record<string, unknown> | undefined;
     try {
       reply = asRecord(JSON.parse(text.replace(/^\uFEFF/, "")));
@@ -300,7 +300,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#failSenseless(text.trim().slice(0, 80) || "empty");
       return;
     }
-    const error = errorInReply(reply, undefined, this.#input.facts);
+    const error = errorInReply(reply, undefined, this.#input.facts, this.#input.redaction.error);
     if (error) {
       this.#fail(error, error.cause.status !== undefined);
       return;
@@ -334,8 +334,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #failByStatus(): void {
-    const body = this.#input.redact(Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY));
-    const headers = redactHeaders(this.#headers, this.#input.redact);
+    const body = this.#input.redaction.error(Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY));
+    const headers = redactHeaders(this.#headers, this.#input.redaction.error);
     this.#fail(errorFromAnswer({ status: this.#status, headers, body }, this.#input.facts), true);
   }
 
@@ -354,7 +354,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #failSenseless(reason: string): void {
-    const params = { reason: sentence(this.#input.redact(reason)), host: this.#input.facts.host };
+    const params = { reason: sentence(this.#input.redaction.error(reason)), host: this.#input.facts.host };
     this.#fail(new ChatError("reply_senseless", params, this.#status ? { status: this.#status } : {}), false);
   }
 

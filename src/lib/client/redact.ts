@@ -3,15 +3,32 @@ export type Redact = (text: string) => string;
 
 /** Shorter values are no secrets worth the name, and replacing them would garble every text. */
 const SHORTEST = 4;
-
 /**
- * Makes the function that keeps secrets out of everything a server sends back: error bodies, headers, stream data.
- * Called once a piece, so it does nothing but search.
+ * In replies only what can be nothing but a secret is replaced: local servers are given tokens like `ollama` or `1234`,
+ * and a model may well write these.
  */
-export function makeRedact(secrets: Iterable<string | undefined>): Redact {
+const SHORTEST_IN_REPLY = 8;
+
+/** The functions that keep secrets out of what a server sends back. */
+export interface Redaction {
+  /** For error bodies and headers. */
+  error: Redact;
+  /** For the data of replies, before it is parsed. Called for every piece, so it does nothing but search. */
+  reply: Redact;
+}
+
+/** @param secrets - tokens, secret header values, proxy passwords */
+export function makeRedaction(secrets: Iterable<string | undefined>): Redaction {
+  const known = [...secrets].filter((secret) => secret !== undefined);
+  return {
+    error: makeRedact(known.filter((secret) => secret.length >= SHORTEST)),
+    reply: makeRedact(known.filter((secret) => secret.length >= SHORTEST_IN_REPLY && !/^\d+$/.test(secret))),
+  };
+}
+
+function makeRedact(secrets: string[]): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    if (!secret || secret.length < SHORTEST) continue;
     forms.add(secret);
     forms.add(encodeURIComponent(secret));
     forms.add(JSON.stringify(secret).slice(1, -1));

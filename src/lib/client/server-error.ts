@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
 import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
 import { asRecord, asText, firstHeader } from "./json";
+import type { Redact } from "./redact";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "./retry";
 
 /** The answer that an error is made from. Its texts have been through `Redact`. */
@@ -63,21 +64,23 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
  *
  * @param value - the parsed data
  * @param eventName - the event's name, if it has one
+ * @param redact - keeps secrets out of what is quoted of it
  */
 export function errorInReply(
   value: Record<string, unknown>,
   eventName: string | undefined,
   facts: RequestFacts,
+  redact: Redact,
 ): ChatError | undefined {
   const isError =
     Boolean(value.error) ||
     eventName === "error" ||
     (!("choices" in value) && (Boolean(value.error_type) || value.object === "error" || Boolean(value.detail)));
   if (!isError) return undefined;
-  const body = JSON.stringify(value);
+  const body = redact(JSON.stringify(value));
   const status = namedStatus(value);
   if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
-  const said = readJson(value);
+  const said = readBody({ status: 200, headers: {}, body });
   const cause: Partial<ErrorCause> = { retryable: true, body: cut(body) };
   if (said.code) cause.code = said.code;
   return new ChatError("reply_error", { said: sentence(said.message || body), host: facts.host }, cause);
@@ -90,11 +93,13 @@ function namedStatus(value: Record<string, unknown>): number | undefined {
     const status = Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
-  return STATUS_OF_TYPE[asText(value.error_type) ?? asText(error.error_type) ?? ""];
+  const type = asText(value.error_type) ?? asText(error.error_type) ?? "";
+  return Object.hasOwn(STATUS_OF_TYPE, type) ? STATUS_OF_TYPE[type] : undefined;
 }
 
 function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | undefined): ErrorKey {
   const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
+  if (said.code === "insufficient_quota" || said.type === "insufficient_quota") return "quota_used_up";
   if (said.code === "model_not_found" || said.code === "model_not_supported") return "model_not_found";
   switch (status) {
     case 401:
@@ -107,7 +112,7 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
       return /\bmodel\b/i.test(said.message) ? "model_not_found" : "path_not_found";
     case 408:
     case 504:
-      return "server_timeout";
+      return isTooLong ? "server_timeout_until" : "server_timeout";
     case 410:
       return "gone";
     case 413:
@@ -125,7 +130,7 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
     case 503:
       return isTooLong ? "server_busy_until" : "server_busy";
   }
-  if (status >= 500) return "server_failed";
+  if (status >= 500) return isTooLong ? "server_busy_until" : "server_failed";
   if (status >= 400) return "refused";
   return status >= 300 ? "redirected" : "unexpected_status";
 }

@@ -62,13 +62,12 @@ export async function ask(
     listener.onRoundEnd?.(completion.finish_reason);
     return outcome(request.messages, completion);
   } catch (error) {
-    if (!(error instanceof ChatError) || !error.completion) throw error;
-    if (error.code === "cancelled") {
+    if (error instanceof ChatError && error.completion && error.code === "cancelled") {
       listener.onRoundEnd?.("aborted");
       return outcome(request.messages, { ...error.completion, finish_reason: "aborted" });
     }
     listener.onRoundEnd?.("error");
-    error.completion = withSteps(error.completion);
+    if (error instanceof ChatError && error.completion) error.completion = withSteps(error.completion);
     throw error;
   }
 }

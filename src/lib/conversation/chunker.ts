@@ -3,6 +3,9 @@ export type ChunkMode = "token" | "interval" | "sentence" | "line";
 
 export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line"];
 
+/** In characters. Looking for the end of a sentence costs the more the longer it is. */
+const LONGEST_SENTENCE = 2000;
+
 /** Cuts a text that comes in pieces into chunks. Together the chunks are the text. */
 export interface Chunker {
   push(piece: string): void;
@@ -21,9 +24,9 @@ export function makeChunker(mode: ChunkMode, intervalMs: number, emit: (chunk: s
     case "interval":
       return intervalChunker(intervalMs, emit);
     case "sentence":
-      return boundaryChunker(/[\p{STerm}\n\r\u2028\u2029]/u, sentences, emit);
+      return boundaryChunker(sentences, maySentenceEnd, LONGEST_SENTENCE, emit);
     case "line":
-      return boundaryChunker(/\n/, lines, emit);
+      return boundaryChunker(lines, (piece) => piece.includes("\n"), Number.POSITIVE_INFINITY, emit);
   }
 }
 
@@ -56,37 +59,54 @@ function intervalChunker(intervalMs: number, emit: (chunk: string) => void): Chu
 /**
  * Holds text back until a boundary has come.
  *
- * @param hint - what a piece must hold for a boundary to be possible, so that most pieces are only added
  * @param split - cuts a text into chunks, the last of which is still open
+ * @param mayEnd - whether a piece may bring a boundary behind what was there before, so that most are only added
+ * @param longest - what is held is handed on when it is longer
  */
-function boundaryChunker(hint: RegExp, split: (text: string) => string[], emit: (chunk: string) => void): Chunker {
+function boundaryChunker(
+  split: (text: string) => string[],
+  mayEnd: (piece: string, before: string) => boolean,
+  longest: number,
+  emit: (chunk: string) => void,
+): Chunker {
   let pending = "";
-  let mayEnd = false;
+  const flush = () => {
+    const chunk = pending;
+    pending = "";
+    if (chunk) emit(chunk);
+  };
   return {
     push(piece) {
+      const isPossible = mayEnd(piece, pending);
       pending += piece;
-      mayEnd ||= hint.test(piece);
-      if (!mayEnd) return;
+      if (!isPossible) return;
       const chunks = split(pending);
       pending = chunks.pop() ?? "";
-      mayEnd = hint.test(pending);
       for (const chunk of chunks) emit(chunk);
+      if (pending.length > longest) flush();
     },
-    flush() {
-      const chunk = pending;
-      pending = "";
-      mayEnd = false;
-      if (chunk) emit(chunk);
-    },
+    flush,
   };
 }
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** A sentence has ended when the next one begins: "3." may go on as "3.14". */
+const TERMINATOR = /[\p{STerm}\n\r\u2028\u2029]/u;
+/** Behind the end of a sentence, before the next letter, which decides whether it was one: "3." may go on as "3.14". */
+const UNDECIDED = /[\p{STerm}\n\r\u2028\u2029][^\p{L}]*$/u;
+
+function maySentenceEnd(piece: string, before: string): boolean {
+  return TERMINATOR.test(piece) || UNDECIDED.test(before.slice(-64));
+}
+
+/** A sentence has ended when the next one has begun with a letter. */
 function sentences(text: string): string[] {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "sentence" });
-  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const found = Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const last = found.at(-1) ?? "";
+  const before = found.at(-2);
+  if (before === undefined || /\p{L}/u.test(last) || /[\n\r\u2028\u2029]$/.test(before)) return found;
+  return [...found.slice(0, -2), before + last];
 }
 
 function lines(text: string): string[] {

@@ -19,8 +19,19 @@ const SIGNATURES: [type: string, matches: (bytes: Buffer) => boolean][] = [
 export function imageUrl(bytes: Buffer, name: string): string {
   const type = SIGNATURES.find(([, matches]) => matches(bytes))?.[0];
   if (!type) throw new ChatError("prompt_buffer", { name });
-  if (bytes.length > LARGEST_IMAGE) {
-    throw new ChatError("image_too_big", { name, megabytes: Math.ceil(bytes.length / 1024 / 1024) });
-  }
+  checkSize(bytes.length, name);
   return `data:${type};base64,${bytes.toString("base64")}`;
+}
+
+/**
+ * Checks an image that stands in a message as data URI; others are the server's to fetch.
+ *
+ * @throws ChatError `image_too_big`
+ */
+export function checkImageSize(url: string, name: string): void {
+  if (/^data:/i.test(url)) checkSize(Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4), name);
+}
+
+function checkSize(bytes: number, name: string): void {
+  if (bytes > LARGEST_IMAGE) throw new ChatError("image_too_big", { name, megabytes: Math.ceil(bytes / 1024 / 1024) });
 }

@@ -1,5 +1,6 @@
+import { types } from "node:util";
 import { asRecord, ChatError } from "../client";
-import { imageUrl } from "./images";
+import { checkImageSize, imageUrl } from "./images";
 
 /** A message as the API writes it. Fields that we do not know are kept. */
 export interface Message {
@@ -18,7 +19,7 @@ export interface Prompt {
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
 const ROLE_ALIASES: Record<string, string> = { human: "user", ai: "assistant" };
 /** What a pasted body may not decide, since it may come from a stranger. */
-const IGNORED_FIELDS = new Set(["messages", "conversation", "system", "stream", "tools"]);
+const IGNORED_FIELDS = new Set(["messages", "conversation", "system", "stream", "tools", "tool_choice"]);
 
 /**
  * Reads a prompt in any of its forms: text, number or boolean, an image, a message, an array of messages, a request
@@ -29,7 +30,10 @@ const IGNORED_FIELDS = new Set(["messages", "conversation", "system", "stream", 
  * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
  */
 export function readPrompt(value: unknown, name: string): Prompt {
-  if (Buffer.isBuffer(value)) return fromUser([{ type: "image_url", image_url: { url: imageUrl(value, name) } }]);
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
+  }
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
     const text = String(value);
     if (text.trim() === "") throw new ChatError("prompt_empty", { name });
@@ -64,7 +68,7 @@ function fromArray(items: unknown[], name: string): Prompt {
 
 function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {
   if (messages.length === 0) throw new ChatError("prompt_empty", { name: `${name}.messages` });
-  const fields = Object.fromEntries(Object.entries(body).filter(([field]) => !IGNORED_FIELDS.has(field)));
+  const fields = copy(Object.fromEntries(Object.entries(body).filter(([field]) => !IGNORED_FIELDS.has(field))));
   return {
     messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
     fields,
@@ -90,11 +94,12 @@ function readMessage(value: unknown, name: string): Message {
   const { content } = object;
   if (content === null || content === undefined) {
     // A message that only calls functions has no content.
-    const hasCalls = role === "assistant" && Array.isArray(object.tool_calls) && object.tool_calls.length > 0;
-    if (!hasCalls) throw new ChatError("message_content", { name });
-    return { ...object, role, content: null };
+    const hasCalls = Array.isArray(object.tool_calls) ? object.tool_calls.length > 0 : Boolean(object.function_call);
+    if (role !== "assistant" || !hasCalls) throw new ChatError("message_content", { name });
+    return { ...copy(object), role, content: null };
   }
-  return { ...object, role, content: readContent(content, name) };
+  const { content: _, ...others } = object;
+  return { ...copy(others), role, content: readContent(content, name) };
 }
 
 function readContent(content: unknown, name: string): unknown {
@@ -111,15 +116,36 @@ function readPart(part: unknown, name: string): unknown {
   const object = asRecord(part);
   if (!object || typeof object.type !== "string") throw new ChatError("message_part", { name });
   if (object.type === "text" && typeof object.text !== "string") throw new ChatError("message_part", { name });
-  if (object.type !== "image_url") return { ...object };
+  if (object.type !== "image_url") return copy(object);
   const image = typeof object.image_url === "string" ? { url: object.image_url } : asRecord(object.image_url);
   if (typeof image?.url !== "string" || !/^(https?:\/\/|data:image\/)/i.test(image.url)) {
     throw new ChatError("message_image", { name });
   }
+  checkImageSize(image.url, name);
   return { ...object, image_url: { ...image } };
 }
 
+/** A copy of what JSON can express, so that nobody changes a history that is kept elsewhere. */
+function copy<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copy) as T;
+  const object = Object.prototype.toString.call(value) === "[object Object]" ? asRecord(value) : undefined;
+  if (!object || typeof object.toJSON === "function") return value;
+  return Object.fromEntries(Object.entries(object).map(([name, item]) => [name, copy(item)])) as T;
+}
+
+/** Objects of which JSON would make `{}`: what is in them would be lost in silence. */
+function isOpaque(value: unknown): boolean {
+  return (
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isNativeError(value) ||
+    types.isRegExp(value) ||
+    types.isPromise(value)
+  );
+}
+
 function toJson(value: unknown, name: string): string {
+  if (isOpaque(value)) throw promptError(value, name);
   try {
     const text = JSON.stringify(value);
     if (text !== undefined) return text;

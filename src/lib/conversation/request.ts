@@ -132,6 +132,8 @@ export function buildRequest(input: RequestInput): ChatRequest & { messages: Mes
     if (value === null && KNOWN.has(name)) delete request[name];
     else request[name] = value;
   }
+  // It belongs to a stream: servers refuse it without one.
+  if (!input.serverStreams) delete request.stream_options;
   return request;
 }
 
@@ -246,10 +248,11 @@ function readText(value: unknown, name: string): string {
 }
 
 /** An array, since TGI refuses a bare string. */
-function readStop(value: unknown, name: string): string[] {
+function readStop(value: unknown, name: string): string[] | null {
   const list = Array.isArray(value) ? value : [value];
   if (!list.every((sequence) => typeof sequence === "string")) throw new ChatError("option_stop", { name });
-  return list;
+  for (const sequence of list) checkEnvironment(sequence, name);
+  return list.length > 0 ? list : null;
 }
 
 function show(value: unknown): string {

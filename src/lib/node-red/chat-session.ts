@@ -67,7 +67,7 @@ export class ChatSession {
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
     this.#RED = RED;
     this.#node = node;
-    this.#def = { ...CHAT_DEFAULTS, ...definedOnly(def) } as ChatDef;
+    this.#def = withDefaults(def);
     this.#translate = makeTranslate(RED);
     this.#status = new StatusLine(node, this.#translate);
   }
@@ -227,6 +227,8 @@ function nothingCame() {
   return { message: { role: "assistant", content: "" }, attempts: 0, steps: [] };
 }
 
-function definedOnly(def: ChatDef): Partial<ChatDef> {
-  return Object.fromEntries(Object.entries(def).filter(([, value]) => value !== undefined && value !== null));
+/** What is missing or blank has its default; only the prompt's own field may be blank, which is an error of its own. */
+function withDefaults(def: ChatDef): ChatDef {
+  const set = Object.entries(def).filter(([name, value]) => value != null && (value !== "" || name === "prompt"));
+  return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as unknown as ChatDef;
 }
