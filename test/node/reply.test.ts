@@ -112,6 +112,14 @@ describe("huggingface-chat, Reply", () => {
     }
   });
 
+  it("is not lost where it cannot be put", async () => {
+    await red.deploy(chatFlow(server.url, { output: "payload.text" }));
+    red.send("chat", { payload: "Hi" });
+    const caught = await red.next("error");
+    assert.equal(caught.error.code, "invalid_input");
+    assert.equal(caught.completion.message.content, "Hello");
+  });
+
   it("comes the same from a server that does not stream", async () => {
     await red.deploy(chatFlow(server.url, { stream: true }, { serverStreams: false }));
     red.send("chat", { payload: "Hi" });

@@ -36,6 +36,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   env_missing: ["name", "field"],
   property_failed: ["name", "property", "reason"],
   template_failed: ["name", "reason"],
+  output_failed: ["property", "reason"],
   request_unsendable: ["reason"],
   base_url_invalid: ["url"],
   base_url_credentials: [],

@@ -46,6 +46,7 @@ const CODES = {
   env_missing: "invalid_input",
   property_failed: "invalid_input",
   template_failed: "invalid_input",
+  output_failed: "invalid_input",
   request_unsendable: "invalid_input",
   base_url_invalid: "invalid_input",
   base_url_credentials: "invalid_input",

@@ -103,8 +103,9 @@ export class ChatSession {
     const running: Running = { conversation: undefined, abort: new AbortController() };
     this.#running.add(running);
     const status = this.#status.begin();
+    let outcome: Outcome | undefined;
     try {
-      const outcome = await this.#ask(msg, send, running, status);
+      outcome = await this.#ask(msg, send, running, status);
       if (this.#isClosed) return;
       await this.#reply(msg, outcome, send);
       status.done(outcome.completion);
@@ -112,7 +113,7 @@ export class ChatSession {
     } catch (cause) {
       if (this.#isClosed) return;
       const error = localizeError(cause, this.#translate);
-      msg.completion = error.completion ?? nothingCame();
+      msg.completion = error.completion ?? outcome?.completion ?? nothingCame();
       status.failed(error);
       done(error);
     } finally {

@@ -52,6 +52,15 @@ function renderTemplate(template: string, msg: NodeMessage, name: string): strin
   }
 }
 
+/** Node-RED says by `false`, or not at all for a path that is none, that it has set nothing. */
+function setProperty(RED: NodeAPI, msg: NodeMessage, property: string, value: unknown): boolean {
+  try {
+    return (RED.util.setMessageProperty(msg, property, value, true) as unknown) !== false;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Puts a value where a typed input of the kinds `msg`, `flow` and `global` points.
  *
@@ -66,17 +75,16 @@ export async function storeTypedInput(
 ): Promise<void> {
   const property = String(place);
   if (type !== "flow" && type !== "global") {
-    RED.util.setMessageProperty(msg, property, value, true);
+    if (!setProperty(RED, msg, property, value)) {
+      throw new ChatError("output_failed", { property: label(place, type), reason: "" });
+    }
     return;
   }
   const { key, store } = RED.util.parseContextStore(property) as { key: string; store?: string };
   await new Promise<void>((resolve, reject) => {
     node.context()[type].set(key, value, store, (error?: Error) => {
       if (!error) resolve();
-      else
-        reject(
-          new ChatError("property_failed", { name: "output", property: label(place, type), reason: error.message }),
-        );
+      else reject(new ChatError("output_failed", { property: label(place, type), reason: error.message }));
     });
   });
 }
