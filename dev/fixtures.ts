@@ -32,6 +32,19 @@ export const fixtures: Fixture[] = [
     match: { userMessage: /^(hello|hi)\b/i },
     response: { content: "Hello! I am only a stand-in for a model, but I stream like one. What shall we talk about?" },
   },
+  {
+    match: { userMessage: /weather in Paris and in Oslo/i, hasToolResult: false },
+    response: {
+      toolCalls: [
+        { name: "get_weather", arguments: '{"city":"Paris"}' },
+        { name: "get_weather", arguments: '{"city":"Oslo"}' },
+      ],
+    },
+  },
+  {
+    match: { userMessage: /weather in/i, hasToolResult: true },
+    response: (request) => ({ content: weatherReport(request) }),
+  },
   { match: {}, response: (request) => ({ content: aboutMyself(request) }) },
 ];
 
@@ -41,6 +54,12 @@ function aboutMyself(request: ChatCompletionRequest): string {
     `You asked: “${asked}” I am a stand-in on your own machine and know only a few answers by heart. ` +
     "Set HF_TOKEN to a Hugging Face token and start again, and a real model will answer."
   );
+}
+
+/** What the flow has told of the weather, in a sentence. */
+function weatherReport(request: ChatCompletionRequest): string {
+  const results = request.messages.filter((message) => message.role === "tool").map(({ content }) => String(content));
+  return `This is what your flow says of the weather: ${results.join(" ")}`;
 }
 
 function lastQuestion(request: ChatCompletionRequest): string {

@@ -6,8 +6,11 @@ export = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, def);
     const session = new ChatSession(RED, this, def);
     this.on("input", (msg, send, done) => {
-      session.receive(msg, send, done);
+      // Errors go to `done`; what `done` itself throws has nowhere else to go.
+      session.receive(msg, send, done).catch((error) => this.error(error));
     });
+    // Link out nodes in return mode look for this method, as on core's link call node.
+    Object.assign(this, { returnLinkMessage: session.returned.bind(session) });
     this.on("close", () => session.close());
   }
 

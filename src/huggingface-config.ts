@@ -14,7 +14,7 @@ export = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, def);
     let client: ChatClient | undefined;
     this.client = () => {
-      client ??= new ChatClient(readClientOptions(RED, def, this.credentials));
+      client ??= new ChatClient(readClientOptions(RED, this, def, this.credentials));
       return client;
     };
     this.model = () => readModel(def);

@@ -98,6 +98,20 @@ describe("the examples", () => {
     assert.equal(pieces.join(""), reply);
   });
 
+  it("let the model call a flow: the flow is called twice, and the model tells what it said", async () => {
+    press(await run("Let the model call a flow"));
+    const [reply] = await debugged("Reply");
+    assert.match(String(reply), /Paris.*18.*Oslo.*7/);
+    const [steps] = (await debugged("Steps")) as [{ tool_calls: { arguments: { city: string }; result: string }[] }[]];
+    assert.deepEqual(
+      steps[0]?.tool_calls.map((call) => [call.arguments.city, JSON.parse(call.result).degrees]),
+      [
+        ["Paris", 18],
+        ["Oslo", 7],
+      ],
+    );
+  });
+
   describe("chat on a web page", () => {
     const post = (body: unknown, signal?: AbortSignal): Promise<Response> =>
       fetch(`${red.url}/chat`, {
@@ -182,5 +196,5 @@ function configOf(examples: Example[]): Message {
 
 /** The sidebar gets objects as JSON text. */
 function decode(data: Message): unknown {
-  return data.format === "Object" ? JSON.parse(data.msg) : data.msg;
+  return /^(Object|array)/.test(data.format) ? JSON.parse(data.msg) : data.msg;
 }

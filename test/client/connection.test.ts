@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
 import { startProxy } from "../support/proxy";
-import { certificate, completion, reply, startServer, startTlsServer, type TestServer } from "../support/server";
+import { certificate, completion, reply, sse, startServer, startTlsServer, type TestServer } from "../support/server";
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
 
@@ -179,6 +179,37 @@ describe("what a server echoes", () => {
     const all = JSON.stringify({ ...error, message: error?.message, stack: error?.stack });
     assert.doesNotMatch(all, /topsecret/);
     assert.match(all, /\*\*\*/);
+    await server.close();
+  });
+
+  it("not in an error that quotes the beginning of what came", async () => {
+    const server = await startServer((request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`data: ${"x".repeat(70)} ${request.headers.authorization}\n\n`);
+    });
+    const { error } = await ask({ baseUrl: server.url, ...secrets });
+    assert.doesNotMatch(String(error), /hf_t/);
+    await server.close();
+  });
+
+  it("not where JSON writes its characters in a roundabout way", async () => {
+    const token = "se/cret-tok/en123";
+    const escaped = "se\\/cr\\u0065t-tok\\/en123";
+    const failing = await startServer((_, response) => {
+      response.writeHead(400, { "content-type": "application/json" });
+      response.end(`{"error":{"message":"bad key ${escaped}"}}`);
+    });
+    const { error } = await ask({ baseUrl: failing.url, token });
+    assert.match(String(error), /bad key \*\*\*/);
+    assert.doesNotMatch(JSON.stringify(error?.cause), /cret-tok/);
+    failing.handle((_, response) => sse(response, [`data: {"choices":[{"delta":{"content":"${escaped}"}}]}\n\n`]));
+    assert.equal((await ask({ baseUrl: failing.url, token })).text, "***");
+    await failing.close();
+  });
+
+  it("nor in a text that comes in pieces", async () => {
+    const server = await startServer(reply("You sent hf_top", "secret to me"));
+    assert.equal((await ask({ baseUrl: server.url, ...secrets })).text, "You sent *** to me");
     await server.close();
   });
 

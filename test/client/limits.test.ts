@@ -183,3 +183,42 @@ describe("a listener that throws", () => {
     });
   }
 });
+
+describe("the end of a client", () => {
+  it("ends the wait before a retry and for a slot, and nothing is sent afterwards", async () => {
+    const server = await startServer((_, response) => json(response, 503, {}, { "retry-after": "30" }));
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    const ends: Promise<string>[] = [];
+    const code = (error: ChatError) => error.code;
+    await new Promise<void>((resolve) => {
+      const asked = client.complete(REQUEST, { listener: { onRetry: () => resolve() } });
+      ends.push(asked.then(() => "ok", code));
+    });
+    await client.close();
+    ends.push(client.complete(REQUEST).then(() => "ok", code));
+    assert.deepEqual(await Promise.all(ends), ["cancelled", "cancelled"]);
+    assert.equal(server.requests.length, 1);
+    await server.close();
+  });
+});
+
+describe("a reply whose body stays open behind its end mark", () => {
+  it("is there at once, but keeps its slot", async () => {
+    let open = 0;
+    let most = 0;
+    const server = await startServer(async (_, response) => {
+      open++;
+      response.on("close", () => open--);
+      // Time to see that the client has closed the one before.
+      await sleep(50);
+      most = Math.max(most, open);
+      return sse(response, replyChunks(["ok"]), { end: false });
+    });
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    const texts = await Promise.all([1, 2, 3].map(async () => (await client.complete(REQUEST)).message.content));
+    assert.deepEqual(texts, ["ok", "ok", "ok"]);
+    assert.equal(most, 1);
+    await client.close();
+    await server.close();
+  });
+});

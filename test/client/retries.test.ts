@@ -333,3 +333,62 @@ describe("answers that make no sense", () => {
     await server.close();
   });
 });
+
+describe("what belongs to a reply and not to its failure", () => {
+  it("is retry-after on a 200 that breaks off before its first piece", async () => {
+    const broken: Handler = async (_, response) => {
+      await sse(response, [chunk("", { delta: { role: "assistant" } })], {
+        done: false,
+        end: false,
+        headers: { "retry-after": "50" },
+      });
+      setTimeout(() => response.destroy(), 50);
+    };
+    const { completion, waits } = await askServer(inTurn(broken, reply("Hello")));
+    assert.equal(completion?.message.content, "Hello");
+    assert.ok((waits[0] ?? 9) <= 0.5, String(waits));
+  });
+
+  it("is text that was held back: after it nothing is asked for again", async () => {
+    const pieces: string[] = [];
+    const server = await startServer(
+      inTurn((_, response) => sse(response, [chunk("<th"), { error: { message: "busy", code: 503 } }]), reply("Hello")),
+    );
+    const client = new ChatClient({ baseUrl: server.url });
+    const asked = client.complete(REQUEST, { listener: { onText: (piece) => pieces.push(piece) } });
+    await assert.rejects(asked, { code: "provider_unavailable" });
+    assert.deepEqual(pieces, ["<th"]);
+    await client.close();
+    await server.close();
+  });
+
+  it("is white space that keeps a connection alive: it is no piece", async () => {
+    for (const [type, blank] of [
+      ["text/event-stream", "\n"],
+      ["application/json", " "],
+    ]) {
+      const { error } = await askServer(
+        (_, response) => {
+          response.writeHead(200, { "content-type": type });
+          const timer = setInterval(() => response.write(blank), 50);
+          response.on("close", () => clearInterval(timer));
+        },
+        { timeout: 0.3 },
+      );
+      assert.equal(error?.code, "timeout", type);
+    }
+  });
+
+  it("is a call without a name: it is none", async () => {
+    const { completion } = await askServer((_, response) =>
+      sse(response, [chunk("answer", { delta: { content: "answer", tool_calls: [{}] } }), ...replyChunks([]).slice(1)]),
+    );
+    assert.deepEqual(completion?.message, { role: "assistant", content: "answer" });
+  });
+
+  it("is told by the finish reason alone", async () => {
+    const { error } = await askServer((_, response) => sse(response, replyChunks(["Hel"], "error")));
+    assert.equal(error?.code, "provider_unavailable");
+    assert.equal(error?.completion?.message.content, "Hel");
+  });
+});

@@ -7,28 +7,36 @@ import { type NodeDef, type NodeRed, startNodeRed } from "../support/node-red";
 const SLIDE_MS = 400;
 
 interface EditorNode {
+  id: string;
   type: string;
   validationErrors?: string[];
   _def: {
     outputs: number;
-    inputLabels: (this: EditorNode, index: number) => string;
+    inputLabels?: (this: EditorNode, index: number) => string;
     outputLabels: (this: EditorNode, index: number) => string;
   };
 }
 
 /** What the page itself knows, for the functions that run in it. */
 declare const RED: {
+  actions: { invoke(name: string): void };
   tray: { resize(): void };
+  view: { reveal(id: string): void };
   nodes: {
     dirty(): boolean;
     eachNode(callback: (node: EditorNode) => unknown): void;
     eachConfig(callback: (node: EditorNode) => unknown): void;
-    filterNodes(filter: { type: string }): [EditorNode];
+    filterNodes(filter: { type: string }): [EditorNode, ...EditorNode[]];
     getNodeHelp(type: string): string;
   };
 };
 
-declare const monaco: { editor: { getModels(): { getValue(): string; setValue(text: string): void }[] } };
+interface TextModel {
+  getLanguageId(): string;
+  getValue(): string;
+  setValue(text: string): void;
+}
+declare const monaco: { editor: { getModels(): TextModel[] } };
 
 /** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH. */
 export function findChromium(): string | undefined {
@@ -124,6 +132,50 @@ export class Editor {
     await mouse.up();
   }
 
+  /** The ids of all nodes of a type, in the order in which they were made. */
+  async ids(type: string): Promise<string[]> {
+    return this.page.evaluate((wanted) => RED.nodes.filterNodes({ type: wanted }).map((node) => node.id), type);
+  }
+
+  /** Imports a flow with a tab of its own by the editor's dialog. */
+  async importFlow(flow: object[]): Promise<void> {
+    await this.page.evaluate(() => RED.actions.invoke("core:show-import-dialog"));
+    const box = this.page.locator("#red-ui-clipboard-dialog-import-text");
+    await box.waitFor();
+    await box.fill(JSON.stringify(flow));
+    // The dialog looks at the text when a key comes up.
+    await box.press("End");
+    await this.page.locator("#red-ui-clipboard-dialog-ok").click();
+    await box.waitFor({ state: "hidden" });
+    await sleep(SLIDE_MS);
+  }
+
+  /** Shows the tab or subflow that a node is in. */
+  async reveal(id: string): Promise<void> {
+    await this.page.evaluate((wanted) => RED.view.reveal(wanted), id);
+    await this.node(id).waitFor();
+    await sleep(SLIDE_MS);
+  }
+
+  /** Copies all nodes of the tab, and puts the copies down at a place in the flow. */
+  async copyAll(x: number, y: number): Promise<void> {
+    const chart = await this.page.locator("#red-ui-workspace-chart").boundingBox();
+    if (!chart) throw new Error("no workspace");
+    await this.page.evaluate(() => {
+      for (const name of [
+        "select-all-nodes",
+        "copy-selection-to-internal-clipboard",
+        "paste-from-internal-clipboard",
+      ]) {
+        RED.actions.invoke(`core:${name}`);
+      }
+    });
+    await this.page.mouse.move(chart.x + x, chart.y + y, { steps: 4 });
+    await this.page.mouse.down();
+    await this.page.mouse.up();
+    await sleep(SLIDE_MS);
+  }
+
   node(id?: string): Locator {
     return this.page.locator(id ? `.red-ui-flow-node-group[id="${id}"]` : ".red-ui-flow-node-group");
   }
@@ -173,7 +225,8 @@ export class Editor {
     return this.page.evaluate((wanted) => {
       const node = RED.nodes.filterNodes({ type: wanted })[0];
       const { inputLabels, outputLabels, outputs } = node._def;
-      return [inputLabels.call(node, 0), ...Array.from({ length: outputs }, (_, i) => outputLabels.call(node, i))];
+      const ofInput = inputLabels ? [inputLabels.call(node, 0)] : [];
+      return [...ofInput, ...Array.from({ length: outputs }, (_, i) => outputLabels.call(node, i))];
     }, type);
   }
 
@@ -277,6 +330,43 @@ export class Form {
     await list.locator(".red-ui-editableList-addButton").click();
     const fields = this.input(`${property}-container`).locator("li").last().locator("input");
     for (const [index, value] of values.entries()) await fields.nth(index).fill(value);
+  }
+
+  /** The JSON in the form's code editor. */
+  async code(): Promise<string> {
+    const json = () => monaco.editor.getModels().find((model) => model.getLanguageId() === "json");
+    await this.page.waitForFunction(json);
+    return this.page.evaluate(() => {
+      const models = monaco.editor.getModels().filter((model) => model.getLanguageId() === "json");
+      if (models.length !== 1) throw new Error(`${models.length} code editors`);
+      return models[0]?.getValue() ?? "";
+    });
+  }
+
+  async fillCode(text: string): Promise<void> {
+    await this.code();
+    await this.page.evaluate((wanted) => {
+      const model = monaco.editor.getModels().find((candidate) => candidate.getLanguageId() === "json");
+      model?.setValue(wanted);
+    }, text);
+  }
+
+  /** A tree of nodes to pick from: each tab with its nodes, those with a tick marked with a +. */
+  async tree(property: string): Promise<string[]> {
+    return this.input(`${property}-container`).evaluate((tree) =>
+      Array.from(tree.querySelectorAll(".red-ui-treeList-label"))
+        .filter((label) => label.getClientRects().length > 0)
+        .map((label) => {
+          const tick = label.querySelector<HTMLInputElement>("input");
+          const text = label.querySelector(".red-ui-treeList-label-text")?.textContent ?? "";
+          return tick ? `${tick.checked ? "+" : "-"} ${text}` : text;
+        }),
+    );
+  }
+
+  /** Sets or takes away the tick of a node in a tree. */
+  async pick(property: string, label: string): Promise<void> {
+    await this.input(`${property}-container`).locator(".red-ui-treeList-label", { hasText: label }).click();
   }
 
   async isMarkedInvalid(property: string): Promise<boolean> {

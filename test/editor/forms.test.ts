@@ -308,6 +308,11 @@ describe("the forms in the editor", function () {
       extra: '{"top_k":40}',
       stream: true,
       streamReasoning: true,
+      tools: [],
+      toolChoice: "auto",
+      toolName: "",
+      maxSteps: 10,
+      toolTimeout: 30,
       conversation: "req.session.id",
       conversationType: "msg",
       output: "answers.last",
@@ -391,7 +396,7 @@ describe("the forms in the editor", function () {
   it("are nowhere wider than their box", async () => {
     const widths = [300, 420, 900];
     const form = await editor.edit();
-    for (const tab of ["Parameters", "More", "Question"]) {
+    for (const tab of ["Parameters", "Tools", "More", "Question"]) {
       await form.tab(tab);
       for (const width of widths) assert.deepEqual(await form.overflowing(width), [], `chat, ${tab}, ${width} px`);
     }

@@ -205,3 +205,69 @@ describe("huggingface-chat, status", () => {
     assert.ok(texts().length <= Math.ceil(seconds * 4) + 1, `${texts().length} in ${seconds} s`);
   });
 });
+
+describe("huggingface-chat, messages that are odd", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer(reply("ok"));
+  });
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  const odd: [string, () => object][] = [
+    ["a frozen one", () => Object.freeze({ payload: "Hi", _msgid: "1" })],
+    [
+      "one whose completion is read-only",
+      () => Object.defineProperty({ payload: "Hi", _msgid: "1" }, "completion", { value: 1, writable: false }),
+    ],
+    [
+      "one whose settings throw when they are read",
+      () => ({
+        payload: "Hi",
+        huggingface: Object.defineProperty({}, "temperature", {
+          enumerable: true,
+          get() {
+            throw new Error("mistake in a getter");
+          },
+        }),
+      }),
+    ],
+  ];
+  for (const [what, make] of odd) {
+    it(`end in one error: ${what}`, async () => {
+      const flow = chatFlow(server.url).filter((node) => !["catch", "complete"].includes(node.type));
+      await red.deploy(flow);
+      red.send("chat", make());
+      const [completion] = await red.completed("chat");
+      assert.ok(completion?.error);
+      red.send("chat", { payload: "Hi" });
+      await red.next("reply");
+      assert.equal(red.completions("chat").length, 2);
+    });
+  }
+
+  it("abort what they mean to, whatever else they hold", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+    await red.deploy(chatFlow(server.url, { conversation: "#:(file)::key", conversationType: "flow" }));
+    const context = red.node("chat").context().flow;
+    await new Promise((resolve) => context.set("key", "a", "file", resolve));
+    // The key of the question comes from a store that answers later than the abort does.
+    red.send("chat", { payload: "Hi" });
+    red.send("chat", { abort: true, huggingface: { conversation: "a", temperature: "hot" } });
+    assert.equal((await red.next("reply")).completion.finish_reason, "aborted");
+    server.handle(reply("ok"));
+  });
+
+  it("clear the status when the node goes away in the middle", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+    const flow = chatFlow(server.url);
+    await red.deploy(flow);
+    red.send("chat", { payload: "Hi" });
+    await red.until(() => red.statuses("chat").length > 0, "a status");
+    await red.deploy(flow);
+    assert.deepEqual(red.statuses("chat").at(-1), {});
+    server.handle(reply("ok"));
+  });
+});

@@ -353,6 +353,20 @@ describe("huggingface-chat, what is sent", () => {
     for (const name of ["T_MODEL", "T_TEMP", "T_TIMEOUT", "T_HEADER"]) delete process.env[name];
   });
 
+  it("takes ${ENV} in fields that are JSON text, too", async () => {
+    process.env.T_USER = "me";
+    const body = await bodyOf(
+      { extra: '{"user":"${T_USER}","nested":{"list":["${T_USER}"]}}' },
+      { payload: "Hi" },
+      { headers: '{"x-test":"${T_USER}","x-flag":true}' },
+    );
+    assert.equal(body.user, "me");
+    assert.deepEqual(body.nested, { list: ["me"] });
+    assert.equal(server.last.headers["x-test"], "me");
+    assert.equal(server.last.headers["x-flag"], "true");
+    delete process.env.T_USER;
+  });
+
   const refused: [string, object, object][] = [
     ["an empty prompt", {}, { payload: " " }],
     ["no prompt at all", {}, {}],
@@ -385,6 +399,7 @@ describe("huggingface-chat, what is sent", () => {
       },
     ],
     ["a node without configuration", { config: "" }, { payload: "Hi" }],
+    ["extra fields from a variable that is not set", { extra: "${NOT_SET_ANYWHERE}" }, { payload: "Hi" }],
   ];
   for (const [what, chat, msg] of refused) {
     it(`is refused before any request: ${what}`, async () => {

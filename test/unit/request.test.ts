@@ -368,7 +368,7 @@ describe("msg.huggingface", () => {
 
   it("is not changed, and neither is anything else", () => {
     const input = {
-      huggingface: { temperature: "0.5", stop: "END", tools: [{ a: 1 }], model: "m" },
+      huggingface: { temperature: "0.5", stop: "END", tools: [{ name: "f", parameters: {} }], model: "m" },
       form: { extra: { top_k: "3" }, stop: ["a", ""] },
       prompt: body({ seed: "1" }),
     };

@@ -3,14 +3,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ChatError, ErrorCode } from "../../src/lib/client/errors";
 import { errorFromAnswer, errorInReply, sentence } from "../../src/lib/client/server-error";
 
-const FACTS = { model: "org/name", host: "router.huggingface.co", hasToken: true };
+const FACTS = { model: "org/name", host: "router.huggingface.co", hasToken: true, redact: String };
 
 function answer(status: number, body: unknown = "", headers: IncomingHttpHeaders = {}, facts = FACTS): ChatError {
   return errorFromAnswer({ status, headers, body: typeof body === "string" ? body : JSON.stringify(body) }, facts);
 }
 
 function inReply(value: Record<string, unknown>, eventName?: string): ChatError {
-  const error = errorInReply(value, eventName, FACTS, String);
+  const error = errorInReply(value, eventName, FACTS);
   assert.ok(error, "is not taken for an error");
   return error;
 }
@@ -330,6 +330,6 @@ describe("an error inside a reply", () => {
     ["an empty object", {}],
   ];
   for (const [what, value] of replies) {
-    it(`is not ${what}`, () => assert.equal(errorInReply(value, undefined, FACTS, String), undefined));
+    it(`is not ${what}`, () => assert.equal(errorInReply(value, undefined, FACTS), undefined));
   }
 });

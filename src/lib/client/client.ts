@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Attempts } from "./attempts";
 import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
@@ -88,6 +87,7 @@ export class ChatClient {
   readonly #redaction: Redaction;
   readonly #slots: Slots;
   #connection: Connection | undefined;
+  readonly #pauses = new Set<() => void>();
   #isClosed = false;
 
   /** @throws ChatError `invalid_input` for options that cannot work */
@@ -124,19 +124,36 @@ export class ChatClient {
       const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
       if (!failure) return attempts.completion(result);
-      if (this.#isClosed) throw attempts.error(new ChatError("cancelled"), result);
       const wait = failure.mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
       if (wait === undefined) throw attempts.error(failure.error, result);
       options.listener?.onRetry?.(attempts.retries, this.#options.retries, wait);
-      if (!(await pause(wait, options.signal))) throw attempts.error(new ChatError("cancelled"), result);
+      await this.#pause(wait, options.signal);
     }
   }
 
   /** Ends what is running and closes all connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#slots.close();
+    for (const end of this.#pauses) end();
     await this.#connection?.dispatcher.destroy();
     this.#connection = undefined;
+  }
+
+  /** Waits before another attempt; an abort or the end of the client ends the wait. */
+  async #pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, seconds * 1000);
+      this.#pauses.add(end);
+      if (signal?.aborted) end();
+      else signal?.addEventListener("abort", end, { once: true });
+    });
   }
 
   async #attempt(
@@ -147,6 +164,7 @@ export class ChatClient {
   ): Promise<ExchangeResult> {
     const queuedAt = performance.now();
     try {
+      if (this.#isClosed) throw new ChatError("cancelled");
       await this.#slots.take(isContinuation || attempts.count > 1, signal, () => listener.onWaiting?.());
     } catch (error) {
       attempts.count--;
@@ -154,6 +172,11 @@ export class ChatClient {
     } finally {
       attempts.queuedMs += performance.now() - queuedAt;
     }
+    let isGiven = false;
+    const giveSlot = () => {
+      if (!isGiven) this.#slots.give();
+      isGiven = true;
+    };
     try {
       this.#connection ??= connect(this.#route);
       listener.onAsking?.();
@@ -162,20 +185,27 @@ export class ChatClient {
         proxyHost: this.#connection.proxyHost,
         endpoint: this.endpoint,
         headers: {
-          ...this.#headers,
           accept: request.stream ? "text/event-stream, application/json" : "application/json",
+          ...this.#headers,
         },
         body,
-        facts: { model: request.model, host: this.endpoint.host, hasToken: this.#hasToken },
+        facts: {
+          model: request.model,
+          host: this.endpoint.host,
+          hasToken: this.#hasToken,
+          redact: this.#redaction.error,
+        },
         redaction: this.#redaction,
         listener,
         signal,
+        onClose: giveSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
         maxReplyLength: this.#options.maxReplyLength,
       });
-    } finally {
-      this.#slots.give();
+    } catch (error) {
+      giveSlot();
+      throw error;
     }
   }
 }
@@ -185,16 +215,6 @@ function serialize(request: ChatRequest): Buffer {
     return Buffer.from(JSON.stringify(request));
   } catch (error) {
     throw new ChatError("request_unsendable", { reason: (error as Error).message.split("\n")[0] ?? "" });
-  }
-}
-
-/** @returns false if the signal ended the pause */
-async function pause(seconds: number, signal: AbortSignal | undefined): Promise<boolean> {
-  try {
-    await sleep(seconds * 1000, undefined, signal && { signal });
-    return true;
-  } catch {
-    return false;
   }
 }
 

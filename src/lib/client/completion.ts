@@ -24,6 +24,8 @@ export interface Completion {
   request_id?: string;
   finish_reason?: string;
   message: AssistantMessage;
+  /** Reasoning under the server's own names, as it wants it back inside a tool loop. */
+  echo?: Record<string, unknown>;
   usage?: Usage;
   logprobs?: unknown;
   /** Top-level fields of the server that have no place of their own, such as citations. */
@@ -43,6 +45,8 @@ export interface Timing {
   total_ms: number;
   tokens_per_second?: number;
 }
+
+const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details"];
 
 /** What has been read of a reply so far. */
 export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
@@ -65,6 +69,9 @@ export class CompletionBuilder implements TextSink {
   readonly #splitter = new ThinkSplitter(this);
   readonly #known: PartialCompletion = { message: { role: "assistant", content: "" } };
   #logprobs: unknown[] | undefined;
+  /** Name of the field that the reasoning came in. */
+  #reasoningField: string | undefined;
+  #reasoningDetails: unknown[] | undefined;
   /** Whether text, reasoning or a call has come: from here on nothing is tried again. */
   hasContent = false;
   /** Whether a choice has come, even an empty one. */
@@ -74,6 +81,10 @@ export class CompletionBuilder implements TextSink {
 
   constructor(listener: PieceListener) {
     this.#listener = listener;
+  }
+
+  get finishReason(): string | undefined {
+    return this.#known.finish_reason;
   }
 
   get hasFinished(): boolean {
@@ -115,6 +126,8 @@ export class CompletionBuilder implements TextSink {
       if (message.content === "") message.content = null;
     }
     const completion: PartialCompletion = { ...this.#known, message };
+    const echo = this.#echo();
+    if (echo) completion.echo = echo;
     if (this.#logprobs) completion.logprobs = { content: this.#logprobs };
     return completion;
   }
@@ -134,8 +147,7 @@ export class CompletionBuilder implements TextSink {
   }
 
   #addDelta(delta: Record<string, unknown>): void {
-    const reasoning = reasoningOf(delta);
-    if (reasoning) this.reasoning(reasoning);
+    this.#addReasoning(delta);
     const content = delta.content;
     if (typeof content === "string") {
       if (content) this.#splitter.push(content);
@@ -149,6 +161,25 @@ export class CompletionBuilder implements TextSink {
       this.size += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
     }
+  }
+
+  /** Reasoning goes by several names; a server that uses two at once says the same in both. */
+  #addReasoning(delta: Record<string, unknown>): void {
+    const details = delta.reasoning_details;
+    if (Array.isArray(details) && details.length > 0) {
+      this.#reasoningDetails ??= [];
+      for (const detail of details) this.#reasoningDetails.push(detail);
+    }
+    const name = REASONING_FIELDS.find((field) => delta[field]);
+    if (name === undefined) return;
+    this.#reasoningField ??= name;
+    const text = joinText(delta[name]);
+    if (text) this.reasoning(text);
+  }
+
+  #echo(): Record<string, unknown> | undefined {
+    if (this.#reasoningDetails) return { reasoning_details: this.#reasoningDetails };
+    return this.#reasoningField ? { [this.#reasoningField]: this.#reasoning.toString() } : undefined;
   }
 
   #addParts(parts: unknown[]): void {
@@ -213,13 +244,6 @@ export class CompletionBuilder implements TextSink {
       this.#known.logprobs = value;
     }
   }
-}
-
-/** Reasoning goes by several names; a server that uses two at once says the same in both. */
-function reasoningOf(delta: Record<string, unknown>): string {
-  const value =
-    delta.reasoning_content || delta.reasoning || delta.reasoning_text || delta.thinking || delta.reasoning_details;
-  return value ? joinText(value) : "";
 }
 
 /** The text of a string, a part, or an array of parts; encrypted reasoning has none. */

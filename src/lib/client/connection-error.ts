@@ -19,16 +19,19 @@ export function connectionError(error: unknown, host: string, hadAnswer: boolean
     key,
     {
       host: proxy ? `${host} (proxy ${proxy})` : host,
-      reason: proxyStatus(root.message) ?? code ?? root.message,
+      reason:
+        key === "reply_senseless" ? `${code ?? root.message}.` : (proxyStatus(root.message) ?? code ?? root.message),
       proxy: proxy ?? host,
     },
-    { retryable: key !== "certificate" && key !== "proxy_refused", ...(code && { code }) },
+    { retryable: !["certificate", "proxy_refused", "reply_senseless"].includes(key), ...(code && { code }) },
   );
 }
 
 function keyFor(code: string, message: string, hadAnswer: boolean): ErrorKey {
   if (proxyStatus(message)) return "proxy_refused";
-  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "reply_senseless";
+  // undici has no code of its own for an answer that is no HTTP.
+  const isNoHttp = code.startsWith("HPE_") || /HTTP\/1\.1 protocol/.test(message);
+  if (isNoHttp || code === "UND_ERR_HEADERS_OVERFLOW") return "reply_senseless";
   if (CERTIFICATE.test(code)) return "certificate";
   if (hadAnswer) return "connection_lost";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "host_unknown";

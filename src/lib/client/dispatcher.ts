@@ -46,7 +46,7 @@ export function connect(route: Route): Connection {
     connect: tls,
   };
   if (!proxy) return { dispatcher: new undici.Agent(options), proxyHost: undefined };
-  const dispatcher = new undici.ProxyAgent({
+  const dispatcher = makeProxyAgent(undici.ProxyAgent, {
     ...options,
     uri: proxy.origin,
     // ProxyAgent takes no notice of `connect`.
@@ -57,6 +57,23 @@ export function connect(route: Route): Connection {
     ...(proxy.authorization && { token: proxy.authorization }),
   });
   return { dispatcher, proxyHost: proxy.host };
+}
+
+function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options): ProxyAgent {
+  try {
+    return new Agent(options);
+  } catch {
+    throw new ChatError("proxy_invalid", { url: String(options.uri) });
+  }
+}
+
+/** A user name or password as it is meant; a bare % stands for itself. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 interface Proxy {
@@ -70,8 +87,8 @@ function findProxy({ url: target, proxy, proxyRules }: Route): Proxy | undefined
   if (!text) return undefined;
   if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
   const url = new URL(text);
-  const username = proxy?.username ?? decodeURIComponent(url.username);
-  const password = proxy?.password ?? decodeURIComponent(url.password);
+  const username = proxy?.username ?? decode(url.username);
+  const password = proxy?.password ?? decode(url.password);
   return {
     origin: url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin,
     host: url.host,

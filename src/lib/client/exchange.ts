@@ -9,7 +9,7 @@ import type { Endpoint } from "./endpoint";
 import { ChatError } from "./errors";
 import { EventStream } from "./event-stream";
 import { asRecord, firstHeader } from "./json";
-import type { Redact, Redaction } from "./redact";
+import { hasAsciiEscape, type Redaction } from "./redact";
 import { shouldRetryHeader } from "./retry";
 import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
 import { Silence } from "./silence";
@@ -34,6 +34,8 @@ export interface ExchangeInput {
   redaction: Redaction;
   listener: PieceListener;
   signal: AbortSignal | undefined;
+  /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
+  onClose: () => void;
   /** Silence allowed until the headers, in ms; 0 for no limit. */
   headersLimitMs: number;
   /** Silence allowed afterwards, in ms; 0 for no limit. */
@@ -74,6 +76,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #builder: CompletionBuilder;
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
+  #isClosed = false;
   #firstAt = 0;
 
   #status = 0;
@@ -144,15 +147,16 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    clearTimeout(this.#endTimer);
-    if (this.#isSettled) return;
-    if (this.#decoder) this.#decoder.end();
-    else this.#end();
+    if (!this.#isSettled) {
+      if (this.#decoder) this.#decoder.end();
+      else this.#end();
+    }
+    this.#close();
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    clearTimeout(this.#endTimer);
     if (!this.#isSettled) this.#failConnection(error);
+    this.#close();
   }
 
   #startDecoding(chunk: Buffer): boolean {
@@ -177,18 +181,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#form === "unknown") this.#recognise(bytes);
     if (this.#form === "events") {
       this.#events?.push(bytes);
-      if (!this.#hasEvent) {
-        if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
+      if (this.#hasEvent) {
+        this.#hasEvent = false;
+        this.#bytesPending = 0;
+        this.#silence.note();
         return;
       }
-      this.#hasEvent = false;
-      this.#bytesPending = 0;
-    } else {
+    } else if (this.#form === "document" || !isBlank(bytes)) {
       this.#document.push(bytes);
+      if (!isBlank(bytes)) this.#silence.note();
       if (this.#isError && this.#bytesPending > LONGEST_ERROR_BODY) this.#end();
-      else if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
     }
-    this.#silence.note();
+    if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
   }
 
   get #isError(): boolean {
@@ -212,7 +216,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     let chunk: Record<string, unknown> | undefined;
     try {
-      chunk = asRecord(JSON.parse(this.#input.redaction.reply(data)));
+      chunk = asRecord(this.#parse(data));
     } catch {
       // handled below, as what is JSON but no object
     }
@@ -220,9 +224,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     else this.#onSenselessEvent(data, name);
   };
 
+  /** Parses the data of a reply, without the secrets that a server may echo in it. */
+  #parse(text: string): unknown {
+    const { reply } = this.#input.redaction;
+    const value = JSON.parse(reply(text));
+    return hasAsciiEscape(text) ? JSON.parse(reply(JSON.stringify(value))) : value;
+  }
+
   #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
     if (chunk.error || name === "error" || !("choices" in chunk)) {
-      const error = errorInReply(chunk, name, this.#input.facts, this.#input.redaction.error);
+      const error = errorInReply(chunk, name, this.#input.facts);
       if (error) {
         this.#fail(error, error.cause.status !== undefined);
         return;
@@ -248,7 +259,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     } else if (this.#isEnding) {
       this.#endOfStream(true);
     } else {
-      this.#failSenseless(data.slice(0, 80));
+      this.#failSenseless(data);
     }
   }
 
@@ -279,7 +290,11 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** @param isCut - the stream ended without its end mark: only a finish reason tells then that it is whole */
   #endOfStream(isCut = false): void {
-    if (isCut && !this.#builder.hasFinished) {
+    if (this.#builder.finishReason === "error") {
+      // Some tell a failure by the finish reason alone.
+      const params = { said: "error.", host: this.#input.facts.host };
+      this.#fail(new ChatError("reply_error", params, { retryable: true }), false);
+    } else if (isCut && !this.#builder.hasFinished) {
       this.#fail(new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true }), false);
     } else if (!this.#builder.hasChoice) {
       this.#failSenseless("no choices");
@@ -289,18 +304,18 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #endOfDocument(): void {
-    const text = this.#input.redaction.reply(Buffer.concat(this.#document).toString("utf8"));
+    const text = Buffer.concat(this.#document).toString("utf8");
     let reply: Record<string, unknown> | undefined;
     try {
-      reply = asRecord(JSON.parse(text.replace(/^\uFEFF/, "")));
+      reply = asRecord(this.#parse(text.replace(/^\uFEFF/, "")));
     } catch {
       // handled below
     }
     if (!reply) {
-      this.#failSenseless(text.trim().slice(0, 80) || "empty");
+      this.#failSenseless(text.trim() || "empty");
       return;
     }
-    const error = errorInReply(reply, undefined, this.#input.facts, this.#input.redaction.error);
+    const error = errorInReply(reply, undefined, this.#input.facts);
     if (error) {
       this.#fail(error, error.cause.status !== undefined);
       return;
@@ -334,9 +349,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #failByStatus(): void {
-    const body = this.#input.redaction.error(Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY));
-    const headers = redactHeaders(this.#headers, this.#input.redaction.error);
-    this.#fail(errorFromAnswer({ status: this.#status, headers, body }, this.#input.facts), true);
+    const body = Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY);
+    this.#fail(errorFromAnswer({ status: this.#status, headers: this.#headers, body }, this.#input.facts), true);
   }
 
   #failConnection(cause: unknown): void {
@@ -353,8 +367,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  #failSenseless(reason: string): void {
-    const params = { reason: sentence(this.#input.redaction.error(reason)), host: this.#input.facts.host };
+  /** @param shown - what came instead of sense; the beginning of it is quoted */
+  #failSenseless(shown: string): void {
+    const quote = this.#input.redaction.error(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, 80);
+    const params = { reason: sentence(quote), host: this.#input.facts.host };
     this.#fail(new ChatError("reply_senseless", params, this.#status ? { status: this.#status } : {}), false);
   }
 
@@ -365,33 +381,64 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** @param mayPass - whether the cause is of a kind that another attempt may mend */
   #fail(error: ChatError, mayPass: boolean): void {
-    const wish = shouldRetryHeader(this.#headers) ?? error.cause.retryable;
-    const isFinal = error.code === "budget_exhausted" || error.key === "not_supported";
+    if (this.#isSettled) return;
+    // What is held back is text, too: after it nothing is tried again.
+    const cause = this.#flush() ?? error;
+    // On a reply that is fine these headers mean nothing: Together sends Retry-After with each.
+    const headers = this.#isError ? this.#headers : {};
+    const wish = shouldRetryHeader(headers) ?? cause.cause.retryable;
+    const isFinal = cause.code === "budget_exhausted" || cause.key === "not_supported";
     const mayRetry = mayPass && wish && !isFinal && !this.#builder.hasContent;
-    this.#settle({ error, mayRetry, headers: this.#headers });
+    this.#settle({ error: cause, mayRetry, headers });
     this.#controller?.abort(error);
+    this.#close();
   }
 
   #succeed(): void {
-    this.#settle(undefined);
+    const error = this.#isSettled ? undefined : this.#flush();
+    if (error) this.#settle({ error, mayRetry: false, headers: {} });
+    else this.#settle(undefined);
+  }
+
+  /** Hands on what is held back. @returns the error of a listener that does not take it */
+  #flush(): ChatError | undefined {
+    try {
+      this.#builder.end();
+      return undefined;
+    } catch (error) {
+      return internalError(error);
+    }
   }
 
   #settle(failure: ExchangeResult["failure"]): void {
     if (this.#isSettled) return;
+    this.#isSettled = true;
     this.#silence.stop();
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
-    this.#isSettled = true;
     this.#decoder?.destroy();
-    try {
-      this.#builder.end();
-    } catch (error) {
-      failure ??= { error: internalError(error), mayRetry: false, headers: this.#headers };
-    }
-    const result: ExchangeResult = { completion: this.#builder.build() };
+    const result: ExchangeResult = { completion: this.#completion() };
     if (this.#firstAt > 0) result.firstAt = this.#firstAt;
     if (failure) result.failure = failure;
     this.#resolve(result);
+  }
+
+  /** A secret that came in several pieces is found only here, where they are one text. */
+  #completion(): PartialCompletion {
+    const completion = this.#builder.build();
+    const { reply } = this.#input.redaction;
+    const { message } = completion;
+    if (message.content) message.content = reply(message.content);
+    if (message.reasoning) message.reasoning = reply(message.reasoning);
+    return completion;
+  }
+
+  /** The connection is free, or gone. */
+  #close(): void {
+    clearTimeout(this.#endTimer);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#input.onClose();
   }
 }
 
@@ -400,8 +447,7 @@ function internalError(error: unknown): ChatError {
   return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
 }
 
-function redactHeaders(headers: IncomingHttpHeaders, redact: Redact): IncomingHttpHeaders {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? redact(value) : value]),
-  );
+/** White space alone: some servers send it to keep a connection alive. */
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }

@@ -6,6 +6,7 @@ import { asText } from "./json";
 const RESERVED_HEADERS = new Set([
   "connection",
   "content-length",
+  "content-type",
   "expect",
   "keep-alive",
   "proxy-authorization",

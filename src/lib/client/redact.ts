@@ -22,8 +22,18 @@ export function makeRedaction(secrets: Iterable<string | undefined>): Redaction 
   const known = [...secrets].filter((secret) => secret !== undefined);
   return {
     error: makeRedact(known.filter((secret) => secret.length >= SHORTEST)),
-    reply: makeRedact(known.filter((secret) => secret.length >= SHORTEST_IN_REPLY && !/^\d+$/.test(secret))),
+    reply: makeRedact(known.filter(isUnmistakable)),
   };
+}
+
+function isUnmistakable(secret: string): boolean {
+  if (/^hf_/.test(secret)) return secret.length >= SHORTEST;
+  return secret.length >= SHORTEST_IN_REPLY && !/^\d+$/.test(secret);
+}
+
+/** Whether a JSON text writes plain characters in a roundabout way (`\/`, `\u0065`), in which a secret is not found. */
+export function hasAsciiEscape(json: string): boolean {
+  return json.includes("\\/") || json.includes("\\u00");
 }
 
 function makeRedact(secrets: string[]): Redact {

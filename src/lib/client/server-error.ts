@@ -1,10 +1,10 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
 import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
 import { asRecord, asText, firstHeader } from "./json";
-import type { Redact } from "./redact";
+import { hasAsciiEscape, type Redact } from "./redact";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "./retry";
 
-/** The answer that an error is made from. Its texts have been through `Redact`. */
+/** The answer that an error is made from. */
 export interface FailedAnswer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -16,6 +16,8 @@ export interface RequestFacts {
   model: string;
   host: string;
   hasToken: boolean;
+  /** Keeps secrets out of what is quoted of an answer. */
+  redact: Redact;
 }
 
 const LONGEST_MESSAGE = 1000;
@@ -35,7 +37,7 @@ const STATUS_OF_TYPE: Record<string, number> = {
 
 /** The one place that says what a status and body mean for the user. */
 export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): ChatError {
-  const said = readBody(answer);
+  const said = readBody(answer, facts.redact);
   const wait = requestedWait(answer.headers);
   const key = keyFor(answer.status, said, facts, wait);
   return new ChatError(
@@ -46,14 +48,14 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
       model: facts.model,
       host: facts.host,
       ...(wait !== undefined && { seconds: Math.ceil(wait) }),
-      ...(key === "redirected" && { location: firstHeader(answer.headers, "location") ?? "?" }),
+      ...(key === "redirected" && { location: facts.redact(firstHeader(answer.headers, "location") ?? "?") }),
     },
     {
       status: answer.status,
       retryable: isRetryableStatus(answer.status) && key !== "quota_used_up",
       ...(said.code && { code: said.code }),
       ...(wait !== undefined && { retry_after: wait }),
-      ...(answer.body && { body: cut(answer.body) }),
+      ...(answer.body && { body: quoted(answer.body, facts.redact) }),
     },
   );
 }
@@ -64,26 +66,24 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
  *
  * @param value - the parsed data
  * @param eventName - the event's name, if it has one
- * @param redact - keeps secrets out of what is quoted of it
  */
 export function errorInReply(
   value: Record<string, unknown>,
   eventName: string | undefined,
   facts: RequestFacts,
-  redact: Redact,
 ): ChatError | undefined {
   const isError =
     Boolean(value.error) ||
     eventName === "error" ||
     (!("choices" in value) && (Boolean(value.error_type) || value.object === "error" || Boolean(value.detail)));
   if (!isError) return undefined;
-  const body = redact(JSON.stringify(value));
+  const body = JSON.stringify(value);
   const status = namedStatus(value);
   if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
-  const said = readBody({ status: 200, headers: {}, body });
-  const cause: Partial<ErrorCause> = { retryable: true, body: cut(body) };
+  const said = readBody({ status: 200, headers: {}, body }, facts.redact);
+  const cause: Partial<ErrorCause> = { retryable: true, body: quoted(body, facts.redact) };
   if (said.code) cause.code = said.code;
-  return new ChatError("reply_error", { said: sentence(said.message || body), host: facts.host }, cause);
+  return new ChatError("reply_error", { said: sentence(said.message || facts.redact(body)), host: facts.host }, cause);
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {
@@ -151,7 +151,13 @@ interface Said {
   type?: string;
 }
 
-function readBody(answer: FailedAnswer): Said {
+function readBody(answer: FailedAnswer, redact: Redact): Said {
+  const said = readAnswer(answer);
+  // After parsing: JSON can write a character in several ways.
+  return { ...said, message: redact(said.message), ...(said.code && { code: redact(said.code) }) };
+}
+
+function readAnswer(answer: FailedAnswer): Said {
   const text = answer.body.trim();
   const json = parseJson(text);
   const said = json === undefined ? { message: "" } : readJson(json);
@@ -165,7 +171,8 @@ function readBody(answer: FailedAnswer): Said {
 /** Finds the message in the shapes that servers use, in the order of how surely each one is it. */
 function readJson(json: unknown): Said {
   if (typeof json === "string") return { message: json };
-  const body = asRecord(json);
+  // Some wrap the one error into an array.
+  const body = asRecord(Array.isArray(json) ? json[0] : json);
   if (!body) return { message: "" };
   const error = asRecord(body.error);
   const source = error ?? body;
@@ -226,6 +233,12 @@ export function sentence(text: string): string {
   const line = text.replace(/[\s\p{Cc}]+/gu, (run) => (BREAK.test(run) ? " " : run)).trim();
   const short = line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line;
   return /[.!?…。！？]$/.test(short) ? short : `${short}.`;
+}
+
+/** What of a body may be shown, at most 4 KB of it. */
+function quoted(body: string, redact: Redact): string {
+  const json = hasAsciiEscape(body) ? parseJson(body) : undefined;
+  return cut(redact(json === undefined ? body : JSON.stringify(json)));
 }
 
 function cut(body: string): string {

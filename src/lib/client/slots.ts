@@ -2,6 +2,7 @@ import { ChatError } from "./errors";
 
 interface Waiter {
   go: () => void;
+  stop: () => void;
 }
 
 /**
@@ -48,6 +49,7 @@ export class Slots {
         reject(new ChatError("cancelled"));
       };
       const waiter: Waiter = {
+        stop: onAbort,
         go: () => {
           signal?.removeEventListener("abort", onAbort);
           resolve();
@@ -56,6 +58,11 @@ export class Slots {
       line.add(waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  /** Ends the wait of all. */
+  close(): void {
+    for (const waiter of [...this.#ahead, ...this.#queue]) waiter.stop();
   }
 
   /** Gives a slot back: the next in line has it at once. */

@@ -23,7 +23,7 @@ export class ToolCallMerger {
   readonly #calls: OpenCall[] = [];
 
   get size(): number {
-    return this.#calls.length;
+    return this.#named().length;
   }
 
   /**
@@ -46,11 +46,16 @@ export class ToolCallMerger {
   /** The calls, each with an id of its own: a call without one gets one, since results must name their call. */
   build(): ToolCall[] {
     const seen = new Set<string>();
-    return this.#calls.map((call) => {
+    return this.#named().map((call) => {
       const id = call.id && !seen.has(call.id) ? call.id : `call_${randomUUID().replaceAll("-", "")}`;
       seen.add(id);
       return { id, type: "function", function: { name: call.name, arguments: call.arguments || "{}" } };
     });
+  }
+
+  /** A call without a name is none: some servers send empty entries. */
+  #named(): OpenCall[] {
+    return this.#calls.filter((call) => call.name !== "");
   }
 
   /** @param mine - the calls that the same delta has added to already */

@@ -19,7 +19,18 @@ export interface Prompt {
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
 const ROLE_ALIASES: Record<string, string> = { human: "user", ai: "assistant" };
 /** What a pasted body may not decide, since it may come from a stranger. */
-const IGNORED_FIELDS = new Set(["messages", "conversation", "system", "stream", "tools", "tool_choice"]);
+const IGNORED_FIELDS = new Set([
+  "messages",
+  "conversation",
+  "system",
+  "stream",
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "functions",
+  "function_call",
+  "stream_options",
+]);
 
 /**
  * Reads a prompt in any of its forms: text, number or boolean, an image, a message, an array of messages, a request
@@ -39,9 +50,12 @@ export function readPrompt(value: unknown, name: string): Prompt {
     if (text.trim() === "") throw new ChatError("prompt_empty", { name });
     return fromUser(text);
   }
+  if (types.isAnyArrayBuffer(value)) return readPrompt(Buffer.from(value as ArrayBuffer), name);
   if (Array.isArray(value)) return fromArray(value, name);
   const object = asRecord(value);
   if (!object) throw promptError(value, name);
+  // A Buffer that has been through JSON.
+  if (object.type === "Buffer" && Array.isArray(object.data)) return readPrompt(Buffer.from(object.data), name);
   if (Array.isArray(object.messages)) return fromBody(object, object.messages, name);
   if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
   return fromUser(toJson(object, name));

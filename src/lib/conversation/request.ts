@@ -1,5 +1,6 @@
 import { asRecord, ChatError, type ChatRequest } from "../client";
 import { type Message, type Prompt, readPrompt, withSystem } from "./prompt";
+import { checkNames, type Declaration, readDeclarations } from "./tools";
 
 type Fields = Record<string, unknown>;
 
@@ -38,6 +39,15 @@ export interface RequestInput {
   defaultModel: string;
   /** Whether the server is asked to stream. */
   serverStreams: boolean;
+  /** Functions that the node offers. `msg.huggingface.tools` replaces them. */
+  tools?: Declaration[];
+  toolChoice?: ToolChoice;
+}
+
+/** What the form says of calls: the API's words, or `function` with a name. */
+export interface ToolChoice {
+  choice: unknown;
+  name: unknown;
 }
 
 /** The API's names for the form's. */
@@ -132,9 +142,27 @@ export function buildRequest(input: RequestInput): ChatRequest & { messages: Mes
     if (value === null && KNOWN.has(name)) delete request[name];
     else request[name] = value;
   }
+  addTools(request, input);
   // It belongs to a stream: servers refuse it without one.
   if (!input.serverStreams) delete request.stream_options;
   return request;
+}
+
+/** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
+function addTools(request: ChatRequest, { options, tools = [], toolChoice }: RequestInput): void {
+  const offered = options.fields.tools == null ? tools : readDeclarations(options.fields.tools);
+  checkNames(offered);
+  delete request.tools;
+  if (offered.length === 0) return;
+  request.tools = offered;
+  if (request.tool_choice === undefined && toolChoice) setToolChoice(request, toolChoice);
+}
+
+function setToolChoice(request: ChatRequest, { choice, name }: ToolChoice): void {
+  if (choice === "none" || choice === "required") request.tool_choice = choice;
+  if (choice !== "function") return;
+  if (typeof name !== "string" || name.trim() === "") throw new ChatError("tool_name_missing");
+  request.tool_choice = { type: "function", function: { name: name.trim() } };
 }
 
 function asMessages(value: unknown): unknown[] {
@@ -172,6 +200,7 @@ export function readObject(value: unknown, name: string): Fields {
   let parsed = value;
   if (typeof value === "string") {
     if (value.trim() === "") return {};
+    checkEnvironment(value, name);
     try {
       parsed = JSON.parse(value);
     } catch (error) {
@@ -229,8 +258,9 @@ export function readNumber(value: unknown, name: string): number {
  * @throws ChatError `invalid_input`
  */
 export function readBoolean(value: unknown, name: string): boolean {
-  if (value === true || value === "true") return true;
-  if (value === false || value === "false") return false;
+  const text = typeof value === "string" ? value.trim().toLowerCase() : value;
+  if (text === true || text === "true" || text === "1") return true;
+  if (text === false || text === "false" || text === "0") return false;
   checkEnvironment(value, name);
   throw new ChatError("option_boolean", { name, value: show(value) });
 }

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from "node-red";
-import { ChatError } from "../client";
+import { asRecord, ChatError } from "../client";
 import { type Answer, ask, type Outcome } from "../conversation/ask";
 import { CHUNK_MODES, type ChunkMode } from "../conversation/chunker";
 import {
@@ -10,12 +10,17 @@ import {
   readBoolean,
   readMessageOptions,
   readNumber,
+  readObject,
 } from "../conversation/request";
+import { checkNames, declare, type Tool } from "../conversation/tools";
 import type { ConfigNode } from "./config-options";
 import { CHAT_DEFAULTS } from "./defaults";
+import { withEnvironment } from "./environment";
 import { localizeError, makeTranslate, type Translate } from "./localize";
 import { StatusLine } from "./status-line";
 import { type StreamMessage, StreamOutput } from "./stream-output";
+import { ToolCalls } from "./tool-calls";
+import { findTools } from "./tool-registry";
 import { label, resolveTypedInput, storeTypedInput, type TypedInput } from "./typed-input";
 
 /** The properties of a huggingface-chat as they stand in a flow file: numbers may be text. */
@@ -33,6 +38,11 @@ export interface ChatDef extends NodeDef, FormOptions {
   conversationType?: string;
   output?: unknown;
   outputType?: string;
+  tools?: unknown;
+  toolChoice?: unknown;
+  toolName?: unknown;
+  maxSteps?: unknown;
+  toolTimeout?: unknown;
 }
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
@@ -40,8 +50,8 @@ type Done = (error?: Error) => void;
 
 /** A question that runs or waits. */
 interface Running {
-  /** Conversation that it belongs to; undefined for none, or as long as that is not known. */
-  conversation: string | undefined;
+  /** Conversation that it belongs to; undefined for none. */
+  conversation: Promise<string | undefined>;
   abort: AbortController;
 }
 
@@ -62,6 +72,9 @@ export class ChatSession {
   readonly #translate: Translate;
   readonly #status: StatusLine;
   readonly #running = new Set<Running>();
+  readonly #toolCalls: ToolCalls;
+  /** Tool nodes that are missing, each warned of once. */
+  readonly #warned = new Set<string>();
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
@@ -70,12 +83,18 @@ export class ChatSession {
     this.#def = withDefaults(def);
     this.#translate = makeTranslate(RED);
     this.#status = new StatusLine(node, this.#translate);
+    this.#toolCalls = new ToolCalls(RED, node);
   }
 
   /** Takes a message: a question, or one that steers (`msg.abort`, `msg.reset`). Never rejects. */
   async receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
     if (msg.abort === true || msg.reset === true) await this.#control(msg, done);
     else await this.#answer(msg, send, done);
+  }
+
+  /** Takes what a tool flow gives back through a link out node. */
+  returned(id: string, msg: NodeMessage): void {
+    this.#toolCalls.returned(id, msg);
   }
 
   /** Ends everything at once and without a word. */
@@ -86,39 +105,49 @@ export class ChatSession {
   }
 
   async #control(msg: ChatMessage, done: Done): Promise<void> {
+    let error: ChatError | undefined;
     try {
-      const conversation = await this.#readConversation(msg, readMessageOptions(msg.huggingface));
-      if (msg.abort === true) {
-        for (const running of this.#running) {
-          if (conversation === undefined || running.conversation === conversation) running.abort.abort();
-        }
-      }
-      done();
-    } catch (error) {
-      done(localizeError(error, this.#translate));
+      // A message that steers may carry anything else: only the conversation counts.
+      const key = await this.#readConversation(msg, {
+        conversation: asRecord(msg.huggingface)?.conversation,
+        fields: {},
+      });
+      if (msg.abort === true) await this.#abort(key);
+    } catch (cause) {
+      error = localizeError(cause, this.#translate);
     }
+    done(error);
+  }
+
+  async #abort(conversation: string | undefined): Promise<void> {
+    await Promise.all(
+      [...this.#running].map(async (running) => {
+        if (conversation === undefined || (await running.conversation) === conversation) running.abort.abort();
+      }),
+    );
   }
 
   async #answer(msg: ChatMessage, send: Send, done: Done): Promise<void> {
-    const running: Running = { conversation: undefined, abort: new AbortController() };
+    const running: Running = { conversation: Promise.resolve(undefined), abort: new AbortController() };
     this.#running.add(running);
     const status = this.#status.begin();
     let outcome: Outcome | undefined;
+    let error: ChatError | undefined;
     try {
       outcome = await this.#ask(msg, send, running, status);
-      if (this.#isClosed) return;
-      await this.#reply(msg, outcome, send);
-      status.done(outcome.completion);
-      done();
+      if (!this.#isClosed) await this.#reply(msg, outcome, send);
     } catch (cause) {
-      if (this.#isClosed) return;
-      const error = localizeError(cause, this.#translate);
-      msg.completion = error.completion ?? outcome?.completion ?? nothingCame();
-      status.failed(error);
-      done(error);
-    } finally {
-      this.#running.delete(running);
+      error = localizeError(cause, this.#translate);
     }
+    this.#running.delete(running);
+    if (this.#isClosed) return;
+    if (error) {
+      setIfPossible(msg, error.completion ?? outcome?.completion ?? nothingCame());
+      status.failed(error);
+    } else if (outcome) {
+      status.done(outcome.completion);
+    }
+    done(error);
   }
 
   async #ask(
@@ -129,24 +158,32 @@ export class ChatSession {
   ): Promise<Outcome> {
     const config = this.#config();
     const options = readMessageOptions(msg.huggingface);
-    running.conversation = await this.#readConversation(msg, options);
+    const conversation = this.#readConversation(msg, options);
+    running.conversation = conversation.catch(() => undefined);
+    await conversation;
+    const tools = this.#tools(msg);
     const request = buildRequest({
       prompt: options.messages === undefined ? await this.#resolve("prompt", msg) : undefined,
-      promptName: label(this.#def.prompt, this.#def.promptType ?? ""),
+      promptName: this.#promptName(),
       system: options.system === undefined ? await this.#resolve("system", msg) : undefined,
-      form: this.#def,
+      form: { ...this.#def, extra: withEnvironment(this.#RED, this.#node, readObject(this.#def.extra, "extra")) },
       options,
       defaultModel: config.model(),
       serverStreams: config.serverStreams(),
+      tools: tools.map(declare),
+      toolChoice: { choice: this.#def.toolChoice, name: this.#def.toolName },
     });
     const stream = this.#openStream(msg, options, send);
     const client = config.client();
-    stream?.begin();
     const onPiece = status.piece;
     try {
       return await ask(client, request, {
         signal: running.abort.signal,
+        tools,
+        maxSteps: readNumber(this.#def.maxSteps, "maxSteps"),
         listener: {
+          onRoundStart: () => stream?.begin(),
+          onTool: status.tool,
           onWaiting: status.waiting,
           onAsking: status.asking,
           onRetry: status.retry,
@@ -187,9 +224,33 @@ export class ChatSession {
     return config;
   }
 
+  /** The functions that tool nodes carry out. Those that are missing or disabled are not offered. */
+  #tools(msg: ChatMessage): Tool[] {
+    const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
+    for (const id of missing) {
+      if (this.#warned.has(id)) continue;
+      this.#warned.add(id);
+      this.#node.warn(this.#translate("warning.tool_missing", { id }));
+    }
+    if (found.length === 0) return [];
+    const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout") * 1000;
+    const tools = this.#toolCalls.tools(found, msg, this.#promptProperty(), timeoutMs);
+    checkNames(tools.map(declare));
+    return tools;
+  }
+
+  #promptName(): string {
+    const { prompt, promptType = "" } = this.#def;
+    return ["msg", "flow", "global"].includes(promptType) ? label(prompt, promptType) : "prompt";
+  }
+
+  #promptProperty(): string | undefined {
+    return this.#def.promptType === "msg" ? String(this.#def.prompt) : undefined;
+  }
+
   /** The stream of a question, if it is wanted and anybody listens. */
   #openStream(msg: ChatMessage, options: MessageOptions, send: Send): StreamOutput | undefined {
-    const { chunk, chunkInterval, prompt, promptType, streamReasoning } = this.#def;
+    const { chunk, chunkInterval, streamReasoning } = this.#def;
     const isWanted = options.stream ?? readBoolean(this.#def.stream, "stream");
     if (!CHUNK_MODES.includes(chunk as ChunkMode)) {
       checkEnvironment(chunk, "chunk");
@@ -199,7 +260,7 @@ export class ChatSession {
     const withReasoning = readBoolean(streamReasoning, "streamReasoning");
     const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
     if (!isWanted || !isWired) return undefined;
-    return new StreamOutput(this.#RED, msg, promptType === "msg" ? String(prompt) : undefined, {
+    return new StreamOutput(this.#RED, msg, this.#promptProperty(), {
       mode: chunk as ChunkMode,
       intervalMs,
       withReasoning,
@@ -228,8 +289,18 @@ function nothingCame() {
   return { message: { role: "assistant", content: "" }, attempts: 0, steps: [] };
 }
 
-/** What is missing or blank has its default; only the prompt's own field may be blank, which is an error of its own. */
+/** A message may be frozen; its error is told all the same. */
+function setIfPossible(msg: ChatMessage, completion: unknown): void {
+  try {
+    msg.completion = completion;
+  } catch {
+    // nothing can be put on it
+  }
+}
+
+/** What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error. */
 function withDefaults(def: ChatDef): ChatDef {
-  const set = Object.entries(def).filter(([name, value]) => value != null && (value !== "" || name === "prompt"));
+  const mayBeBlank = ["str", "template", "jsonata"].includes(def.promptType ?? "") ? "prompt" : undefined;
+  const set = Object.entries(def).filter(([name, value]) => value != null && (value !== "" || name === mayBeBlank));
   return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as unknown as ChatDef;
 }

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../conversation/request";
 import { CONFIG_DEFAULTS } from "./defaults";
+import { withEnvironment } from "./environment";
 
 /** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */
 export interface ConfigDef extends NodeDef {
@@ -54,6 +55,7 @@ interface ProxyNode extends Node<{ username?: string; password?: string }> {
  */
 export function readClientOptions(
   RED: NodeAPI,
+  node: Node,
   def: ConfigDef,
   credentials: ConfigCredentials | undefined,
 ): ClientOptions {
@@ -66,7 +68,7 @@ export function readClientOptions(
     maxQueued: number(def.maxQueued, "maxQueued", 0),
     wakeUp: number(def.wakeUp, "wakeUp", 0),
     billTo: text(def.billTo, "billTo"),
-    headers: headers(def.headers),
+    headers: headers(withEnvironment(RED, node, readObject(def.headers, "headers"))),
     proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
@@ -101,10 +103,12 @@ function number(value: unknown, name: NumberField, least: number): number {
   return result;
 }
 
-function headers(value: unknown): Record<string, string> {
+function headers(fields: Record<string, unknown>): Record<string, string> {
   const result: Record<string, string> = {};
-  for (const [name, header] of Object.entries(readObject(value, "headers"))) {
-    result[name] = text(header, `headers.${name}`);
+  for (const [name, header] of Object.entries(fields)) {
+    if (!["string", "number", "boolean"].includes(typeof header)) throw new ChatError("header_invalid", { name });
+    checkEnvironment(header, `headers.${name}`);
+    result[name] = String(header).trim();
   }
   return result;
 }

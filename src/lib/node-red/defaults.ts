@@ -41,8 +41,20 @@ export const CHAT_DEFAULTS = {
   chunk: "token",
   chunkInterval: 100,
   streamReasoning: false,
+  tools: [],
+  toolChoice: "auto",
+  toolName: "",
+  maxSteps: 10,
+  toolTimeout: 30,
   conversation: "",
   conversationType: "str",
   output: "payload",
   outputType: "msg",
+} as const;
+
+export const TOOL_DEFAULTS = {
+  name: "",
+  description: "",
+  parameters: "",
+  strict: false,
 } as const;

@@ -13,6 +13,7 @@ export interface RunStatus {
   waiting(): void;
   asking(): void;
   retry(attempt: number, of: number, seconds: number): void;
+  tool(name: string): void;
   /** A piece of the reply has come. Called for each of them, so it only counts. */
   piece(): void;
   /** It ended well; nothing is shown while others still run. */
@@ -60,11 +61,7 @@ export class StatusLine {
     return {
       waiting: () => {
         this.#waiting.add(run);
-        this.#show(() => ({
-          fill: "grey",
-          shape: "ring",
-          text: this.#translate("status.waiting", { count: this.#waiting.size }),
-        }));
+        this.#showWaiting();
       },
       asking: () => {
         this.#waiting.delete(run);
@@ -73,7 +70,12 @@ export class StatusLine {
       },
       retry: (attempt, of, seconds) => {
         const params = { attempt, of, seconds: Math.ceil(seconds) };
-        this.#show(() => ({ fill: "yellow", shape: "ring", text: this.#translate("status.retry", params) }));
+        // Attempts while an endpoint wakes up use up no retries.
+        const key = attempt === 0 ? "status.waking" : "status.retry";
+        this.#show(() => ({ fill: "yellow", shape: "ring", text: this.#translate(key, params) }));
+      },
+      tool: (name) => {
+        this.#show(() => ({ fill: "blue", shape: "ring", text: this.#translate("status.tool", { name }) }));
       },
       piece: () => {
         pieces++;
@@ -83,7 +85,10 @@ export class StatusLine {
       },
       done: (completion) => {
         end();
-        if (this.#running > 0) return;
+        if (this.#running > 0) {
+          if (this.#waiting.size > 0) this.#showWaiting();
+          return;
+        }
         this.#show(() => ({ fill: "green", shape: "dot", text: this.#result(completion) }));
       },
       failed: (error) => {
@@ -93,10 +98,19 @@ export class StatusLine {
     };
   }
 
-  /** Shows nothing more. */
+  /** Shows nothing more. What still runs ends now, and its status with it. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    if (this.#running > 0) this.#node.status({});
+  }
+
+  #showWaiting(): void {
+    this.#show(() => ({
+      fill: "grey",
+      shape: "ring",
+      text: this.#translate("status.waiting", { count: this.#waiting.size }),
+    }));
   }
 
   /** @param gapMs - least time since the one before, for what is not urgent */

@@ -1,5 +1,6 @@
 import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
 import { type Chunker, type ChunkMode, makeChunker } from "../conversation/chunker";
+import { copyWithout } from "./message-copy";
 
 /** A message of output 2. */
 export interface StreamMessage extends NodeMessage {
@@ -50,7 +51,7 @@ export class StreamOutput {
     this.#RED = RED;
     this.#withReasoning = options.withReasoning;
     this.#send = options.send;
-    const { parts, ...base } = copyOf(RED, input, promptProperty);
+    const { parts, ...base } = copyWithout(RED, input, LEFT_OUT, promptProperty);
     this.#outerParts = parts;
     for (const [name, value] of Object.entries(base)) {
       if (typeof value === "object" && value !== null) this.#objects[name] = value;
@@ -117,17 +118,4 @@ export class StreamOutput {
     if (this.#hasObjects) Object.assign(msg, this.#RED.util.cloneMessage(this.#objects as NodeMessage));
     return msg;
   }
-}
-
-/** A copy of what the messages of a stream keep of the input. The property that held the prompt may be a path. */
-function copyOf(RED: NodeAPI, input: NodeMessageInFlow, promptProperty: string | undefined): Record<string, unknown> {
-  const kept = { ...input } as Record<string, unknown>;
-  for (const name of LEFT_OUT) delete kept[name];
-  const copy = RED.util.cloneMessage(kept as NodeMessage) as Record<string, unknown>;
-  const root = /^[^.[]+/.exec(promptProperty ?? "")?.[0];
-  // Requests and responses of http nodes are not cloned, so what is in them stays.
-  if (promptProperty && root && root in copy && root !== "req" && root !== "res") {
-    RED.util.setMessageProperty(copy, promptProperty, undefined, false);
-  }
-  return copy;
 }

@@ -41,12 +41,17 @@ export async function resolveTypedInput(
 
 /** How a typed input is called in a sentence: `msg.payload`, `flow.question`. */
 export function label(value: unknown, type: string): string {
-  return ["msg", "flow", "global"].includes(type) ? `${type}.${value}` : type;
+  return ["msg", "flow", "global"].includes(type) ? `${type}.${value}` : `${type} ${value}`.trim();
+}
+
+/** An object in a template is JSON text: `[object Object]` tells a model nothing. */
+function plain(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
 function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   try {
-    return Mustache.render(template, msg, undefined, { escape: String });
+    return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
     throw new ChatError("template_failed", { name, reason: (error as Error).message });
   }
@@ -76,7 +81,7 @@ export async function storeTypedInput(
   const property = String(place);
   if (type !== "flow" && type !== "global") {
     if (!setProperty(RED, msg, property, value)) {
-      throw new ChatError("output_failed", { property: label(place, type), reason: "" });
+      throw new ChatError("output_path", { property: label(place, type) });
     }
     return;
   }

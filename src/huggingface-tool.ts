@@ -1,0 +1,18 @@
+import type { NodeAPI } from "node-red";
+import { registerTool, type ToolDef, type ToolNode } from "./lib/node-red/tool-registry";
+
+export = (RED: NodeAPI): void => {
+  function HuggingFaceTool(this: ToolNode, def: ToolDef) {
+    RED.nodes.createNode(this, def);
+    this.def = def;
+    const unregister = registerTool(this);
+    // What comes in has been made by a chat node: it starts the flow.
+    this.on("input", (msg, send, done) => {
+      send(msg);
+      done();
+    });
+    this.on("close", unregister);
+  }
+
+  RED.nodes.registerType("huggingface-tool", HuggingFaceTool);
+};

@@ -1,0 +1,118 @@
+import { asRecord, asText, ChatError, type ToolCall } from "../client";
+import { compileSchema } from "./schema";
+
+/** A function that a model may call and that is carried out here. */
+export interface Tool {
+  name: string;
+  description: string;
+  /** JSON schema of the arguments; undefined for none. */
+  parameters: Record<string, unknown> | undefined;
+  strict: boolean;
+  /**
+   * Carries out a call whose arguments are valid.
+   *
+   * @returns what the model is told
+   * @throws whatever went wrong; its message is told to the model
+   */
+  run(call: ReadCall, signal: AbortSignal): Promise<string>;
+}
+
+/** A call with its arguments parsed. */
+export interface ReadCall {
+  id: string;
+  name: string;
+  arguments: unknown;
+}
+
+/** A call that was carried out, as `msg.completion.steps` tells it. */
+export type CallReport = ReadCall & { ms: number } & ({ result: string } | { error: string });
+
+/** A function as the API declares it. */
+export interface Declaration {
+  type: "function";
+  function: { name: string; description?: string; parameters?: unknown; strict?: boolean };
+}
+
+/** How the request declares a tool. */
+export function declare({ name, description, parameters, strict }: Omit<Tool, "run">): Declaration {
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description && { description }),
+      parameters: parameters ?? { type: "object", properties: {} },
+      ...(strict && { strict }),
+    },
+  };
+}
+
+/**
+ * Reads `msg.huggingface.tools`: declarations as the API has them, or short as `{ name, description, parameters }`.
+ *
+ * @throws ChatError `tool_not_declared`
+ */
+export function readDeclarations(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new ChatError("tool_not_declared", { index: "" });
+  return value.map((item, index) => {
+    const object = asRecord(item);
+    if (object && typeof object.type === "string") return object;
+    if (!object || !asText(object.name)) throw new ChatError("tool_not_declared", { index: `[${index}]` });
+    return { type: "function", function: object };
+  });
+}
+
+/** @throws ChatError `tool_twice` if two declarations have one name */
+export function checkNames(declarations: unknown[]): void {
+  const seen = new Set<string>();
+  for (const declaration of declarations) {
+    const name = asText(asRecord(asRecord(declaration)?.function)?.name);
+    if (name === undefined) continue;
+    if (seen.has(name)) throw new ChatError("tool_twice", { name });
+    seen.add(name);
+  }
+}
+
+/** Parses the arguments of a call; what is no JSON stays text. */
+export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
+  try {
+    return { id, name, arguments: JSON.parse(text) };
+  } catch {
+    return { id, name, arguments: text };
+  }
+}
+
+/**
+ * Carries out a call and says what came of it. Nothing is thrown: a model can mend a call when it is told what is wrong.
+ *
+ * @param tool - undefined for a name that nobody knows
+ */
+export async function carryOut(
+  tool: Tool | undefined,
+  call: ReadCall,
+  names: string[],
+  signal: AbortSignal,
+): Promise<CallReport> {
+  const startedAt = performance.now();
+  const report = { ...call, ms: 0 };
+  const end = () => Math.round(performance.now() - startedAt);
+  try {
+    if (!tool) throw new Error(`There is no function ${call.name}. Functions: ${names.join(", ")}.`);
+    const wrong = argumentProblems(tool, call.arguments);
+    if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
+    const result = await tool.run(call, signal);
+    return { ...report, result, ms: end() };
+  } catch (error) {
+    return { ...report, error: error instanceof Error ? error.message : String(error), ms: end() };
+  }
+}
+
+function argumentProblems(tool: Tool, args: unknown): string[] {
+  if (typeof args === "string") return ["they are not valid JSON"];
+  return compileSchema(tool.parameters ?? { type: "object" })(args);
+}
+
+/** What the model is told of a call. */
+export function toolMessage(report: CallReport): { role: "tool"; tool_call_id: string; content: string } {
+  const content = "error" in report ? `Error: ${report.error}` : report.result;
+  return { role: "tool", tool_call_id: report.id, content };
+}

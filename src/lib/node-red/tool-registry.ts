@@ -1,0 +1,50 @@
+import type { Node, NodeAPI, NodeDef } from "node-red";
+
+/** The properties of a huggingface-tool as they stand in a flow file. */
+export interface ToolDef extends NodeDef {
+  description?: unknown;
+  /** JSON schema of the arguments, as text or object. */
+  parameters?: unknown;
+  strict?: unknown;
+}
+
+/** A huggingface-tool as the chat nodes see it. */
+export interface ToolNode extends Node {
+  def: ToolDef;
+  /** In a subflow instance: the id that the node has in the subflow. */
+  _alias?: string;
+}
+
+const running = new Set<ToolNode>();
+
+/** @returns what takes it out again */
+export function registerTool(node: ToolNode): () => void {
+  running.add(node);
+  return () => {
+    running.delete(node);
+  };
+}
+
+/**
+ * Finds the tool nodes of a chat node, at the time of the question: deploys replace them without it.
+ *
+ * Inside a subflow instance Node-RED maps a list of one id to that id alone, and leaves longer lists as they stand in
+ * the subflow: there the node is found by the id that it has in the subflow, in the same instance.
+ *
+ * @param ids - the property `tools`
+ * @returns the nodes that run, and the ids of those that do not
+ */
+export function findTools(RED: NodeAPI, chat: Node, ids: unknown): { found: ToolNode[]; missing: string[] } {
+  const found: ToolNode[] = [];
+  const missing: string[] = [];
+  for (const id of [ids ?? []].flat().map(String).filter(Boolean)) {
+    const node = (RED.nodes.getNode(id) as ToolNode | null) ?? inInstance(chat, id);
+    if (node && running.has(node)) found.push(node);
+    else missing.push(id);
+  }
+  return { found, missing };
+}
+
+function inInstance(chat: Node, id: string): ToolNode | undefined {
+  return [...running].find((node) => node._alias === id && node.z === chat.z);
+}

@@ -1,0 +1,404 @@
+import assert from "node:assert/strict";
+import { chatFlow, flowNode, getNodeRed, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
+import {
+  chunk,
+  type Handler,
+  inTurn,
+  reply,
+  replyChunks,
+  sse,
+  startServer,
+  type TestServer,
+  usageChunk,
+} from "../support/server";
+
+interface Call {
+  id: string;
+  name: string;
+  args: string;
+}
+
+/** A round in which the model calls functions. */
+function calling(...calls: Call[]): Handler {
+  return (_, response) =>
+    sse(response, [
+      chunk(undefined, {
+        delta: {
+          tool_calls: calls.map(({ id, name, args }, index) => ({
+            index,
+            id,
+            type: "function",
+            function: { name, arguments: args },
+          })),
+        },
+      }),
+      chunk(undefined, { finish_reason: "tool_calls" }),
+      usageChunk(10, 2),
+    ]);
+}
+
+const CITY = JSON.stringify({ type: "object", properties: { city: { type: "string" } }, required: ["city"] });
+
+/** A tool node and the flow that carries it out: a function node, and a link out in return mode. */
+function tool(name: string, func: string, properties: Message = {}): NodeDef[] {
+  return [
+    flowNode(`tool-${name}`, "huggingface-tool", {
+      name,
+      description: `does ${name}`,
+      parameters: CITY,
+      wires: [[`do-${name}`]],
+      ...properties,
+    }),
+    sink(`do-${name}`, name, {
+      func: `global.get("capture")("${name}", RED.util.cloneMessage(msg));\n${func}`,
+      wires: [[`out-${name}`]],
+    }),
+    flowNode(`out-${name}`, "link out", { mode: "return", links: [] }),
+  ];
+}
+
+const WEATHER = "msg.payload = { degrees: 7, city: msg.payload.city }; return msg;";
+
+describe("tools carried out by flows", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  beforeEach(async () => {
+    server = await startServer();
+  });
+  afterEach(async () => {
+    await red.reset();
+    await server.close();
+  });
+
+  const flow = (chat: Message, ...nodes: NodeDef[][]) => [...chatFlow(server.url, chat), ...nodes.flat()];
+
+  it("are offered, called, and their result goes back to the model", async () => {
+    server.handle(inTurn(calling({ id: "c1", name: "weather", args: '{"city":"Paris"}' }), reply("7 degrees")));
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Weather?", topic: "t", deep: { a: 1 }, huggingface: {} });
+    const msg = await red.next("reply");
+    assert.equal(msg.payload, "7 degrees");
+    assert.deepEqual(server.requests[0]?.body.tools, [
+      { type: "function", function: { name: "weather", description: "does weather", parameters: JSON.parse(CITY) } },
+    ]);
+    assert.equal(server.requests[0]?.body.tool_choice, undefined);
+    assert.deepEqual(server.requests[1]?.body.messages.slice(1), [
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [{ id: "c1", type: "function", function: { name: "weather", arguments: '{"city":"Paris"}' } }],
+      },
+      { role: "tool", tool_call_id: "c1", content: '{"degrees":7,"city":"Paris"}' },
+    ]);
+    const [started] = red.captured("weather");
+    assert.deepEqual(started?.payload, { city: "Paris" });
+    assert.equal(started?.topic, "weather");
+    assert.deepEqual(started?.tool, { id: "c1", name: "weather", node: "tool-weather" });
+    assert.deepEqual(started?.deep, { a: 1 });
+    assert.equal("huggingface" in (started ?? {}), false);
+    const { steps, usage, attempts } = msg.completion;
+    assert.equal(attempts, 2);
+    assert.deepEqual(usage, { prompt_tokens: 13, completion_tokens: 3, total_tokens: 16 });
+    assert.equal(steps.length, 2);
+    const { ms, ...report } = steps[0].tool_calls[0];
+    assert.equal(typeof ms, "number");
+    assert.deepEqual(report, {
+      id: "c1",
+      name: "weather",
+      arguments: { city: "Paris" },
+      result: '{"degrees":7,"city":"Paris"}',
+    });
+    assert.equal(msg.messages.length, 4);
+    assert.equal(red.completions("chat").length, 1);
+  });
+
+  it("run side by side; results are in the order of the calls", async () => {
+    server.handle(
+      inTurn(
+        calling(
+          { id: "slow", name: "wait", args: '{"city":"80"}' },
+          { id: "fast", name: "wait", args: '{"city":"0"}' },
+        ),
+        reply("done"),
+      ),
+    );
+    const wait = "setTimeout(() => { msg.payload = msg.payload.city; node.send(msg); }, Number(msg.payload.city));";
+    await red.deploy(flow({ tools: ["tool-wait"] }, tool("wait", wait)));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.deepEqual(
+      server.requests[1]?.body.messages.slice(2).map((m: Message) => [m.tool_call_id, m.content]),
+      [
+        ["slow", "80"],
+        ["fast", "0"],
+      ],
+    );
+  });
+
+  const told: [string, Call, string, RegExp][] = [
+    ["wrong arguments", { id: "a", name: "weather", args: '{"town":"Paris"}' }, WEATHER, /Wrong arguments.*city/],
+    ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not valid JSON/],
+    ["an unknown function", { id: "a", name: "wether", args: "{}" }, WEATHER, /no function wether.*weather/],
+    [
+      "an error of the flow",
+      { id: "a", name: "weather", args: '{"city":"P"}' },
+      'msg.error = { message: "no sun" }; return msg;',
+      /no sun/,
+    ],
+    [
+      "a flow that does not answer",
+      { id: "a", name: "weather", args: '{"city":"P"}' },
+      "return null;",
+      /not answered within 0\.2 s/,
+    ],
+  ];
+  for (const [what, call, func, expected] of told) {
+    it(`tell the model of ${what}, which can mend its call`, async () => {
+      server.handle(inTurn(calling(call), reply("sorry")));
+      await red.deploy(flow({ tools: ["tool-weather"], toolTimeout: "0.2" }, tool("weather", func)));
+      red.send("chat", { payload: "Weather?" });
+      const msg = await red.next("reply");
+      assert.equal(msg.payload, "sorry");
+      assert.match(server.requests[1]?.body.messages.at(-1).content, expected);
+      assert.match(msg.completion.steps[0].tool_calls[0].error, expected);
+    });
+  }
+
+  it("are called for maxSteps rounds at most", async () => {
+    server.handle(calling({ id: "a", name: "weather", args: '{"city":"P"}' }));
+    await red.deploy(flow({ tools: ["tool-weather"], maxSteps: 2 }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Weather?" });
+    const caught = await red.next("error");
+    assert.equal(caught.error.code, "tool_failed");
+    assert.equal(red.captured("weather").length, 2);
+    assert.equal(caught.completion.attempts, 3);
+    assert.equal(red.completions("chat").length, 1);
+  });
+
+  it("leave calls of other functions to output 3, after those of this flow in a mixed round", async () => {
+    server.handle(
+      calling({ id: "a", name: "lamp", args: '{"on":true}' }, { id: "b", name: "weather", args: '{"city":"P"}' }),
+    );
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+    const tools = [
+      { name: "lamp", description: "switches", parameters: { type: "object" } },
+      { type: "function", function: { name: "weather", parameters: JSON.parse(CITY) } },
+    ];
+    red.send("chat", { payload: "Go", huggingface: { tools } });
+    const msg = await red.next("calls");
+    assert.deepEqual(server.last.body.tools[0], { type: "function", function: tools[0] });
+    assert.deepEqual(msg.payload, [{ id: "a", name: "lamp", arguments: { on: true } }]);
+    assert.deepEqual(
+      msg.messages.map((m: Message) => m.role),
+      ["user", "assistant", "tool"],
+    );
+  });
+
+  it("go on after output 3, and a demanded call is demanded once", async () => {
+    server.handle(inTurn(calling({ id: "a", name: "lamp", args: "{}" }), reply("done")));
+    await red.deploy(chatFlow(server.url));
+    const huggingface = { tools: [{ name: "lamp" }], tool_choice: "required" };
+    red.send("chat", { payload: "Go", huggingface });
+    const { messages } = await red.next("calls");
+    red.send("chat", { payload: [...messages, { role: "tool", tool_call_id: "a", content: "on" }], huggingface });
+    assert.equal((await red.next("reply")).payload, "done");
+    assert.equal(server.requests[0]?.body.tool_choice, "required");
+    assert.equal("tool_choice" in server.last.body, false);
+  });
+
+  const choices: [Message, unknown][] = [
+    [{ toolChoice: "required" }, "required"],
+    [{ toolChoice: "none" }, "none"],
+    [
+      { toolChoice: "function", toolName: "weather" },
+      { type: "function", function: { name: "weather" } },
+    ],
+  ];
+  for (const [chat, expected] of choices) {
+    it(`are chosen as the form says: ${JSON.stringify(chat)}`, async () => {
+      server.handle(reply("ok"));
+      await red.deploy(flow({ tools: ["tool-weather"], ...chat }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Go" });
+      await red.next("reply");
+      assert.deepEqual(server.last.body.tool_choice, expected);
+    });
+  }
+
+  it("get back the reasoning of the round under the server's own name; the flow does not", async () => {
+    const [first, ...others] = [
+      chunk(undefined, { delta: { reasoning_content: "Hm" } }),
+      chunk(undefined, {
+        delta: { tool_calls: [{ index: 0, id: "a", function: { name: "weather", arguments: '{"city":"P"}' } }] },
+      }),
+      chunk(undefined, { finish_reason: "tool_calls" }),
+    ];
+    server.handle(inTurn((_, response) => sse(response, [first, ...others]), reply("ok")));
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Go" });
+    const msg = await red.next("reply");
+    assert.equal(server.last.body.messages[1].reasoning_content, "Hm");
+    assert.doesNotMatch(JSON.stringify(msg.messages), /Hm/);
+    assert.equal("echo" in msg.completion, false);
+  });
+
+  it("stream every round by itself", async () => {
+    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("o", "k")));
+    await red.deploy(flow({ tools: ["tool-weather"], stream: true }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.deepEqual(
+      red.captured("stream").map((m) => [m.step, m.payload, m.finish_reason]),
+      [
+        [1, "", "tool_calls"],
+        [2, "o", undefined],
+        [2, "k", undefined],
+        [2, "", "stop"],
+      ],
+    );
+    assert.equal(new Set(red.captured("stream").map((m) => m.parts.id)).size, 2);
+  });
+
+  it("end with an abort, and a late answer is dropped", async () => {
+    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    const late = "setTimeout(() => node.send(msg), 150);";
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", late)));
+    red.send("chat", { payload: "Go" });
+    await red.next("weather");
+    red.send("chat", { abort: true });
+    const msg = await red.next("reply");
+    assert.equal(msg.completion.finish_reason, "aborted");
+    assert.deepEqual(msg.messages, [{ role: "user", content: "Go" }]);
+    await red.until(() => red.logOf("chat").some((entry) => /too late/.test(entry.text)), "the debug line");
+    assert.equal(server.requests.length, 1);
+    assert.equal(red.captured("reply").length, 1);
+  });
+
+  it("may be chat nodes themselves, even with one slot for both", async () => {
+    server.handle(
+      inTurn(calling({ id: "a", name: "expert", args: '{"city":"P"}' }), reply("expert says 7"), reply("it is 7")),
+    );
+    const expert = [
+      flowNode("tool-expert", "huggingface-tool", { name: "expert", parameters: CITY, wires: [["inner"]] }),
+      flowNode("inner", "huggingface-chat", {
+        config: "config",
+        prompt: "payload.city",
+        output: "payload",
+        wires: [["out-expert"], [], []],
+      }),
+      flowNode("out-expert", "link out", { mode: "return", links: [] }),
+    ];
+    await red.deploy([...chatFlow(server.url, { tools: ["tool-expert"] }, { maxConcurrent: 1 }), ...expert]);
+    red.send("chat", { payload: "Go" });
+    assert.equal((await red.next("reply")).payload, "it is 7");
+    assert.equal(server.requests[2]?.body.messages.at(-1).content, "expert says 7");
+  });
+
+  it("leave the way back of a link call whole", async () => {
+    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    const nodes = flow({ tools: ["tool-weather"], wires: [["back"], [], []] }, tool("weather", WEATHER));
+    await red.deploy([
+      ...nodes,
+      flowNode("call", "link call", { links: ["sub"], linkType: "static", timeout: "5", wires: [["called"]] }),
+      flowNode("sub", "link in", { links: [], wires: [["chat"]] }),
+      flowNode("back", "link out", { mode: "return", links: [] }),
+      sink("called"),
+    ]);
+    red.send("call", { payload: "Go" });
+    assert.equal((await red.next("called")).payload, "ok");
+  });
+
+  it("work in a subflow, one or several", async () => {
+    for (const names of [["weather"], ["weather", "other"]]) {
+      server.handle(inTurn(calling({ id: "a", name: names.at(-1) ?? "", args: '{"city":"P"}' }), reply("ok")));
+      const inner = [
+        {
+          ...flowNode("inner", "huggingface-chat", {
+            config: "config",
+            tools: names.map((name) => `tool-${name}`),
+            wires: [[], [], []],
+          }),
+        },
+        ...names.flatMap((name) => tool(name, WEATHER)),
+      ].map((node) => ({ ...node, z: "sub" }));
+      await red.deploy([
+        ...chatFlow(server.url),
+        {
+          id: "sub",
+          type: "subflow",
+          name: "sub",
+          in: [{ x: 1, y: 1, wires: [{ id: "inner" }] }],
+          out: [{ x: 1, y: 1, wires: [{ id: "inner", port: 0 }] }],
+        },
+        ...inner,
+        flowNode("instance", "subflow:sub", { wires: [["from-sub"]] }),
+        sink("from-sub"),
+      ]);
+      red.send("instance", { payload: "Go" });
+      const msg = await red.next("from-sub");
+      assert.equal(msg.payload, "ok");
+      assert.match(msg.completion.steps[0].tool_calls[0].result, /degrees/);
+    }
+  });
+
+  it("that are missing or disabled are not offered, with one warning", async () => {
+    server.handle(reply("ok"));
+    await red.deploy(flow({ tools: ["tool-weather", "gone"] }, tool("weather", WEATHER, { d: true })));
+    for (let turn = 0; turn < 2; turn++) {
+      red.send("chat", { payload: "Go" });
+      await red.next("reply");
+    }
+    assert.equal("tools" in server.last.body, false);
+    assert.equal(red.logOf("chat", 30).length, 2, "one warning for each");
+  });
+
+  it("of one name are refused", async () => {
+    await red.deploy(
+      flow({ tools: ["tool-weather", "twin"] }, tool("weather", WEATHER), [
+        flowNode("twin", "huggingface-tool", { name: "weather" }),
+      ]),
+    );
+    red.send("chat", { payload: "Go" });
+    assert.equal((await red.next("error")).error.code, "invalid_input");
+    assert.equal(server.requests.length, 0);
+  });
+
+  it("are found again after they were deployed anew", async () => {
+    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    const nodes = flow({ tools: ["tool-weather"] }, tool("weather", WEATHER));
+    await red.deploy(nodes);
+    await red.deploy(
+      nodes.map((node) => (node.id === "tool-weather" ? { ...node, description: "new" } : node)),
+      undefined,
+      "nodes",
+    );
+    red.send("chat", { payload: "Go" });
+    assert.equal((await red.next("reply")).payload, "ok");
+    assert.equal(server.last.body.tools[0].function.description, "new");
+  });
+
+  it("that a server's stream splits oddly are the same calls", async () => {
+    server.handle(
+      inTurn(
+        (_, response) =>
+          sse(response, [
+            chunk(undefined, {
+              delta: { tool_calls: [{ index: 1, id: "a", function: { name: "weather", arguments: "" } }] },
+            }),
+            chunk(undefined, {
+              delta: { tool_calls: [{ index: 1, id: "", function: { name: "", arguments: '{"city":' } }] },
+            }),
+            chunk(undefined, { delta: { tool_calls: [{ index: 1, function: { arguments: '"P"}' } }] } }),
+            ...replyChunks([], "tool_calls").slice(1),
+          ]),
+        reply("ok"),
+      ),
+    );
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.deepEqual(red.captured("weather")[0]?.payload, { city: "P" });
+  });
+});
