@@ -239,8 +239,9 @@ export class Editor {
   async validationErrors(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
       const found: { validationErrors?: string[] }[] = [];
-      RED.nodes.eachNode((node) => node.type === wanted && found.push(node));
-      RED.nodes.eachConfig((node) => node.type === wanted && found.push(node));
+      // A callback that returns false would end the walk.
+      RED.nodes.eachNode((node) => void (node.type === wanted && found.push(node)));
+      RED.nodes.eachConfig((node) => void (node.type === wanted && found.push(node)));
       return found.flatMap((node) => node.validationErrors ?? []);
     }, type);
   }
@@ -393,6 +394,8 @@ export class Form {
       const found = form.scrollWidth > form.clientWidth ? ["the form as a whole"] : [];
       const right = form.getBoundingClientRect().right + 1;
       for (const element of Array.from(form.querySelectorAll<HTMLElement>("*"))) {
+        // A code editor scrolls what is wider than itself.
+        if (element.parentElement?.closest(".monaco-editor")) continue;
         const box = element.getBoundingClientRect();
         if (box.width > 0 && box.right > right) found.push(`${element.tagName} ${element.id || element.className}`);
       }

@@ -230,10 +230,11 @@ describe("the forms for tools", function () {
       "+ switch_light",
       "+ tell_time (disabled)",
     ]);
-    await form.page.locator("#huggingface-chat-tools-filter").fill("LIGHT");
+    const filter = form.page.locator("#huggingface-chat-tools-filter");
+    await filter.pressSequentially("LIGHT");
     await form.page.waitForTimeout(600);
     assert.deepEqual(await form.tree("tools"), ["Other <tab> *", "+ switch_light"]);
-    await form.page.locator("#huggingface-chat-tools-filter").fill("");
+    for (const _ of "LIGHT") await filter.press("Backspace");
     await form.page.waitForTimeout(600);
     await form.input("tools-container").locator(".red-ui-treeList-label", { hasText: "get_weather" }).first().click();
     await form.done();
@@ -254,7 +255,8 @@ describe("the forms for tools", function () {
   });
 
   it("are nowhere wider than their box", async () => {
-    const [, id] = await editor.ids(TOOL);
+    const [id = ""] = await editor.ids(TOOL);
+    await editor.reveal(id);
     const form = await editor.edit(id);
     for (const width of [300, 420, 900]) assert.deepEqual(await form.overflowing(width), [], `${width} px`);
     await form.cancel();
