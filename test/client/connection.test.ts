@@ -155,6 +155,30 @@ describe("what is sent", () => {
     assert.doesNotMatch(JSON.stringify(server.last.headers), /hf_environment/);
   });
 
+  const hosts: [baseUrl: string, token: string | undefined][] = [
+    ["https://router.huggingface.co/v1", "Bearer hf_environment"],
+    ["https://abc.eu-west-1.aws.endpoints.huggingface.cloud", "Bearer hf_environment"],
+    ["https://huggingface.co.evil.example/v1", undefined],
+    ["https://evilhuggingface.co/v1", undefined],
+  ];
+  for (const [baseUrl, expected] of hosts) {
+    it(`has ${expected ? "the" : "no"} token of the environment for ${baseUrl}`, async () => {
+      const tls = await startTlsServer(reply("Hello"));
+      // All hosts are this machine behind it; https all the way, so that the real rules hold.
+      const proxy = await startProxy(undefined, tls.port);
+      process.env.HF_TOKEN = "hf_environment";
+      try {
+        const { text } = await ask({ baseUrl, proxy: { url: proxy.url }, tls: { rejectUnauthorized: false } });
+        assert.equal(text, "Hello");
+        assert.equal(tls.last.headers.authorization, expected);
+      } finally {
+        delete process.env.HF_TOKEN;
+        await proxy.close();
+        await tls.close();
+      }
+    });
+  }
+
   for (const [what, options] of Object.entries({
     "a header with a line break": { headers: { "x-a": "a\r\nb: c" } },
     "a header that the connection sets": { headers: { "Content-Length": "3" } },

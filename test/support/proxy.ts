@@ -5,8 +5,9 @@ import net, { type AddressInfo } from "node:net";
  * A proxy that tunnels by CONNECT, as real ones do.
  *
  * @param password - the one that it demands of `user`, if any
+ * @param to - port on this machine that all tunnels lead to, whatever host they are asked for
  */
-export async function startProxy(password?: string) {
+export async function startProxy(password?: string, to?: number) {
   const seen: { target: string; authorization: string | undefined }[] = [];
   const server = http.createServer((_, response) => response.writeHead(405).end());
   server.on("connect", (request, socket, head) => {
@@ -18,7 +19,7 @@ export async function startProxy(password?: string) {
       return;
     }
     const [host, port] = (request.url ?? "").split(":");
-    const upstream = net.connect(Number(port), host, () => {
+    const upstream = net.connect(to ?? Number(port), to ? "127.0.0.1" : host, () => {
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       upstream.write(head);
       upstream.pipe(socket).pipe(upstream);
