@@ -1,13 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Transform } from "node:stream";
 import type { Dispatcher } from "undici";
-import { bodyDecoder } from "./body-decoder";
-import { type BodyForm, bodyForm } from "./body-form";
+import { Body, type BodyListener } from "./body";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
 import { ChatError } from "./errors";
-import { EventStream } from "./event-stream";
 import { asRecord, firstHeader } from "./json";
 import { hasAsciiEscape, type Redaction } from "./redact";
 import { shouldRetryHeader } from "./retry";
@@ -70,7 +67,7 @@ export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
  * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
  * would cost a copy and a turn of the event loop for every chunk.
  */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   readonly #input: ExchangeInput;
   readonly #resolve: (result: ExchangeResult) => void;
   readonly #builder: CompletionBuilder;
@@ -81,17 +78,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #status = 0;
   #headers: IncomingHttpHeaders = {};
-  #decoder: Transform | undefined;
-  #form: BodyForm = "unknown";
-  #events: EventStream | undefined;
-  #document: Buffer[] = [];
+  #body: Body | undefined;
+  /** The body has come to its end: an event that is cut there is no nonsense. */
   #isEnding = false;
+  /** `[DONE]` has come. */
   #isDone = false;
-
-  // Since the last event: an endless line is kept nowhere, and neither is a stream of nothing.
-  #bytesPending = 0;
+  /** Characters of events that brought nothing: a stream of them has an end, too. */
   #lengthWasted = 0;
-  #hasEvent = false;
 
   readonly #silence = new Silence((seconds) => this.#onSilence(seconds));
   /** Runs behind the end mark. */
@@ -137,20 +130,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
     this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
+    const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
+    this.#body = new Body(headers, this.#isError, maxLength, this);
     this.#silence.start(this.#input.silenceLimitMs);
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#isSettled) return;
-    if (this.#decoder) this.#decoder.write(chunk);
-    else if (this.#form !== "unknown" || !this.#startDecoding(chunk)) this.#take(chunk);
+    if (!this.#isSettled) this.#body?.push(chunk);
   }
 
   onResponseEnd(): void {
-    if (!this.#isSettled) {
-      if (this.#decoder) this.#decoder.end();
-      else this.#end();
-    }
+    this.#isEnding = true;
+    if (!this.#isSettled) this.#body?.end();
     this.#close();
   }
 
@@ -159,57 +150,34 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#close();
   }
 
-  #startDecoding(chunk: Buffer): boolean {
-    const decoder = bodyDecoder(firstHeader(this.#headers, "content-encoding"), chunk);
-    if (!decoder) return false;
-    this.#decoder = decoder;
-    decoder.on("data", (bytes: Buffer) => {
-      if (!this.#isSettled) this.#take(bytes);
-    });
-    decoder.on("end", () => {
-      if (!this.#isSettled) this.#end();
-    });
-    decoder.on("error", (error) => {
-      if (!this.#isSettled) this.#failSenseless(error.message);
-    });
-    decoder.write(chunk);
-    return true;
-  }
-
-  #take(bytes: Buffer): void {
-    this.#bytesPending += bytes.length;
-    if (this.#form === "unknown") this.#recognise(bytes);
-    if (this.#form === "events") {
-      this.#events?.push(bytes);
-      if (this.#hasEvent) {
-        this.#hasEvent = false;
-        this.#bytesPending = 0;
-        this.#silence.note();
-        return;
-      }
-    } else if (this.#form === "document" || !isBlank(bytes)) {
-      this.#document.push(bytes);
-      if (!isBlank(bytes)) this.#silence.note();
-      if (this.#isError && this.#bytesPending > LONGEST_ERROR_BODY) this.#end();
-    }
-    if (this.#bytesPending > this.#input.maxReplyLength) this.#failTooLong();
-  }
-
   get #isError(): boolean {
     return this.#status < 200 || this.#status > 299;
   }
 
-  #recognise(bytes: Buffer): void {
-    const first = this.#document.length > 0 ? Buffer.concat([...this.#document, bytes]) : bytes;
-    this.#form = this.#isError ? "document" : bodyForm(first, firstHeader(this.#headers, "content-type") ?? "");
-    if (this.#form !== "events") return;
-    this.#events = new EventStream(this.#onEvent);
-    for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
+  onNews(): void {
+    this.#silence.note();
   }
 
-  #onEvent = (data: string, name: string | undefined): void => {
+  onTooLong(): void {
+    if (this.#isSettled) return;
+    if (this.#isError) this.#failByStatus();
+    else this.#failTooLong();
+  }
+
+  onBroken(reason: string): void {
+    if (!this.#isSettled) this.#failSenseless(reason);
+  }
+
+  onEnd(document: string | undefined): void {
+    if (this.#isSettled) return;
+    if (this.#isDone) this.#endOfReply();
+    else if (this.#isError) this.#failByStatus();
+    else if (document === undefined) this.#endOfReply(true);
+    else this.#onDocument(document);
+  }
+
+  onEvent(data: string, name: string | undefined): void {
     if (this.#isSettled || this.#isDone) return;
-    this.#hasEvent = true;
     if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
       this.#onDone();
       return;
@@ -222,7 +190,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     if (chunk) this.#onChunk(chunk, name, data.length);
     else this.#onSenselessEvent(data, name);
-  };
+  }
 
   /** Parses the data of a reply, without the secrets that a server may echo in it. */
   #parse(text: string): unknown {
@@ -257,7 +225,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       const said = sentence(this.#input.redaction.error(data));
       this.#fail(new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true }), false);
     } else if (this.#isEnding) {
-      this.#endOfStream(true);
+      this.#endOfReply(true);
     } else {
       this.#failSenseless(data);
     }
@@ -267,29 +235,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#isDone = true;
     this.#silence.stop();
     this.#endTimer = setTimeout(() => {
-      this.#endOfStream();
+      this.#endOfReply();
       // What follows is not waited for, but read, so that the connection can serve again.
       this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
     }, END_MS);
   }
 
-  /** The body has ended by itself. */
-  #end(): void {
-    if (this.#isDone) {
-      this.#endOfStream();
-    } else if (this.#isError) {
-      this.#failByStatus();
-    } else if (this.#events) {
-      this.#isEnding = true;
-      this.#events.end();
-      if (!this.#isSettled) this.#endOfStream(true);
-    } else {
-      this.#endOfDocument();
-    }
-  }
-
   /** @param isCut - the stream ended without its end mark: only a finish reason tells then that it is whole */
-  #endOfStream(isCut = false): void {
+  #endOfReply(isCut = false): void {
     if (this.#builder.finishReason === "error") {
       // Some tell a failure by the finish reason alone.
       const params = { said: "error.", host: this.#input.facts.host };
@@ -303,32 +256,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  #endOfDocument(): void {
-    const text = Buffer.concat(this.#document).toString("utf8");
+  #onDocument(text: string): void {
     let reply: Record<string, unknown> | undefined;
     try {
       reply = asRecord(this.#parse(text.replace(/^\uFEFF/, "")));
     } catch {
       // handled below
     }
-    if (!reply) {
-      this.#failSenseless(text.trim() || "empty");
-      return;
-    }
-    const error = errorInReply(reply, undefined, this.#input.facts);
-    if (error) {
-      this.#fail(error, error.cause.status !== undefined);
-      return;
-    }
-    try {
-      this.#builder.add(reply);
-    } catch (error) {
-      this.#fail(internalError(error), false);
-      return;
-    }
-    if (this.#builder.hasContent) this.#firstAt = performance.now();
-    if (this.#builder.hasChoice) this.#succeed();
-    else this.#failSenseless("no choices");
+    if (reply) this.#onChunk(reply, undefined, 0);
+    else this.#failSenseless(text.trim() || "empty");
+    if (!this.#isSettled) this.#endOfReply();
   }
 
   #onSilence(seconds: number): void {
@@ -344,18 +281,18 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #onAbort = (): void => {
-    if (this.#isDone) this.#endOfStream();
+    if (this.#isDone) this.#endOfReply();
     else this.#fail(new ChatError("cancelled"), false);
   };
 
   #failByStatus(): void {
-    const body = Buffer.concat(this.#document).toString("utf8", 0, LONGEST_ERROR_BODY);
+    const body = (this.#body?.text ?? "").slice(0, LONGEST_ERROR_BODY);
     this.#fail(errorFromAnswer({ status: this.#status, headers: this.#headers, body }, this.#input.facts), true);
   }
 
   #failConnection(cause: unknown): void {
     if (this.#isDone) {
-      this.#endOfStream();
+      this.#endOfReply();
     } else if (this.#status && this.#isError) {
       this.#failByStatus();
     } else if (this.#builder.hasFinished) {
@@ -416,7 +353,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#silence.stop();
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
-    this.#decoder?.destroy();
+    this.#body?.destroy();
     const result: ExchangeResult = { completion: this.#completion() };
     if (this.#firstAt > 0) result.firstAt = this.#firstAt;
     if (failure) result.failure = failure;
@@ -445,9 +382,4 @@ class Exchange implements Dispatcher.DispatchHandler {
 /** A listener has thrown: its error must not pass for one of the connection. */
 function internalError(error: unknown): ChatError {
   return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
-}
-
-/** White space alone: some servers send it to keep a connection alive. */
-function isBlank(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
