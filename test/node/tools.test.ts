@@ -175,6 +175,7 @@ describe("tools carried out by flows", () => {
     assert.equal(caught.error.code, "tool_failed");
     assert.equal(red.captured("weather").length, 2);
     assert.equal(caught.completion.attempts, 3);
+    assert.equal(caught.error.cause.attempts, 3);
     assert.equal(red.completions("chat").length, 1);
   });
 
@@ -339,6 +340,30 @@ describe("tools carried out by flows", () => {
       red.send("instance", { payload: "Go" });
       const msg = await red.next("from-sub");
       assert.equal(msg.payload, "ok");
+      assert.match(msg.completion.steps[0].tool_calls[0].result, /degrees/);
+    }
+  });
+
+  it("on a tab work for a chat node in a subflow", async () => {
+    for (const names of [["weather"], ["weather", "other"]]) {
+      server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+      const tools = names.map((name) => `tool-${name}`);
+      await red.deploy([
+        ...chatFlow(server.url),
+        ...names.flatMap((name) => tool(name, WEATHER)),
+        {
+          id: "sub",
+          type: "subflow",
+          name: "sub",
+          in: [{ x: 1, y: 1, wires: [{ id: "inner" }] }],
+          out: [{ x: 1, y: 1, wires: [{ id: "inner", port: 0 }] }],
+        },
+        { ...flowNode("inner", "huggingface-chat", { config: "config", tools, wires: [[], [], []] }), z: "sub" },
+        flowNode("instance", "subflow:sub", { wires: [["from-sub"]] }),
+        sink("from-sub"),
+      ]);
+      red.send("instance", { payload: "Go" });
+      const msg = await red.next("from-sub");
       assert.match(msg.completion.steps[0].tool_calls[0].result, /degrees/);
     }
   });

@@ -91,6 +91,7 @@ class Conversation {
       if (!(error instanceof ChatError)) throw error;
       if (error.code === "cancelled" && error.completion) return this.#aborted(error.completion);
       if (this.#sum || error.completion) error.completion = this.#answer(error.completion);
+      if (error.completion) error.cause.attempts = error.completion.attempts;
       throw error;
     }
   }
