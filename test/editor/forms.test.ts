@@ -94,6 +94,7 @@ describe("the forms in the editor", function () {
       billTo: "",
       headers: {},
       serverStreams: true,
+      grammar: "openai",
       tls: "",
       proxy: "",
     });
@@ -246,6 +247,7 @@ describe("the forms in the editor", function () {
     await config.tab("Requests");
     await config.fill("billTo", configValues.billTo);
     await config.input("serverStreams").uncheck();
+    await config.input("grammar").selectOption("tgi");
     for (const header of Object.entries(headers)) await config.addLine("headers", header);
     await config.addLine("headers", ["", "without a name"]);
     await config.editOther("tls", "#node-config-input-servername", "server.example");
@@ -292,6 +294,7 @@ describe("the forms in the editor", function () {
       ...configValues,
       headers,
       serverStreams: false,
+      grammar: "tgi",
       tls: tls.id,
       proxy: proxy.id,
     });
@@ -308,7 +311,13 @@ describe("the forms in the editor", function () {
       extra: '{"top_k":40}',
       stream: true,
       streamReasoning: true,
+      format: "text",
+      schemaName: "reply",
+      schema: "",
+      strict: true,
+      repairs: 1,
       tools: [],
+      functions: [],
       toolChoice: "auto",
       toolName: "",
       maxSteps: 10,
@@ -351,6 +360,7 @@ describe("the forms in the editor", function () {
     assert.equal(await config.value("token"), "__PWRD__");
     assert.equal(await config.input("token").getAttribute("type"), "password");
     assert.equal(await config.input("serverStreams").isChecked(), false);
+    assert.equal(await config.value("grammar"), "tgi");
     assert.deepEqual(await config.list("headers"), Object.entries(headers));
     await config.done();
     await form.done();
