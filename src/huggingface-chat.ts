@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from "node-red";
-import { type ChatDef, ChatSession } from "./lib/node-red/chat-session";
+import type { ChatDef } from "./lib/node-red/chat-options";
+import { ChatSession } from "./lib/node-red/chat-session";
 
 export = (RED: NodeAPI): void => {
   function HuggingFaceChat(this: Node, def: ChatDef) {

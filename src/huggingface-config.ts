@@ -5,6 +5,7 @@ import {
   type ConfigDef,
   type ConfigNode,
   readClientOptions,
+  readGrammar,
   readModel,
   readServerStreams,
 } from "./lib/node-red/config-options";
@@ -19,6 +20,7 @@ export = (RED: NodeAPI): void => {
     };
     this.model = () => readModel(def);
     this.serverStreams = () => readServerStreams(def);
+    this.grammar = () => readGrammar(def);
     warnOfRetiredHost(this, def);
     this.on("close", (done: () => void) => {
       (client?.close() ?? Promise.resolve()).then(done, done);

@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ChatError } from "../../src/lib/client/errors";
+import type { ChatError } from "../../src/lib/client/errors";
 import {
   buildRequest,
-  checkEnvironment,
   type FormOptions,
   type RequestInput,
-  readBoolean,
   readMessageOptions,
-  readNumber,
-  readObject,
 } from "../../src/lib/conversation/request";
+import { isRefused } from "../support/errors";
 
 interface Question extends Partial<Omit<RequestInput, "options">> {
   /** `msg.huggingface` */
@@ -19,16 +16,18 @@ interface Question extends Partial<Omit<RequestInput, "options">> {
 
 /** The request body of a question. */
 function build({ huggingface, ...rest }: Question = {}): Record<string, unknown> {
-  return buildRequest({
+  const { request } = buildRequest({
     prompt: "Hi",
     promptName: "msg.payload",
     system: undefined,
     form: {},
     defaultModel: "org/default",
     serverStreams: true,
+    grammar: "openai",
     options: readMessageOptions(huggingface),
     ...rest,
   });
+  return request;
 }
 
 /** The fields that a question adds to a request that has none of its own. */
@@ -38,17 +37,6 @@ function fields(question: Question): Record<string, unknown> {
 }
 
 const body = (more: object) => ({ messages: [{ role: "user", content: "Hi" }], ...more });
-
-function isRefused(run: () => unknown, key: string, says = /./): void {
-  assert.throws(run, (error: ChatError) => {
-    assert.ok(error instanceof ChatError, String(error));
-    assert.equal(error.code, "invalid_input");
-    assert.equal(error.key, key);
-    assert.match(error.message, says);
-    assert.doesNotMatch(error.message, /__/);
-    return true;
-  });
-}
 
 const BLANK_FORM: FormOptions = {
   model: "",
@@ -167,7 +155,7 @@ describe("the request", () => {
 
   it("has no stream options for a server that does not stream, nor a tool choice of a pasted body", () => {
     const prompt = { messages: [{ role: "user", content: "Hi" }], stream_options: {}, tool_choice: "auto", tools: [] };
-    const request = buildRequest({
+    const { request } = buildRequest({
       prompt,
       promptName: "msg.payload",
       system: "",
@@ -175,6 +163,7 @@ describe("the request", () => {
       options: readMessageOptions(undefined),
       defaultModel: "org/name",
       serverStreams: false,
+      grammar: "openai",
     });
     assert.deepEqual(Object.keys(request), ["model", "messages", "stream"]);
   });
@@ -398,33 +387,5 @@ describe("the extra fields", () => {
   it("are refused where they are no object", () => {
     for (const extra of ["5", "[]", "null", [], 5])
       isRefused(() => build({ form: { extra } }), "not_an_object", /^extra/);
-  });
-});
-
-describe("values as flow files have them", () => {
-  it("are objects, or objects as text", () => {
-    for (const blank of [undefined, null, "", " \n", "{}"]) assert.deepEqual(readObject(blank, "headers"), {});
-    assert.deepEqual(readObject('{"a": 1}', "headers"), { a: 1 });
-    assert.deepEqual(readObject({ a: 1 }, "headers"), { a: 1 });
-  });
-
-  it("are switches, or switches as text", () => {
-    assert.deepEqual(
-      [true, "true", false, "false"].map((value) => readBoolean(value, "stream")),
-      [true, true, false, false],
-    );
-    for (const value of ["", 1, 0, null, "yes"]) isRefused(() => readBoolean(value, "stream"), "option_boolean");
-    isRefused(() => readBoolean("${STREAM}", "stream"), "env_missing", /STREAM/);
-  });
-
-  it("are numbers, or numbers as text", () => {
-    assert.equal(readNumber("30", "timeout"), 30);
-    isRefused(() => readNumber(null, "timeout"), "option_number");
-    isRefused(() => readNumber("x".repeat(500), "timeout"), "option_number", /^.{0,200}$/);
-  });
-
-  it("name a missing variable only where all of the value is one", () => {
-    isRefused(() => checkEnvironment(" ${A_B} ", "model"), "env_missing", /variable A_B, named in the field model/);
-    for (const value of ["a ${B}", "$B", "${}", "{B}", "", 5, undefined]) checkEnvironment(value, "model");
   });
 });

@@ -53,6 +53,10 @@ const CODES = {
   tool_twice: "invalid_input",
   tool_schema: "invalid_input",
   tool_name_missing: "invalid_input",
+  function_name: "invalid_input",
+  functions_not_list: "invalid_input",
+  schema_missing: "invalid_input",
+  schema_invalid: "invalid_input",
   base_url_invalid: "invalid_input",
   base_url_credentials: "invalid_input",
   token_invalid: "invalid_input",
@@ -96,6 +100,9 @@ const CODES = {
   reply_incomplete: "provider_unavailable",
   reply_too_long: "provider_unavailable",
   too_many_steps: "tool_failed",
+  output_invalid: "invalid_output",
+  output_truncated: "invalid_output",
+  output_filtered: "invalid_output",
   internal: "provider_unavailable",
   cancelled: "cancelled",
 } as const satisfies Record<string, ErrorCode>;
@@ -123,6 +130,8 @@ export interface ErrorCause {
   retry_after?: number;
   /** The server's answer, at most 4 KB. */
   body?: string;
+  /** What is wrong with a reply that should be JSON, one short sentence each. */
+  problems?: string[];
 }
 
 /**

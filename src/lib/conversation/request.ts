@@ -1,8 +1,8 @@
 import { asRecord, ChatError, type ChatRequest } from "../client";
+import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { type Message, type Prompt, readPrompt, withSystem } from "./prompt";
+import { type Grammar, type JsonOutput, readOutput } from "./structured-output";
 import { checkNames, type Declaration, readDeclarations } from "./tools";
-
-type Fields = Record<string, unknown>;
 
 /** The options of a question under the names that the chat node's form has for them; blank is not set. */
 export interface FormOptions {
@@ -17,6 +17,12 @@ export interface FormOptions {
   reasoningEffort?: unknown;
   /** Further request fields, as JSON text or object. */
   extra?: unknown;
+  /** `text`, `json_object` or `json_schema`. */
+  format?: unknown;
+  schemaName?: unknown;
+  /** As JSON text or object. */
+  schema?: unknown;
+  strict?: unknown;
 }
 
 /** `msg.huggingface`, told apart: our own words, and fields of the API. */
@@ -39,6 +45,8 @@ export interface RequestInput {
   defaultModel: string;
   /** Whether the server is asked to stream. */
   serverStreams: boolean;
+  /** How the server is asked for JSON by a schema. */
+  grammar: Grammar;
   /** Functions that the node offers. `msg.huggingface.tools` replaces them. */
   tools?: Declaration[];
   toolChoice?: ToolChoice;
@@ -48,6 +56,12 @@ export interface RequestInput {
 export interface ToolChoice {
   choice: unknown;
   name: unknown;
+}
+
+/** The body of a request, and what its reply must be where it is to be JSON. */
+export interface Question {
+  request: ChatRequest & { messages: Message[] };
+  output: JsonOutput | undefined;
 }
 
 /** The API's names for the form's. */
@@ -75,6 +89,7 @@ const NUMBERS = new Set([
   "top_logprobs",
   "n",
 ]);
+const FORMATS = ["text", "json_object", "json_schema"] as const;
 /** Fields for which `null` says "send none", so that a message can take back what the node sets. */
 const KNOWN = new Set([
   ...NUMBERS,
@@ -110,12 +125,12 @@ export function readMessageOptions(value: unknown): MessageOptions {
 }
 
 /**
- * Makes the request body of a question. A field counts in this order: `msg.huggingface`, the form, the form's extra
+ * Makes the request of a question. A field counts in this order: `msg.huggingface`, the form, the form's extra
  * fields, a request body that was given as prompt.
  *
  * @throws ChatError `invalid_input`
  */
-export function buildRequest(input: RequestInput): ChatRequest & { messages: Message[] } {
+export function buildRequest(input: RequestInput): Question {
   const { options, form } = input;
   const prompt: Prompt =
     options.messages === undefined
@@ -125,6 +140,8 @@ export function buildRequest(input: RequestInput): ChatRequest & { messages: Mes
     ...cleanFields(prompt.fields, input.promptName),
     ...readExtra(form.extra),
     ...formFields(form),
+    // What the message replaces need not be right.
+    ...(options.fields.response_format === undefined && formatField(form)),
     ...options.fields,
   };
   const model = merged.model ?? input.defaultModel;
@@ -145,7 +162,10 @@ export function buildRequest(input: RequestInput): ChatRequest & { messages: Mes
   addTools(request, input);
   // It belongs to a stream: servers refuse it without one.
   if (!input.serverStreams) delete request.stream_options;
-  return request;
+  const output = readOutput(request.response_format, input.grammar, request.tools !== undefined);
+  if (output?.responseFormat) request.response_format = output.responseFormat;
+  else if (output) delete request.response_format;
+  return { request, output };
 }
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
@@ -181,35 +201,23 @@ function formFields(form: FormOptions): Fields {
   return cleanFields(fields, undefined);
 }
 
+/** What the form says of the reply's format, as the API writes it. */
+function formatField({ format, schemaName, schema, strict }: FormOptions): Fields {
+  const type = readChoice(format ?? "text", "format", FORMATS);
+  if (type === "text") return {};
+  if (type === "json_object") return { response_format: { type } };
+  const read = readObject(schema, "schema");
+  if (Object.keys(read).length === 0) throw new ChatError("schema_missing");
+  const name = readText(schemaName, "schemaName");
+  return { response_format: { type, json_schema: { name, schema: read, strict: readBoolean(strict, "strict") } } };
+}
+
 function readExtra(extra: unknown): Fields {
   const fields = readObject(extra, "extra");
   for (const name of ["messages", "stream"]) {
     if (name in fields) throw new ChatError("extra_reserved", { name });
   }
   return cleanFields(fields, "extra");
-}
-
-/**
- * Reads an object that may stand as JSON text.
- *
- * @param name - the field's name, for messages
- * @throws ChatError `invalid_input` if it is neither
- */
-export function readObject(value: unknown, name: string): Fields {
-  if (value === undefined || value === null || value === "") return {};
-  let parsed = value;
-  if (typeof value === "string") {
-    if (value.trim() === "") return {};
-    checkEnvironment(value, name);
-    try {
-      parsed = JSON.parse(value);
-    } catch (error) {
-      throw new ChatError("json_invalid", { name, reason: (error as Error).message });
-    }
-  }
-  const object = asRecord(parsed);
-  if (!object) throw new ChatError("not_an_object", { name });
-  return object;
 }
 
 /**
@@ -236,56 +244,4 @@ function cleanField(name: string, value: unknown, fullName: string): unknown {
   if (name === "stop") return readStop(value, fullName);
   if (name === "model" || name === "reasoning_effort") return readText(value, fullName);
   return value;
-}
-
-/**
- * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
- *
- * @throws ChatError `invalid_input`
- */
-export function readNumber(value: unknown, name: string): number {
-  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isFinite(number)) {
-    checkEnvironment(value, name);
-    throw new ChatError("option_number", { name, value: show(value) });
-  }
-  return number;
-}
-
-/**
- * Reads a switch that may stand as text.
- *
- * @throws ChatError `invalid_input`
- */
-export function readBoolean(value: unknown, name: string): boolean {
-  const text = typeof value === "string" ? value.trim().toLowerCase() : value;
-  if (text === true || text === "true" || text === "1") return true;
-  if (text === false || text === "false" || text === "0") return false;
-  checkEnvironment(value, name);
-  throw new ChatError("option_boolean", { name, value: show(value) });
-}
-
-/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
-export function checkEnvironment(value: unknown, field: string): void {
-  const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
-  if (name) throw new ChatError("env_missing", { name, field });
-}
-
-function readText(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new ChatError("option_text", { name });
-  checkEnvironment(value, name);
-  return value;
-}
-
-/** An array, since TGI refuses a bare string. */
-function readStop(value: unknown, name: string): string[] | null {
-  const list = Array.isArray(value) ? value : [value];
-  if (!list.every((sequence) => typeof sequence === "string")) throw new ChatError("option_stop", { name });
-  for (const sequence of list) checkEnvironment(sequence, name);
-  return list.length > 0 ? list : null;
-}
-
-function show(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
-  return text.slice(0, 80);
 }

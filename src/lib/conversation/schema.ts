@@ -1,7 +1,10 @@
-import vm from "node:vm";
 import type AjvCore from "ajv";
 import type { ErrorObject } from "ajv";
 import { asText } from "../client";
+import { withTimeLimit } from "./time-limit";
+
+/** A JSON schema that is an object; `true` and `false` are none for the API. */
+export type Schema = Record<string, unknown>;
 
 /** What is wrong with a value, in short sentences; empty if nothing is. */
 export type Validate = (value: unknown) => string[];
@@ -10,21 +13,26 @@ export type Validate = (value: unknown) => string[];
 const MOST_KEPT = 100;
 /** Longest list of problems: a model mends the first ones first. */
 const MOST_PROBLEMS = 10;
-/** What one `pattern` may take on one text, in ms. */
-const PATTERN_MS = 100;
+/** What one check may take, in ms. Schemas and values come from models and strangers, too. */
+const CHECK_MS = 250;
+/** What it may take to compile a schema, in ms: some hundred kilobytes of schema on a slow machine. */
+const COMPILE_MS = 1000;
+
+type Draft = "7" | "2019" | "2020";
 
 /** By draft: what tells whether a schema is one. */
-const checkers: Record<string, AjvCore> = {};
+const checkers: Partial<Record<Draft, AjvCore>> = {};
 
 const kept = new Map<string, Validate>();
 
 /**
- * Makes a validator of a JSON schema: draft 2020-12 if `$schema` says so, else draft-07. Compiled schemas are kept by
- * their text, and the longest unused go. Every schema has a validator of its own, so that one `$id` may come twice.
+ * Makes a validator of a JSON schema: of draft 2019-09 or 2020-12 if `$schema` says so, else of draft-07. Compiled
+ * schemas are kept by their text, and the longest unused go. Every schema has a validator of its own, so that one `$id`
+ * may come twice. Neither the making nor a check takes longer than a fraction of a second, whatever the schema.
  *
  * @throws Error with the reason if the schema cannot be compiled
  */
-export function compileSchema(schema: Record<string, unknown>): Validate {
+export function compileSchema(schema: Schema): Validate {
   const text = JSON.stringify(schema);
   const known = kept.get(text) ?? compile(JSON.parse(text));
   kept.delete(text);
@@ -36,26 +44,70 @@ export function compileSchema(schema: Record<string, unknown>): Validate {
   return known;
 }
 
-function compile(schema: Record<string, unknown>): Validate {
-  // Ajv takes some ms to load: it waits for the first schema.
-  const draft = /2020-12/.test(asText(schema.$schema) ?? "") ? "2020" : "7";
-  const Ajv: typeof AjvCore = (draft === "2020" ? require("ajv/dist/2020") : require("ajv")).default;
-  checkers[draft] ??= new Ajv({ strict: false, logger: false });
-  const checker = checkers[draft];
-  if (!checker.validateSchema(schema)) throw new Error(checker.errorsText(checker.errors, { dataVar: "schema" }));
+function compile({ $schema, ...schema }: Schema): Validate {
+  const draft = draftOf($schema);
+  const Ajv = loadAjv(draft);
+  const checker = checkers[draft] ?? makeChecker(Ajv);
+  checkers[draft] = checker;
+  const validate = withTimeLimit(() => {
+    if (!checker.validateSchema(schema)) throw new Error(checker.errorsText(checker.errors, { dataVar: "schema" }));
+    return makeAjv(Ajv).compile(schema);
+  }, COMPILE_MS);
+  if (!validate) throw new Error(`it takes more than ${COMPILE_MS / 1000} s to read`);
+  // Ajv's own keyword: such a validator answers with a promise.
+  if ("$async" in validate) throw new Error("$async is not supported");
+  return (value) => {
+    const isValid = withTimeLimit(() => validate(value), CHECK_MS);
+    if (isValid === undefined) return [`the check against the schema takes longer than ${CHECK_MS / 1000} s`];
+    return isValid ? [] : problems(validate.errors ?? []);
+  };
+}
+
+function draftOf($schema: unknown): Draft {
+  return (/20(?:19|20)(?=-(?:09|12))/.exec(asText($schema) ?? "")?.[0] as Draft | undefined) ?? "7";
+}
+
+/** Ajv takes some ms to load: it waits for the first schema. */
+function loadAjv(draft: Draft): typeof AjvCore {
+  switch (draft) {
+    case "2019":
+      return require("ajv/dist/2019").default;
+    case "2020":
+      return require("ajv/dist/2020").default;
+    case "7":
+      return require("ajv").default;
+  }
+}
+
+function makeChecker(Ajv: typeof AjvCore): AjvCore {
+  const checker = new Ajv({ strict: false, logger: false });
+  // Compiles the schema of schemas, which takes long and is no fault of the schema to be checked.
+  checker.validateSchema({});
+  return checker;
+}
+
+function makeAjv(Ajv: typeof AjvCore): AjvCore {
   const ajv = new Ajv({
-    // Checked above: the schema of schemas takes long to compile, so it is done once.
+    // Checked before: the schema of schemas takes long to compile, so it is done once.
     validateSchema: false,
     meta: false,
     allErrors: true,
-    // Servers and models take more keywords than the drafts have.
+    // Servers and models take more keywords and formats than the drafts have.
     strict: false,
-    validateFormats: false,
     logger: false,
-    code: { regExp: Object.assign(timedPattern, { code: "timedPattern" }) },
+    code: { regExp: Object.assign(readPattern, { code: "new RegExp" }) },
   });
-  const validate = ajv.compile(schema);
-  return (value) => (validate(value) ? [] : problems(validate.errors ?? []));
+  require("ajv-formats").default(ajv);
+  return ajv;
+}
+
+/** With the flag `u`, as the drafts want it, patterns like `[\w\-]` are mistakes, and yet they are common. */
+function readPattern(pattern: string, flags: string): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch {
+    return new RegExp(pattern, flags.replace("u", ""));
+  }
 }
 
 function problems(errors: ErrorObject[]): string[] {
@@ -63,28 +115,10 @@ function problems(errors: ErrorObject[]): string[] {
     const place = instancePath.slice(1).replaceAll("/", ".") || "the value";
     const allowed =
       keyword === "enum" ? `: ${JSON.stringify((params as { allowedValues: unknown }).allowedValues)}` : "";
+    const constant =
+      keyword === "const" ? `: ${JSON.stringify((params as { allowedValue: unknown }).allowedValue)}` : "";
     const extra =
       keyword === "additionalProperties" ? `: ${(params as { additionalProperty: string }).additionalProperty}` : "";
-    return `${place} ${message ?? "is wrong"}${allowed}${extra}`;
+    return `${place} ${message ?? "is wrong"}${allowed}${constant}${extra}`;
   });
-}
-
-/**
- * A pattern whose test is ended after a while. JavaScript's own engine goes back over a text again and again for
- * patterns like `(a+)+$`, for years if need be; only a script in a context of its own can be ended from outside.
- */
-function timedPattern(pattern: string, flags: string): { test(text: string): boolean } {
-  const context = vm.createContext({ regExp: new RegExp(pattern, flags), text: "" });
-  const script = new vm.Script("regExp.test(text)");
-  return {
-    test(text) {
-      context.text = text;
-      try {
-        return Boolean(script.runInContext(context, { timeout: PATTERN_MS }));
-      } catch {
-        // Not decided in time: taken for no match, which is said to the model like any other problem.
-        return false;
-      }
-    },
-  };
 }

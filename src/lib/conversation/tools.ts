@@ -1,12 +1,16 @@
 import { asRecord, asText, ChatError, type ToolCall } from "../client";
-import { compileSchema } from "./schema";
+import { readObject } from "./fields";
+import { compileSchema, type Schema } from "./schema";
+
+/** What servers take as the name of a function (OpenAI's API reference, `tools`). */
+const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A function that a model may call and that is carried out here. */
 export interface Tool {
   name: string;
   description: string;
   /** JSON schema of the arguments; undefined for none. */
-  parameters: Record<string, unknown> | undefined;
+  parameters: Schema | undefined;
   strict: boolean;
   /**
    * Carries out a call whose arguments are valid.
@@ -59,6 +63,40 @@ export function readDeclarations(value: unknown): unknown[] {
     if (!object || !asText(object.name)) throw new ChatError("tool_not_declared", { index: `[${index}]` });
     return { type: "function", function: object };
   });
+}
+
+/**
+ * Reads the functions that are declared in the form: `{ name, description, parameters }`, the parameters as JSON schema.
+ *
+ * @throws ChatError `invalid_input` for what declares no function
+ */
+export function readFunctions(value: unknown): Declaration[] {
+  if (!Array.isArray(value)) throw new ChatError("functions_not_list");
+  return value.map((item) => {
+    const fields = asRecord(item);
+    if (!fields) throw new ChatError("functions_not_list");
+    const name = asText(fields.name) ?? "";
+    const parameters = readParameters(name, fields.parameters);
+    return declare({ name, description: asText(fields.description) ?? "", parameters, strict: false });
+  });
+}
+
+/**
+ * Checks the name of a function and reads the schema of its arguments, which may stand as JSON text.
+ *
+ * @returns undefined for a function that takes none
+ * @throws ChatError `function_name`, `tool_schema`
+ */
+export function readParameters(name: string, parameters: unknown): Schema | undefined {
+  if (!FUNCTION_NAME.test(name)) throw new ChatError("function_name", { name });
+  try {
+    const schema = readObject(parameters, "parameters");
+    if (Object.keys(schema).length === 0) return undefined;
+    compileSchema(schema);
+    return schema;
+  } catch (error) {
+    throw new ChatError("tool_schema", { name, reason: (error as Error).message });
+  }
 }
 
 /** @throws ChatError `tool_twice` if two declarations have one name */

@@ -1,49 +1,20 @@
-import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from "node-red";
+import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
 import { asRecord, ChatError } from "../client";
-import { type Answer, ask, type Outcome } from "../conversation/ask";
-import { CHUNK_MODES, type ChunkMode } from "../conversation/chunker";
-import {
-  buildRequest,
-  checkEnvironment,
-  type FormOptions,
-  type MessageOptions,
-  readBoolean,
-  readMessageOptions,
-  readNumber,
-  readObject,
-} from "../conversation/request";
-import { checkNames, declare, type Tool } from "../conversation/tools";
+import type { Answer } from "../conversation/answer";
+import { ask, type Outcome } from "../conversation/ask";
+import { readNumber, readObject } from "../conversation/fields";
+import { Refusals } from "../conversation/refusals";
+import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request";
+import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
+import { type ChatDef, promptName, promptProperty, readStreamSettings, typedInput, withDefaults } from "./chat-options";
 import type { ConfigNode } from "./config-options";
-import { CHAT_DEFAULTS } from "./defaults";
 import { withEnvironment } from "./environment";
 import { localizeError, makeTranslate, type Translate } from "./localize";
-import { StatusLine } from "./status-line";
+import { type RunStatus, StatusLine } from "./status-line";
 import { type StreamMessage, StreamOutput } from "./stream-output";
 import { ToolCalls } from "./tool-calls";
 import { findTools } from "./tool-registry";
-import { label, resolveTypedInput, storeTypedInput, type TypedInput } from "./typed-input";
-
-/** The properties of a huggingface-chat as they stand in a flow file: numbers may be text. */
-export interface ChatDef extends NodeDef, FormOptions {
-  config?: string;
-  prompt?: unknown;
-  promptType?: string;
-  system?: unknown;
-  systemType?: string;
-  stream?: unknown;
-  chunk?: unknown;
-  chunkInterval?: unknown;
-  streamReasoning?: unknown;
-  conversation?: unknown;
-  conversationType?: string;
-  output?: unknown;
-  outputType?: string;
-  tools?: unknown;
-  toolChoice?: unknown;
-  toolName?: unknown;
-  maxSteps?: unknown;
-  toolTimeout?: unknown;
-}
+import { resolveTypedInput, storeTypedInput } from "./typed-input";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 type Done = (error?: Error) => void;
@@ -75,6 +46,7 @@ export class ChatSession {
   readonly #toolCalls: ToolCalls;
   /** Tool nodes that are missing, each warned of once. */
   readonly #warned = new Set<string>();
+  readonly #refusals = new Refusals();
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
@@ -150,43 +122,31 @@ export class ChatSession {
     done(error);
   }
 
-  async #ask(
-    msg: ChatMessage,
-    send: Send,
-    running: Running,
-    status: ReturnType<StatusLine["begin"]>,
-  ): Promise<Outcome> {
+  async #ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus): Promise<Outcome> {
     const config = this.#config();
     const options = readMessageOptions(msg.huggingface);
     const conversation = this.#readConversation(msg, options);
     running.conversation = conversation.catch(() => undefined);
     await conversation;
     const tools = this.#tools(msg);
-    const request = buildRequest({
-      prompt: options.messages === undefined ? await this.#resolve("prompt", msg) : undefined,
-      promptName: this.#promptName(),
-      system: options.system === undefined ? await this.#resolve("system", msg) : undefined,
-      form: { ...this.#def, extra: withEnvironment(this.#RED, this.#node, readObject(this.#def.extra, "extra")) },
-      options,
-      defaultModel: config.model(),
-      serverStreams: config.serverStreams(),
-      tools: tools.map(declare),
-      toolChoice: { choice: this.#def.toolChoice, name: this.#def.toolName },
-    });
+    const { request, output } = await this.#question(msg, options, config, tools);
     const stream = this.#openStream(msg, options, send);
-    const client = config.client();
     const onPiece = status.piece;
     try {
-      return await ask(client, request, {
+      return await ask(config.client(), request, {
         signal: running.abort.signal,
         tools,
         maxSteps: readNumber(this.#def.maxSteps, "maxSteps"),
+        output,
+        repairs: readNumber(this.#def.repairs, "repairs"),
+        refusals: this.#refusals,
         listener: {
           onRoundStart: () => stream?.begin(),
           onTool: status.tool,
           onWaiting: status.waiting,
           onAsking: status.asking,
           onRetry: status.retry,
+          onRefused: (field, model) => this.#node.warn(this.#translate(`warning.refused_${field}`, { model })),
           onText: (piece) => {
             onPiece();
             stream?.text(piece);
@@ -206,7 +166,23 @@ export class ChatSession {
     }
   }
 
-  async #reply(msg: ChatMessage, { calls, completion, messages, text }: Outcome, send: Send): Promise<void> {
+  async #question(msg: ChatMessage, options: MessageOptions, config: ConfigNode, tools: Tool[]): Promise<Question> {
+    const def = this.#def;
+    return buildRequest({
+      prompt: options.messages === undefined ? await this.#resolve("prompt", msg) : undefined,
+      promptName: promptName(def),
+      system: options.system === undefined ? await this.#resolve("system", msg) : undefined,
+      form: { ...def, extra: withEnvironment(this.#RED, this.#node, readObject(def.extra, "extra")) },
+      options,
+      defaultModel: config.model(),
+      serverStreams: config.serverStreams(),
+      grammar: config.grammar(),
+      tools: [...tools.map(declare), ...readFunctions(def.functions)],
+      toolChoice: { choice: def.toolChoice, name: def.toolName },
+    });
+  }
+
+  async #reply(msg: ChatMessage, { calls, completion, messages, reply }: Outcome, send: Send): Promise<void> {
     msg.completion = completion satisfies Answer;
     msg.messages = messages;
     if (calls.length > 0) {
@@ -214,7 +190,7 @@ export class ChatSession {
       send([null, null, msg]);
       return;
     }
-    await storeTypedInput(this.#RED, this.#node, this.#input("output"), msg, text);
+    await storeTypedInput(this.#RED, this.#node, typedInput(this.#def, "output"), msg, reply);
     send([msg, null, null]);
   }
 
@@ -234,36 +210,18 @@ export class ChatSession {
     }
     if (found.length === 0) return [];
     const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout") * 1000;
-    const tools = this.#toolCalls.tools(found, msg, this.#promptProperty(), timeoutMs);
+    const tools = this.#toolCalls.tools(found, msg, promptProperty(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;
   }
 
-  #promptName(): string {
-    const { prompt, promptType = "" } = this.#def;
-    return ["msg", "flow", "global"].includes(promptType) ? label(prompt, promptType) : "prompt";
-  }
-
-  #promptProperty(): string | undefined {
-    return this.#def.promptType === "msg" ? String(this.#def.prompt) : undefined;
-  }
-
   /** The stream of a question, if it is wanted and anybody listens. */
   #openStream(msg: ChatMessage, options: MessageOptions, send: Send): StreamOutput | undefined {
-    const { chunk, chunkInterval, streamReasoning } = this.#def;
-    const isWanted = options.stream ?? readBoolean(this.#def.stream, "stream");
-    if (!CHUNK_MODES.includes(chunk as ChunkMode)) {
-      checkEnvironment(chunk, "chunk");
-      throw new ChatError("option_choice", { name: "chunk", value: String(chunk), choices: CHUNK_MODES.join(", ") });
-    }
-    const intervalMs = chunk === "interval" ? readNumber(chunkInterval, "chunkInterval") : 0;
-    const withReasoning = readBoolean(streamReasoning, "streamReasoning");
+    const settings = readStreamSettings(this.#def);
     const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
-    if (!isWanted || !isWired) return undefined;
-    return new StreamOutput(this.#RED, msg, this.#promptProperty(), {
-      mode: chunk as ChunkMode,
-      intervalMs,
-      withReasoning,
+    if (!(options.stream ?? settings.isWanted) || !isWired) return undefined;
+    return new StreamOutput(this.#RED, msg, promptProperty(this.#def), {
+      ...settings,
       send: (chunkMessage: StreamMessage) => send([null, chunkMessage, null]),
     });
   }
@@ -275,12 +233,8 @@ export class ChatSession {
     throw new ChatError("option_text", { name: "conversation" });
   }
 
-  #input(name: "prompt" | "system" | "conversation" | "output"): TypedInput {
-    return { value: this.#def[name], type: this.#def[`${name}Type`] ?? "msg" };
-  }
-
   #resolve(name: "prompt" | "system" | "conversation", msg: ChatMessage): Promise<unknown> {
-    return resolveTypedInput(this.#RED, this.#node, this.#input(name), msg, name);
+    return resolveTypedInput(this.#RED, this.#node, typedInput(this.#def, name), msg, name);
   }
 }
 
@@ -296,11 +250,4 @@ function setIfPossible(msg: ChatMessage, completion: unknown): void {
   } catch {
     // nothing can be put on it
   }
-}
-
-/** What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error. */
-function withDefaults(def: ChatDef): ChatDef {
-  const mayBeBlank = ["str", "template", "jsonata"].includes(def.promptType ?? "") ? "prompt" : undefined;
-  const set = Object.entries(def).filter(([name, value]) => value != null && (value !== "" || name === mayBeBlank));
-  return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as unknown as ChatDef;
 }

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
-import { checkEnvironment, readBoolean, readNumber, readObject } from "../conversation/request";
+import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/fields";
+import { GRAMMARS, type Grammar } from "../conversation/structured-output";
 import { CONFIG_DEFAULTS } from "./defaults";
 import { withEnvironment } from "./environment";
 
@@ -16,6 +17,7 @@ export interface ConfigDef extends NodeDef {
   billTo?: unknown;
   headers?: unknown;
   serverStreams?: unknown;
+  grammar?: unknown;
   tls?: string;
   proxy?: string;
 }
@@ -36,6 +38,8 @@ export interface ConfigNode extends Node<ConfigCredentials> {
   model(): string;
   /** @throws ChatError `invalid_input` */
   serverStreams(): boolean;
+  /** @throws ChatError `invalid_input` */
+  grammar(): Grammar;
 }
 
 /** The core nodes that a configuration may point to, as far as they are used. */
@@ -87,6 +91,11 @@ export function readModel(def: ConfigDef): string {
 export function readServerStreams(def: ConfigDef): boolean {
   const value = def.serverStreams ?? "";
   return value === "" ? CONFIG_DEFAULTS.serverStreams : readBoolean(value, "serverStreams");
+}
+
+/** How the server is asked for JSON by a schema. */
+export function readGrammar(def: ConfigDef): Grammar {
+  return readChoice(def.grammar || CONFIG_DEFAULTS.grammar, "grammar", GRAMMARS);
 }
 
 function text(value: unknown, name: string): string {

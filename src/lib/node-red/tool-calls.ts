@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError } from "../client";
-import { readBoolean, readObject } from "../conversation/request";
-import type { ReadCall, Tool } from "../conversation/tools";
+import { readBoolean } from "../conversation/fields";
+import { type ReadCall, readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";
 import type { ToolNode } from "./tool-registry";
 
@@ -53,7 +52,7 @@ export class ToolCalls {
     return nodes.map((tool) => ({
       name: tool.name ?? "",
       description: String(tool.def.description ?? ""),
-      parameters: readSchema(tool),
+      parameters: readParameters(tool.name ?? "", tool.def.parameters),
       strict: readBoolean(tool.def.strict || false, "strict"),
       run: async (call, signal) => {
         const returned = await this.#call(tool, call, base, timeoutMs, signal);
@@ -111,15 +110,6 @@ export class ToolCalls {
         _linkSource: [{ id, node: this.#node.id }],
       } as NodeMessage);
     });
-  }
-}
-
-function readSchema(tool: ToolNode): Record<string, unknown> | undefined {
-  try {
-    const schema = readObject(tool.def.parameters, "parameters");
-    return Object.keys(schema).length > 0 ? schema : undefined;
-  } catch (error) {
-    throw new ChatError("tool_schema", { name: tool.name ?? tool.id, reason: (error as Error).message });
   }
 }
 

@@ -1,7 +1,7 @@
 import Mustache from "mustache";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { ChatError } from "../client";
-import { checkEnvironment } from "../conversation/request";
+import { checkEnvironment } from "../conversation/fields";
 
 /** A value as the editor's typed input stores it. */
 export interface TypedInput {

@@ -1,0 +1,97 @@
+import { asRecord, ChatError } from "../client";
+
+/** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
+
+export type Fields = Record<string, unknown>;
+
+/**
+ * Reads an object that may stand as JSON text.
+ *
+ * @param name - the field's name, for messages
+ * @throws ChatError `invalid_input` if it is neither
+ */
+export function readObject(value: unknown, name: string): Fields {
+  if (value === undefined || value === null || value === "") return {};
+  let parsed = value;
+  if (typeof value === "string") {
+    if (value.trim() === "") return {};
+    checkEnvironment(value, name);
+    try {
+      parsed = JSON.parse(value);
+    } catch (error) {
+      throw new ChatError("json_invalid", { name, reason: (error as Error).message });
+    }
+  }
+  const object = asRecord(parsed);
+  if (!object) throw new ChatError("not_an_object", { name });
+  return object;
+}
+
+/**
+ * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readNumber(value: unknown, name: string): number {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isFinite(number)) {
+    checkEnvironment(value, name);
+    throw new ChatError("option_number", { name, value: show(value) });
+  }
+  return number;
+}
+
+/**
+ * Reads a switch that may stand as text.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readBoolean(value: unknown, name: string): boolean {
+  const text = typeof value === "string" ? value.trim().toLowerCase() : value;
+  if (text === true || text === "true" || text === "1") return true;
+  if (text === false || text === "false" || text === "0") return false;
+  checkEnvironment(value, name);
+  throw new ChatError("option_boolean", { name, value: show(value) });
+}
+
+/**
+ * Reads a field that has one of several words.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readChoice<T extends string>(value: unknown, name: string, choices: readonly T[]): T {
+  const choice = choices.find((word) => word === value);
+  if (choice !== undefined) return choice;
+  checkEnvironment(value, name);
+  throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
+}
+
+/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
+export function checkEnvironment(value: unknown, field: string): void {
+  const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
+  if (name) throw new ChatError("env_missing", { name, field });
+}
+
+/** @throws ChatError `invalid_input` if it is no text */
+export function readText(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new ChatError("option_text", { name });
+  checkEnvironment(value, name);
+  return value;
+}
+
+/**
+ * Reads stop sequences: one text or several. They are sent as an array, since TGI refuses a bare string.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function readStop(value: unknown, name: string): string[] | null {
+  const list = Array.isArray(value) ? value : [value];
+  if (!list.every((sequence) => typeof sequence === "string")) throw new ChatError("option_stop", { name });
+  for (const sequence of list) checkEnvironment(sequence, name);
+  return list.length > 0 ? list : null;
+}
+
+function show(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
+  return text.slice(0, 80);
+}

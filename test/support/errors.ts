@@ -1,0 +1,14 @@
+import assert from "node:assert/strict";
+import { ChatError, type ErrorKey } from "../../src/lib/client/errors";
+
+/** Runs what must be refused before any request, with an error of this key whose sentence is complete. */
+export function isRefused(run: () => unknown, key: ErrorKey, says = /./): void {
+  assert.throws(run, (error: ChatError) => {
+    assert.ok(error instanceof ChatError, String(error));
+    assert.equal(error.code, "invalid_input");
+    assert.equal(error.key, key);
+    assert.match(error.message, says);
+    assert.doesNotMatch(error.message, /__/);
+    return true;
+  });
+}
