@@ -57,6 +57,23 @@ function tool(name: string, func: string, properties: Message = {}): NodeDef[] {
   ];
 }
 
+/** Keeps the timers of this delay that run. */
+function recordTimers(delayMs: number) {
+  const { setTimeout: set, clearTimeout: clear } = globalThis;
+  const running = new Set<unknown>();
+  globalThis.setTimeout = ((handler: () => void, ms?: number, ...args: never[]) => {
+    const timer = set(handler, ms, ...args);
+    if (ms === delayMs) running.add(timer);
+    return timer;
+  }) as typeof set;
+  globalThis.clearTimeout = ((timer: NodeJS.Timeout | undefined) => {
+    running.delete(timer);
+    clear(timer);
+  }) as typeof clear;
+  return { running, restore: () => Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }) };
+}
+
+const WEATHER_CALL: Call = { id: "a", name: "weather", args: '{"city":"P"}' };
 const WEATHER = "msg.payload = { degrees: 7, city: msg.payload.city }; return msg;";
 
 describe("tools carried out by flows", () => {
@@ -72,6 +89,10 @@ describe("tools carried out by flows", () => {
     await red.reset();
     await server.close();
   });
+
+  /** Waits until the chat node has dropped an answer. */
+  const dropped = () =>
+    red.until(() => red.logOf("chat").some((entry) => /too late or twice/.test(entry.text)), "the debug line");
 
   const flow = (chat: Message, ...nodes: NodeDef[][]) => [...chatFlow(server.url, chat), ...nodes.flat()];
 
@@ -260,6 +281,206 @@ describe("tools carried out by flows", () => {
       ],
     );
     assert.equal(new Set(red.captured("stream").map((m) => m.parts.id)).size, 2);
+  });
+
+  const answers: [string, string, string | RegExp][] = [
+    ["nothing", "delete msg.payload; return msg;", ""],
+    ["a number", "msg.payload = 7; return msg;", "7"],
+    ["a Buffer", 'msg.payload = Buffer.from("7"); return msg;', '{"type":"Buffer","data":[55]}'],
+    ["a value in a circle", "msg.payload.self = msg.payload; return msg;", /^Error: .*JSON.*circular.*\.$/],
+    ["a BigInt", "msg.payload = { big: 10n }; return msg;", /^Error: .*JSON.*BigInt.*\.$/],
+    ["an error in a circle", "msg.error = { self: msg }; return msg;", /^Error: It has failed\.$/],
+  ];
+  for (const [what, func, expected] of answers) {
+    it(`may answer with ${what}`, async () => {
+      server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", func)));
+      red.send("chat", { payload: "Go" });
+      const msg = await red.next("reply");
+      const { content } = server.last.body.messages.at(-1);
+      if (typeof expected === "string") assert.equal(content, expected);
+      else assert.match(content, expected);
+      assert.deepEqual(msg.completion.steps[0].tool_calls[0].arguments, { city: "P" });
+    });
+  }
+
+  it("that change what they get do not change the report", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
+    const func = "msg.payload.city += '!'; msg.deep.a += 1; msg.payload = [msg.payload.city, msg.deep.a]; return msg;";
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", func)));
+    red.send("chat", { payload: "Go", deep: { a: 1 } });
+    const msg = await red.next("reply");
+    assert.deepEqual(
+      msg.completion.steps[0].tool_calls.map((call: Message) => [call.arguments, call.result]),
+      Array(2).fill([{ city: "P" }, '["P!",2]']),
+    );
+    assert.deepEqual(msg.deep, { a: 1 });
+  });
+
+  it("that throw tell the model through a catch node", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    await red.deploy(
+      flow({ tools: ["tool-weather"] }, tool("weather", 'throw new Error("no sun");'), [
+        flowNode("caught", "catch", { scope: ["do-weather"], wires: [["out-weather"]] }),
+      ]),
+    );
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.match(server.last.body.messages.at(-1).content, /^Error: .*no sun/);
+  });
+
+  it("that answer twice are taken at their first word", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    const twice = 'for (const payload of ["first", "second"]) node.send({ ...RED.util.cloneMessage(msg), payload });';
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", twice)));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    await dropped();
+    assert.equal(server.last.body.messages.at(-1).content, "first");
+    assert.equal(server.requests.length, 2);
+    assert.equal(red.completions("chat").length, 1);
+  });
+
+  for (const when of ["while the model goes on", "after the reply"]) {
+    it(`that answer after their time, ${when}, change nothing`, async () => {
+      const isHeld = when.startsWith("while");
+      server.handle(
+        inTurn(calling(WEATHER_CALL), async (...args) => {
+          if (isHeld) await dropped();
+          await reply("ok")(...args);
+        }),
+      );
+      await red.deploy(flow({ tools: ["tool-weather"], toolTimeout: 0.03 }, tool("weather", "return null;")));
+      red.send("chat", { payload: "Go" });
+      const started = await red.next("weather");
+      if (isHeld) await server.waitFor(2);
+      else await red.next("reply");
+      red.send("out-weather", { ...started, payload: "late" });
+      await dropped();
+      await red.completed("chat");
+      await red.until(() => red.captured("reply").length > 0, "the reply");
+      assert.match(server.last.body.messages.at(-1).content, /not answered within 0\.03 s/);
+      assert.equal(server.requests.length, 2);
+      assert.equal(red.captured("reply").length, 1);
+      assert.equal(red.completions("chat").length, 1);
+    });
+  }
+
+  it("end in nothing where the chat node is deployed anew, and their answer is dropped", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    const nodes = flow({ tools: ["tool-weather"] }, tool("weather", "return null;"));
+    await red.deploy(nodes);
+    red.send("chat", { payload: "Go" });
+    const started = await red.next("weather");
+    await red.deploy(
+      nodes.map((node) => (node.id === "chat" ? { ...node, maxSteps: 3 } : node)),
+      undefined,
+      "nodes",
+    );
+    red.send("out-weather", { ...started, payload: "late" });
+    await dropped();
+    assert.equal(server.requests.length, 1);
+    red.send("chat", { payload: "Again" });
+    assert.equal((await red.next("reply")).payload, "ok");
+    assert.deepEqual(server.last.body.messages, [{ role: "user", content: "Again" }]);
+    assert.deepEqual(
+      red.log.filter((entry) => entry.level <= 30).map((entry) => entry.text),
+      [],
+    );
+  });
+
+  it("end in nothing where the chat node is closed, and leave no timer", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
+    const timers = recordTimers(86_400_000);
+    try {
+      const nodes = flow({ tools: ["tool-weather"], toolTimeout: 86_400 }, tool("weather", "return null;"));
+      await red.deploy(nodes);
+      red.send("chat", { payload: "Go" });
+      await red.next("weather", 2);
+      assert.equal(timers.running.size, 2);
+      await red.deploy(
+        nodes.filter((node) => node.id !== "chat"),
+        undefined,
+        "nodes",
+      );
+      await red.until(() => timers.running.size === 0, "the timers' end");
+    } finally {
+      timers.restore();
+    }
+    for (const name of ["reply", "stream", "calls", "error"]) assert.deepEqual(red.captured(name), []);
+    assert.equal(red.completions("chat").length, 0);
+    assert.equal(server.requests.length, 1);
+  });
+
+  type Change = (node: NodeDef) => NodeDef[];
+  const changes: [string, Change, RegExp][] = [
+    ["deployed anew", (node) => [{ ...node, description: "new" }], /^\{"degrees":7,"city":"P"\}$/],
+    ["renamed", (node) => [{ ...node, name: "forecast" }], /^\{"degrees":7,"city":"P"\}$/],
+    ["disabled", (node) => [{ ...node, d: true }], /^Error: weather is gone: /],
+    ["deleted", () => [], /^Error: weather is gone: /],
+  ];
+  for (const [what, change, expected] of changes) {
+    it(`that are ${what} while the model thinks are called as they are then`, async () => {
+      let think = () => {};
+      const thinking = new Promise<void>((resolve) => {
+        think = resolve;
+      });
+      server.handle(
+        inTurn(async (...args) => {
+          await thinking;
+          await calling(WEATHER_CALL)(...args);
+        }, reply("ok")),
+      );
+      // Where a chat node has one tool alone, Node-RED deploys both anew: it takes a list of one id for that id.
+      const nodes = flow({ tools: ["tool-weather", "tool-other"] }, tool("weather", WEATHER), tool("other", WEATHER));
+      await red.deploy(nodes);
+      red.send("chat", { payload: "Go" });
+      await server.waitFor(1);
+      await red.deploy(
+        nodes.flatMap((node) => (node.id === "tool-weather" ? change(node) : [node])),
+        undefined,
+        "nodes",
+      );
+      think();
+      assert.equal((await red.next("reply")).payload, "ok");
+      assert.match(server.last.body.messages.at(-1).content, expected);
+    });
+  }
+
+  it("may be called many times at once", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    const calls = Array.from({ length: 20 }, (_, at) => ({ ...WEATHER_CALL, id: `c${at}`, args: `{"city":"${at}"}` }));
+    server.handle(inTurn(calling(...calls), reply("ok")));
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", "msg.payload = msg.payload.city; return msg;")));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    process.off("warning", warn);
+    assert.deepEqual(
+      server.last.body.messages.slice(2).map((each: Message) => [each.tool_call_id, each.content]),
+      calls.map(({ id }, at) => [id, String(at)]),
+    );
+    assert.deepEqual(warnings, []);
+  });
+
+  it("that still run end with an abort, all at once", async () => {
+    server.handle(inTurn(calling(WEATHER_CALL, { id: "b", name: "other", args: '{"city":"P"}' }), reply("ok")));
+    const both = [tool("weather", "return null;"), tool("other", "return null;")];
+    await red.deploy(flow({ tools: ["tool-weather", "tool-other"], toolTimeout: 0 }, ...both));
+    red.send("chat", { payload: "Go" });
+    await Promise.all([red.next("weather"), red.next("other")]);
+    red.send("chat", { abort: true });
+    const msg = await red.next("reply");
+    assert.equal(msg.completion.finish_reason, "aborted");
+    assert.deepEqual(
+      msg.completion.steps[0].tool_calls.map((call: Message) => [call.id, call.error]),
+      [
+        ["a", "It was cancelled."],
+        ["b", "It was cancelled."],
+      ],
+    );
+    assert.equal(server.requests.length, 1);
   });
 
   it("end with an abort, and a late answer is dropped", async () => {

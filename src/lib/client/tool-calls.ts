@@ -8,11 +8,59 @@ export interface ToolCall {
   function: { name: string; arguments: string };
 }
 
-interface OpenCall {
+/** A call that is still being put together. */
+class OpenCall {
+  index: number | undefined;
+  id = "";
+  name = "";
+  #text = "";
+  /** Arguments that came as objects in place of text. */
+  readonly #objects: Record<string, unknown>[] = [];
+  /** Number of the delta that named it last. */
+  namedIn = 0;
+  #depth = 0;
+  #isString = false;
+  #isEscaped = false;
+  /** Whether the arguments are complete: their outermost bracket is closed. */
+  isComplete = false;
+
+  get hasArguments(): boolean {
+    return this.#text !== "" || this.#objects.length > 0;
+  }
+
+  addText(text: string): void {
+    this.#text += text;
+    // Piece by piece: to read all of it again for every piece would take time in the square of its length.
+    for (let at = 0; at < text.length && !this.isComplete; at++) this.#read(text[at] as string);
+  }
+
+  addObject(object: Record<string, unknown>): void {
+    this.#objects.push(object);
+    this.isComplete = true;
+  }
+
+  arguments(): string {
+    // An empty object may come before the text, in place of none.
+    if (this.#text.trim() !== "") return this.#text;
+    return JSON.stringify(Object.fromEntries(this.#objects.flatMap(Object.entries)));
+  }
+
+  #read(char: string): void {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (char === '"') this.#isString = !this.#isString;
+    else if (this.#isString) this.#isEscaped = char === "\\";
+    else if (char === "{" || char === "[") this.#depth++;
+    else if (char === "}" || char === "]") this.isComplete = --this.#depth === 0;
+  }
+}
+
+/** What one delta says of one call. */
+interface CallDelta {
   index: number | undefined;
   id: string;
   name: string;
-  arguments: string;
+  /** Text or an object; undefined for none. */
+  args: string | Record<string, unknown> | undefined;
 }
 
 /**
@@ -21,9 +69,16 @@ interface OpenCall {
  */
 export class ToolCallMerger {
   readonly #calls: OpenCall[] = [];
+  /** The last call of each index, and of each id. */
+  readonly #byIndex = new Map<number, OpenCall>();
+  readonly #byId = new Map<string, OpenCall>();
+  /** How many deltas have come. */
+  #deltas = 0;
+  #size = 0;
 
+  /** How many calls have a name. */
   get size(): number {
-    return this.#named().length;
+    return this.#size;
   }
 
   /**
@@ -32,67 +87,114 @@ export class ToolCallMerger {
    * @returns the characters added, for the limit on a reply's size
    */
   add(deltas: unknown): number {
+    this.#deltas++;
     // Old TGI streams the one call bare.
     const list = Array.isArray(deltas) ? deltas : [deltas];
-    const mine = new Set<OpenCall>();
     let added = 0;
     for (const delta of list) {
       const record = asRecord(delta);
-      if (record) added += this.#addOne(record, mine);
+      if (record) added += this.#addOne(readDelta(record));
     }
     return added;
   }
 
   /** The calls, each with an id of its own: a call without one gets one, since results must name their call. */
   build(): ToolCall[] {
+    // A call without a name is none: some servers send empty entries.
+    const calls = this.#calls.filter((call) => call.name !== "");
+    // The index is the place in the list, but for servers that leave it out.
+    if (calls.every((call) => call.index !== undefined)) calls.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
     const seen = new Set<string>();
-    return this.#named().map((call) => {
-      const id = call.id && !seen.has(call.id) ? call.id : `call_${randomUUID().replaceAll("-", "")}`;
-      seen.add(id);
-      return { id, type: "function", function: { name: call.name, arguments: call.arguments || "{}" } };
+    return calls.map((call) => {
+      if (!call.id || seen.has(call.id)) call.id = `call_${randomUUID().replaceAll("-", "")}`;
+      seen.add(call.id);
+      return { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments() } };
     });
   }
 
-  /** A call without a name is none: some servers send empty entries. */
-  #named(): OpenCall[] {
-    return this.#calls.filter((call) => call.name !== "");
+  #addOne(delta: CallDelta): number {
+    const { index, id, name, args } = delta;
+    const call = this.#find(delta);
+    if (index !== undefined) {
+      call.index ??= index;
+      this.#byIndex.set(index, call);
+    }
+    // Later deltas may carry a blank id, or another: only the first one counts.
+    if (id && !call.id) {
+      call.id = id;
+      this.#byId.set(id, call);
+    }
+    let added = 0;
+    // Later deltas may carry a blank name, or repeat it. Another one is a piece, as it starts no call of its own.
+    if (name && name !== call.name) {
+      if (!call.name) this.#size++;
+      call.name += name;
+      added += name.length;
+    }
+    if (name) call.namedIn = this.#deltas;
+    if (typeof args === "string") {
+      call.addText(args);
+      added += args.length;
+    } else if (args) {
+      call.addObject(args);
+      added += JSON.stringify(args).length;
+    }
+    return added;
   }
 
-  /** @param mine - the calls that the same delta has added to already */
-  #addOne(delta: Record<string, unknown>, mine: Set<OpenCall>): number {
-    const fn = asRecord(delta.function) ?? delta;
-    const id = asText(delta.id) ?? "";
-    const name = asText(fn.name) ?? "";
-    const call = this.#find(typeof delta.index === "number" ? delta.index : undefined, id, name, mine);
-    mine.add(call);
-    // Later deltas may carry a blank id or name, or repeat them: only the first one counts.
-    if (!call.id) call.id = id;
-    if (!call.name) call.name = name;
-    // Old TGI calls the arguments `parameters`.
-    const args = fn.arguments ?? fn.parameters;
-    if (args === undefined || args === null) return name.length;
-    const text = typeof args === "string" ? args : JSON.stringify(args);
-    call.arguments += text;
-    return name.length + text.length;
-  }
-
-  #find(index: number | undefined, id: string, name: string, mine: Set<OpenCall>): OpenCall {
-    const last = this.#calls.at(-1);
-    const known =
-      index !== undefined
-        ? this.#calls.findLast((call) => call.index === index)
-        : id
-          ? this.#calls.find((call) => call.id === id)
-          : name && last?.name
-            ? undefined
-            : last;
-    // One index, or one id without an index, for several calls: a name begins another call if its id is new, or if the
-    // same delta has named one already.
-    const isNew = known && (index === undefined ? mine.has(known) : id && known.id && id !== known.id);
-    const isAnother = isNew && name && known?.name;
-    if (known && !isAnother) return known;
-    const call: OpenCall = { index, id: "", name: "", arguments: "" };
+  #find(delta: CallDelta): OpenCall {
+    const known = this.#known(delta);
+    if (known && !this.#isAnother(known, delta)) return known;
+    const call = new OpenCall();
     this.#calls.push(call);
     return call;
   }
+
+  /** The call that a delta goes on with, unless it begins another. */
+  #known({ index, id, name }: CallDelta): OpenCall | undefined {
+    const last = this.#calls.at(-1);
+    if (index !== undefined) {
+      const known = this.#byIndex.get(index);
+      // The index may come later than the name.
+      return known ?? (!name && last?.index === undefined ? last : undefined);
+    }
+    if (!id) return last;
+    // The id may come later than the name.
+    return this.#byId.get(id) ?? (!name && !last?.id ? last : undefined);
+  }
+
+  /**
+   * Whether a delta begins another call although it has the index or the id of a known one: servers write index 0 for
+   * all calls, or the id "0". Only a delta with a name begins a call.
+   */
+  #isAnother(known: OpenCall, { index, id, name, args }: CallDelta): boolean {
+    if (!name || !known.name) return false;
+    if (id && known.id && id !== known.id) return true;
+    const isNamedTwice = known.namedIn === this.#deltas;
+    if (isNamedTwice && (index === undefined || name !== known.name)) return true;
+    if (name !== known.name) return index === undefined || known.hasArguments;
+    // The name is repeated: nothing can follow arguments that are complete.
+    return known.isComplete && args !== undefined && args !== "";
+  }
+}
+
+function readDelta(delta: Record<string, unknown>): CallDelta {
+  const fn = asRecord(delta.function) ?? delta;
+  return {
+    index: readIndex(delta.index),
+    id: asText(delta.id) ?? "",
+    name: asText(fn.name) ?? "",
+    // Old TGI calls the arguments `parameters`.
+    args: readArguments(fn.arguments ?? fn.parameters),
+  };
+}
+
+function readIndex(value: unknown): number | undefined {
+  const index = asText(value) === undefined ? undefined : Number(value);
+  return Number.isFinite(index) ? index : undefined;
+}
+
+function readArguments(value: unknown): CallDelta["args"] {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "string" ? value : (asRecord(value) ?? JSON.stringify(value));
 }

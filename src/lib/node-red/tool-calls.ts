@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { readBoolean } from "../conversation/fields";
-import { type ReadCall, readParameters, type Tool } from "../conversation/tools";
+import { readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";
-import type { ToolNode } from "./tool-registry";
+import { runningTool, type ToolNode } from "./tool-registry";
 
 /** What a tool flow has no business with: what steers or ends the question, and the way back of its own asker. */
 const LEFT_OUT = [
@@ -21,6 +22,11 @@ const LEFT_OUT = [
 /** What comes back from a tool flow. */
 interface ReturnedMessage extends NodeMessage {
   error?: unknown;
+}
+
+/** What starts a tool flow. */
+interface StartMessage extends Record<string, unknown> {
+  tool: { id: string; name: string; node: string };
 }
 
 interface Waiting {
@@ -55,8 +61,17 @@ export class ToolCalls {
       parameters: readParameters(tool.name ?? "", tool.def.parameters),
       strict: readBoolean(tool.def.strict || false, "strict"),
       run: async (call, signal) => {
-        const returned = await this.#call(tool, call, base, timeoutMs, signal);
-        return resultText(returned);
+        const node = runningTool(tool);
+        if (!node) throw new Error(`${call.name} is gone: its node was removed or disabled.`);
+        const msg = {
+          ...base,
+          topic: call.name,
+          payload: call.arguments,
+          tool: { id: call.id, name: call.name, node: node.id },
+        };
+        // The flow may change what it gets; the other calls and the report of this one stay as they are.
+        const own = this.#RED.util.cloneMessage(msg as NodeMessage) as typeof msg;
+        return resultText(await this.#call(node, own, timeoutMs, signal));
       },
     }));
   }
@@ -68,14 +83,11 @@ export class ToolCalls {
     else this.#node.debug(`a tool flow has answered too late or twice (${id})`);
   }
 
-  #call(
-    tool: ToolNode,
-    call: ReadCall,
-    base: Record<string, unknown>,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<ReturnedMessage> {
+  /** Starts a tool flow and waits for what it gives back. */
+  #call(node: ToolNode, msg: StartMessage, timeoutMs: number, signal: AbortSignal): Promise<ReturnedMessage> {
     const id = randomBytes(14).toString("hex");
+    // Every call of a round listens, and more than ten are no leak.
+    setMaxListeners(0, signal);
     return new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer);
@@ -88,7 +100,7 @@ export class ToolCalls {
       };
       const onTimeout = () => {
         end();
-        reject(new Error(`${call.name} has not answered within ${timeoutMs / 1000} s.`));
+        reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
       };
       const timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
       if (signal.aborted) {
@@ -97,18 +109,12 @@ export class ToolCalls {
       }
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.set(id, {
-        resolve: (msg) => {
+        resolve: (returned) => {
           end();
-          resolve(msg);
+          resolve(returned);
         },
       });
-      tool.receive({
-        ...(this.#RED.util.cloneMessage(base as NodeMessage) as Record<string, unknown>),
-        topic: call.name,
-        payload: call.arguments,
-        tool: { id: call.id, name: call.name, node: tool.id },
-        _linkSource: [{ id, node: this.#node.id }],
-      } as NodeMessage);
+      node.receive({ ...msg, _linkSource: [{ id, node: this.#node.id }] } as NodeMessage);
     });
   }
 }
@@ -117,11 +123,21 @@ export class ToolCalls {
 function resultText(msg: ReturnedMessage): string {
   if (msg.error) throw new Error(errorText(msg.error));
   if (typeof msg.payload === "string") return msg.payload;
-  return JSON.stringify(msg.payload) ?? "";
+  try {
+    return JSON.stringify(msg.payload) ?? "";
+  } catch (error) {
+    // Of several lines only the first says what is wrong: a value in a circle, or a BigInt.
+    throw new Error(`Its answer cannot be written as JSON: ${String((error as Error).message).split("\n")[0]}.`);
+  }
 }
 
 function errorText(error: unknown): string {
   if (typeof error === "string") return error;
   const { message } = error as { message?: unknown };
-  return typeof message === "string" ? message : (JSON.stringify(error) ?? "It has failed.");
+  if (typeof message === "string") return message;
+  try {
+    return JSON.stringify(error) ?? "It has failed.";
+  } catch {
+    return "It has failed.";
+  }
 }

@@ -15,14 +15,25 @@ export interface ToolNode extends Node {
   _alias?: string;
 }
 
-const running = new Set<ToolNode>();
+/** The tool nodes that run, by their id. */
+const running = new Map<string, ToolNode>();
 
 /** @returns what takes it out again */
 export function registerTool(node: ToolNode): () => void {
-  running.add(node);
+  running.set(node.id, node);
   return () => {
-    running.delete(node);
+    if (running.get(node.id) === node) running.delete(node.id);
   };
+}
+
+/**
+ * The node with the id of this one that runs now. A deploy replaces nodes while a model thinks: what is sent to the one
+ * before is lost.
+ *
+ * @returns undefined if there is none any more
+ */
+export function runningTool(node: ToolNode): ToolNode | undefined {
+  return running.get(node.id);
 }
 
 /**
@@ -39,12 +50,12 @@ export function findTools(RED: NodeAPI, chat: Node, ids: unknown): { found: Tool
   const missing: string[] = [];
   for (const id of [ids ?? []].flat().map(String).filter(Boolean)) {
     const node = (RED.nodes.getNode(id) as ToolNode | null) ?? inInstance(chat, id);
-    if (node && running.has(node)) found.push(node);
+    if (node && running.get(node.id) === node) found.push(node);
     else missing.push(id);
   }
   return { found, missing };
 }
 
 function inInstance(chat: Node, id: string): ToolNode | undefined {
-  return [...running].find((node) => node._alias === id && node.z === chat.z);
+  return [...running.values()].find((node) => node._alias === id && node.z === chat.z);
 }
