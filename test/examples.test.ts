@@ -236,8 +236,10 @@ describe("the examples", () => {
       assert.equal(unlocked().length, 0);
       const [garage, back] = idsIn(page);
       // In any order, while the other one waits on.
-      assert.deepEqual(idsIn(await answer(back, "no")), [garage]);
-      assert.match(await answer(garage, "yes"), /Nothing waits for an answer/);
+      assert.match(await answer(back, "no"), /Thank you: no\./);
+      assert.deepEqual(idsIn(await open()), [garage]);
+      assert.match(await answer(garage, "yes"), /Thank you: yes\./);
+      assert.match(await open(), /Nothing waits for an answer/);
       const [reply] = await debugged("Reply");
       assert.match(String(reply), /The door is unlocked: garage A person said no: the door stays locked\.$/);
       assert.equal(unlocked().length, 1);
@@ -246,7 +248,8 @@ describe("the examples", () => {
     it("does nothing for a second press, an answer that is none, an id that nobody gave, and for a mere look", async () => {
       const unlocked = await start();
       const [garage, back] = idsIn(await waiting(2));
-      await answer(garage, "yes");
+      const next = await answer(garage, "yes");
+      assert.doesNotMatch(next, /<button/, "a double click could say yes to the other one");
       assert.match(await answer(garage, "yes"), /answered already/);
       assert.match(await answer(garage, "no"), /answered already/);
       assert.match(await answer(back, "perhaps"), /answered already/);
