@@ -45,6 +45,70 @@ export const fixtures: Fixture[] = [
     match: { userMessage: /weather in/i, hasToolResult: true },
     response: (request) => ({ content: weatherReport(request) }),
   },
+  {
+    match: { userMessage: /in the greenhouse/i, hasToolResult: false },
+    response: {
+      toolCalls: [
+        { name: "get_temperature", arguments: "{}" },
+        { name: "get_door", arguments: "{}" },
+      ],
+    },
+  },
+  {
+    match: { userMessage: /in the greenhouse/i, hasToolResult: true },
+    response: (request) => ({ content: `This is what your sensors say: ${toolResults(request).join(" ")}` }),
+  },
+  {
+    match: { userMessage: /heating in the parlour/i, hasToolResult: false },
+    response: { toolCalls: [{ name: "set_heating", arguments: '{"room":"parlour","celsius":21}' }] },
+  },
+  {
+    match: { userMessage: /heating in the parlour/i, toolResultContains: "There is no room" },
+    response: { toolCalls: [{ name: "set_heating", arguments: '{"room":"living room","celsius":21}' }] },
+  },
+  {
+    match: { userMessage: /heating in the parlour/i, hasToolResult: true },
+    response: (request) => ({
+      content: `There is no parlour, so I took the living room. ${toolResults(request).at(-1)}`,
+    }),
+  },
+  {
+    match: { userMessage: /unlock the garage and the back door/i, hasToolResult: false },
+    response: {
+      toolCalls: [
+        { name: "unlock_door", arguments: '{"door":"garage"}' },
+        { name: "unlock_door", arguments: '{"door":"back door"}' },
+      ],
+    },
+  },
+  {
+    match: { userMessage: /unlock the/i, hasToolResult: true },
+    response: (request) => ({ content: `This is what came of it: ${toolResults(request).join(" ")}` }),
+  },
+  { match: { userMessage: /"boiler room":/ }, response: (request) => ({ content: boilerReport(request) }) },
+  {
+    match: { userMessage: /three red mugs and a dozen plates/i },
+    response: { content: letterAsOrder({ article: "plate", count: "a dozen" }) },
+  },
+  {
+    match: { userMessage: /cannot be used:\n- items\.1\.count must be integer/ },
+    response: { content: letterAsOrder({ article: "plate", count: 12 }) },
+  },
+  {
+    match: { userMessage: /what time is it in Tokyo and in Lima/i, hasToolResult: false },
+    response: {
+      toolCalls: [
+        { name: "get_time", arguments: '{"zone":"Asia/Tokyo"}' },
+        { name: "get_time", arguments: '{"zone":"America/Lima"}' },
+      ],
+    },
+  },
+  {
+    match: { userMessage: /what time is it/i, hasToolResult: true },
+    response: (request) => ({
+      content: `These are the times in Tokyo and in Lima: ${toolResults(request).join(" and ")}`,
+    }),
+  },
   { match: {}, response: (request) => ({ content: aboutMyself(request) }) },
 ];
 
@@ -58,8 +122,24 @@ function aboutMyself(request: ChatCompletionRequest): string {
 
 /** What the flow has told of the weather, in a sentence. */
 function weatherReport(request: ChatCompletionRequest): string {
-  const results = request.messages.filter((message) => message.role === "tool").map(({ content }) => String(content));
-  return `This is what your flow says of the weather: ${results.join(" ")}`;
+  return `This is what your flow says of the weather: ${toolResults(request).join(" ")}`;
+}
+
+/** The answer to the readings of the boiler room's flow. */
+function boilerReport(request: ChatCompletionRequest): string {
+  const { "boiler room": celsius } = JSON.parse(lastQuestion(request)) as { "boiler room": number };
+  const alarm = celsius > 60;
+  const reason = alarm ? `The boiler room has ${celsius} degrees, which is too hot.` : "All temperatures are usual.";
+  return JSON.stringify({ alarm, reason });
+}
+
+/** The letter's order, with the item of which a careless reader makes a mistake. */
+function letterAsOrder(plates: object): string {
+  return JSON.stringify({ customer: "Ada Lovelace", items: [{ article: "red mug", count: 3 }, plates] });
+}
+
+function toolResults(request: ChatCompletionRequest): string[] {
+  return request.messages.filter(({ role }) => role === "tool").map(({ content }) => String(content));
 }
 
 function lastQuestion(request: ChatCompletionRequest): string {

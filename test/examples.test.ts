@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import type { Fixture } from "@copilotkit/aimock";
 import { type Example, pointTo, readExamples } from "../dev/examples";
 import { type StandIn, startStandIn } from "../dev/stand-in";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../src/lib/node-red/defaults";
-import { getNodeRed, type Message, type NodeRed } from "./support/node-red";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
+import { type Completion, getNodeRed, type Message, type NodeDef, type NodeRed } from "./support/node-red";
 
 /** What a debug node shows in the sidebar. */
 interface Shown {
@@ -11,6 +12,19 @@ interface Shown {
   value: any;
 }
 
+/** An entry of `msg.completion.steps`. */
+interface Step {
+  tool_calls: { name: string; arguments: Message; result?: string; error?: string }[];
+}
+
+/** A model that writes into its call what no page should take for its own. */
+const evilDoor: Fixture = {
+  match: { userMessage: /<img>/, hasToolResult: false },
+  response: {
+    toolCalls: [{ name: "unlock_door", arguments: JSON.stringify({ door: '<img src=x onerror=alert("door")>' }) }],
+  },
+};
+
 describe("the examples", () => {
   const examples = readExamples();
   const shown: Shown[] = [];
@@ -18,7 +32,7 @@ describe("the examples", () => {
   let standIn: StandIn;
 
   before(async () => {
-    standIn = await startStandIn({ speed: 200 });
+    standIn = await startStandIn({ speed: 200, extra: [evilDoor] });
     red = await getNodeRed();
     red.red.events.on("comms", listen);
   });
@@ -35,15 +49,18 @@ describe("the examples", () => {
     if (topic === "debug" && data.id) shown.push({ name: data.name, value: decode(data) });
   }
 
-  async function run(name: string): Promise<Example> {
+  /** Deploys an example, with changes to some of its nodes. */
+  async function run(name: string, change: (node: NodeDef) => object = () => ({})): Promise<Example> {
     const example = examples.find((candidate) => candidate.name.includes(name));
     assert.ok(example, `there is no example "${name}"`);
-    await red.deploy(pointTo(standIn.baseUrl, example.flow));
+    const flow = example.flow.map((node) => ({ ...node, ...change(node) }));
+    await red.deploy(pointTo(standIn.baseUrl, flow));
     return example;
   }
 
-  function press(example: Example): void {
-    red.inject(example.flow.find((node) => node.type === "inject")?.id ?? "");
+  /** Presses the button of the first inject node, or of the one of that name. */
+  function press({ flow }: Example, name?: string): void {
+    red.inject(flow.find((node) => node.type === "inject" && (name ?? node.name) === node.name)?.id ?? "");
   }
 
   async function debugged(name: string, count = 1): Promise<unknown[]> {
@@ -69,6 +86,7 @@ describe("the examples", () => {
         for (const [type, defaults] of [
           ["huggingface-chat", CHAT_DEFAULTS],
           ["huggingface-config", CONFIG_DEFAULTS],
+          ["huggingface-tool", TOOL_DEFAULTS],
         ] as const) {
           for (const node of flow.filter((candidate) => candidate.type === type)) {
             for (const field of Object.keys(defaults)) assert.ok(field in node, `${type} without ${field}`);
@@ -110,6 +128,179 @@ describe("the examples", () => {
         ["Oslo", 7],
       ],
     );
+  });
+
+  it("two tools side by side: both are called in one round", async () => {
+    press(await run("Two tools side by side"));
+    const [reply] = await debugged("Reply");
+    assert.match(String(reply), /21\.5.*open/);
+    const [steps] = (await debugged("Steps")) as [Step[]];
+    assert.equal(steps.length, 2);
+    assert.deepEqual(
+      steps[0]?.tool_calls.map(({ name, result }) => [name, result]),
+      [
+        ["get_temperature", '{"celsius":21.5}'],
+        ["get_door", '{"door":"open"}'],
+      ],
+    );
+  });
+
+  it("a tool that fails and is mended: the model hears of the error and calls again", async () => {
+    press(await run("A tool that fails"));
+    const [reply] = await debugged("Reply");
+    assert.match(String(reply), /living room is set to 21 degrees\.$/);
+    const [steps] = (await debugged("Steps")) as [Step[]];
+    assert.equal(steps.length, 3);
+    assert.deepEqual(steps[0]?.tool_calls[0]?.arguments, { room: "parlour", celsius: 21 });
+    assert.equal(
+      steps[0]?.tool_calls[0]?.error,
+      "There is no room parlour. The rooms are: living room, kitchen, bathroom.",
+    );
+    assert.equal(steps[1]?.tool_calls[0]?.result, "The heating in the living room is set to 21 degrees.");
+  });
+
+  it("JSON from sensor data: the flow goes on by what the reply says", async () => {
+    const example = await run("JSON from sensor data");
+    press(example, "Normal");
+    assert.deepEqual(await debugged("All is well"), ["All temperatures are usual."]);
+    press(example, "Too hot");
+    assert.deepEqual(await debugged("Alarm"), ["The boiler room has 71 degrees, which is too hot."]);
+    assert.equal((await debugged("All is well")).length, 1);
+  });
+
+  it("JSON by a schema: a reply that breaks it is repaired", async () => {
+    press(await run("JSON by a schema"));
+    const [order] = await debugged("Order");
+    assert.deepEqual(order, {
+      customer: "Ada Lovelace",
+      items: [
+        { article: "red mug", count: 3 },
+        { article: "plate", count: 12 },
+      ],
+    });
+    const [steps] = (await debugged("Steps")) as [Step[]];
+    assert.equal(steps.length, 2);
+  });
+
+  it("JSON by a schema: without repairs it shows what is wrong", async () => {
+    press(await run("JSON by a schema", ({ type }) => (type === "huggingface-chat" ? { repairs: 0 } : {})));
+    const [error] = (await debugged("Problems")) as [Message];
+    assert.equal(error.code, "invalid_output");
+    assert.deepEqual(error.cause.problems, ["items.1.count must be integer"]);
+  });
+
+  it("functions without a tool node: the flow carries out the calls and goes on", async () => {
+    press(await run("Functions without a tool node"));
+    const [reply] = await debugged("Reply");
+    assert.match(String(reply), /Tokyo and in Lima: \d\d:\d\d:\d\d and \d\d:\d\d:\d\d$/);
+  });
+
+  describe("ask a person first", () => {
+    const DOOR = "unlock the door";
+
+    async function start({ seconds = 60, question = "" } = {}): Promise<() => Completion[]> {
+      const example = await run("Ask a person first", ({ type }) => {
+        if (type === "tab") return { env: [{ name: "ANSWER_SECONDS", value: String(seconds), type: "num" }] };
+        return type === "inject" && question ? { payload: question } : {};
+      });
+      press(example);
+      const door = example.flow.find((node) => node.name === DOOR)?.id ?? "";
+      return () => red.completions(door);
+    }
+
+    const open = async (): Promise<string> => (await fetch(`${red.url}/approve`)).text();
+    const answer = async (id: unknown, word: string): Promise<string> =>
+      (
+        await fetch(`${red.url}/approve`, {
+          method: "POST",
+          body: new URLSearchParams({ id: String(id), answer: word }),
+        })
+      ).text();
+    const idsIn = (page: string): string[] =>
+      [...page.matchAll(/name="id" value="([^"]+)"/g)].map(([, id]) => id as string);
+
+    /** What the page shows once so many questions wait. */
+    async function waiting(count: number): Promise<string> {
+      for (const patience = Date.now() + 5000; ; ) {
+        const page = await open();
+        if (idsIn(page).length === count) return page;
+        assert.ok(Date.now() < patience, `${count} questions do not wait: ${page}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+
+    it("unlocks what a person has said yes to, and tells the model of a no", async () => {
+      const unlocked = await start();
+      const page = await waiting(2);
+      assert.match(page, /garage.*back door/s);
+      assert.equal(unlocked().length, 0);
+      const [garage, back] = idsIn(page);
+      // In any order, while the other one waits on.
+      assert.match(await answer(back, "no"), /Thank you: no\./);
+      assert.deepEqual(idsIn(await open()), [garage]);
+      assert.match(await answer(garage, "yes"), /Thank you: yes\./);
+      assert.match(await open(), /Nothing waits for an answer/);
+      const [reply] = await debugged("Reply");
+      assert.match(String(reply), /The door is unlocked: garage A person said no: the door stays locked\.$/);
+      assert.equal(unlocked().length, 1);
+    });
+
+    it("does nothing for a second press, an answer that is none, an id that nobody gave, and for a mere look", async () => {
+      const unlocked = await start();
+      const [garage, back] = idsIn(await waiting(2));
+      const next = await answer(garage, "yes");
+      assert.doesNotMatch(next, /<button/, "a double click could say yes to the other one");
+      assert.match(await answer(garage, "yes"), /answered already/);
+      assert.match(await answer(garage, "no"), /answered already/);
+      assert.match(await answer(back, "perhaps"), /answered already/);
+      assert.match(await answer("__proto__", "yes"), /answered already/);
+      await fetch(`${red.url}/approve?id=${back}&answer=yes`);
+      const json = { method: "POST", headers: { "content-type": "application/json" } };
+      for (const body of [JSON.stringify({ id: { length: 1 }, answer: ["yes"] }), "[]"]) {
+        assert.equal((await fetch(`${red.url}/approve`, { ...json, body })).status, 200);
+      }
+      assert.equal((await fetch(`${red.url}/approve`, { method: "POST" })).status, 200);
+      assert.deepEqual(idsIn(await open()), [back]);
+      assert.equal(unlocked().length, 1);
+    });
+
+    it("tells the model that nobody answered, and a late yes unlocks nothing", async () => {
+      const unlocked = await start({ seconds: 1 });
+      const [garage] = idsIn(await waiting(2));
+      const [reply] = await debugged("Reply");
+      assert.match(String(reply), /unlock_door has not answered within 1 s/);
+      assert.match(await answer(garage, "yes"), /the time for it is over/);
+      assert.equal(unlocked().length, 0);
+    });
+
+    it("takes the question away before the model hears that nobody answered", async () => {
+      const unlocked = await start({ seconds: 3 });
+      const [garage] = idsIn(await waiting(2));
+      await waiting(0);
+      assert.equal(shown.length, 0);
+      assert.match(await answer(garage, "yes"), /the time for it is over/);
+      await debugged("Reply");
+      assert.equal(unlocked().length, 0);
+    });
+
+    it("shows nothing to answer where nothing waits, and forgets what waited when it is deployed anew", async () => {
+      await start();
+      await waiting(2);
+      await run("Ask a person first");
+      const response = await fetch(`${red.url}/approve`);
+      assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+      assert.equal(response.headers.get("cache-control"), "no-store");
+      const page = await response.text();
+      assert.match(page, /Nothing waits for an answer/);
+      assert.doesNotMatch(page, /<form/);
+    });
+
+    it("shows what the model writes as text", async () => {
+      await start({ question: "Unlock the <img> door" });
+      const page = await waiting(1);
+      assert.doesNotMatch(page, /<img|onerror=alert\("/);
+      assert.match(page, /&lt;img src/);
+    });
   });
 
   describe("chat on a web page", () => {
