@@ -25,6 +25,11 @@ describe("huggingface-chat, errors", () => {
     ["415", (_, response) => json(response, 415, "said"), "invalid_input"],
     ["421", (_, response) => json(response, 421, { message: "said" }), "not_found"],
     ["422", (_, response) => json(response, 422, { detail: [{ msg: "said", loc: ["body"] }] }), "invalid_input"],
+    [
+      "422 with a place that is no text",
+      (_, response) => json(response, 422, '{"detail":[{"loc":[{"toString":1}],"msg":"said"}]}'),
+      "invalid_input",
+    ],
     ["424", (_, response) => json(response, 424, { error: "said" }), "provider_unavailable"],
     ["425", (_, response) => json(response, 425, { error: "said" }), "provider_unavailable"],
     ["429", (_, response) => json(response, 429, { error: "said" }), "rate_limit"],
@@ -114,5 +119,18 @@ describe("huggingface-chat, errors", () => {
     assert.equal(caught.error.code, "provider_unavailable");
     assert.equal(caught.completion.message.content, "Hel");
     assert.equal(caught.completion.steps.length, 1);
+  });
+
+  it("a body nested thousands of levels deep is the error that it comes with", async () => {
+    const body = `{"error":{"message":${'{"a":'.repeat(9000)}1${"}".repeat(9000)}}}`;
+    await red.deploy(chatFlow(server.url, {}, { retries: 0 }));
+    server.handle((_, response) => json(response, 422, body));
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("error")).error.code, "invalid_input");
+    server.handle((_, response) => sse(response, [`data: ${body}\n\n`]));
+    red.send("chat", { payload: "Hi" });
+    const caught = await red.next("error");
+    assert.equal(caught.error.code, "provider_unavailable");
+    assert.doesNotMatch(caught.error.message, /call stack/);
   });
 });

@@ -237,8 +237,58 @@ describe("replies in JSON", () => {
       assert.equal(server.requests.length, 2);
     });
 
+    for (const text of ['{"user": {"city": "x"}, "items": [', '{"quote": "5" pipe", "size": {"city": 1}}']) {
+      it(`since they were broken off are no smaller ones: ${text}`, async () => {
+        server.handle(inTurn(reply(text), reply(GOOD)));
+        await deploy({ format: "json_object" });
+        assert.deepEqual((await ask()).payload, PARIS);
+      });
+    }
+
+    it("since they are nested too deep to be checked, or copied by Node-RED, are an error", async () => {
+      const schema = { type: "object", properties: { a: { $ref: "#" } } };
+      for (const levels of [600, 20_000]) {
+        server.handle(reply(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`));
+        await deploy({ format: "json_schema", schema, repairs: 0, stream: true });
+        const caught = await askInVain();
+        assert.equal(caught.error.code, "invalid_output");
+        assert.equal(red.captured("stream").at(-1)?.finish_reason, "error");
+        assert.ok(caught.completion.message.content);
+      }
+    });
+
+    it("since Groq has checked them itself go back to the model", async () => {
+      const error = { message: "Failed to generate JSON.", code: "json_validate_failed", failed_generation: BAD };
+      server.handle(inTurn((_, response) => json(response, 400, { error }), reply(GOOD)));
+      await deploy(BY_SCHEMA);
+      const msg = await ask();
+      assert.deepEqual(msg.payload, PARIS);
+      assert.equal(msg.completion.attempts, 2);
+      assert.match(server.last.body.messages.at(-1).content, /degrees must be number/);
+      assert.ok(server.last.body.response_format);
+      assert.deepEqual(warnings(), []);
+    });
+
+    it("behind the result of a call do not demand the call again", async () => {
+      server.handle(inTurn(reply("no"), reply(GOOD)));
+      await deploy({ ...BY_SCHEMA, functions: [{ name: "weather" }], toolChoice: "required" });
+      const call = { id: "a", type: "function", function: { name: "weather", arguments: "{}" } };
+      await ask({
+        payload: [
+          { role: "user", content: "Weather?" },
+          { role: "assistant", content: null, tool_calls: [call] },
+          { role: "tool", tool_call_id: "a", content: "7.5" },
+        ],
+      });
+      assert.deepEqual(
+        server.requests.map(({ body }) => body.tool_choice),
+        [undefined, undefined],
+      );
+    });
+
     for (const [reason, says] of [
       ["length", /cut off/],
+      ["model_length", /cut off/],
       ["content_filter", /held back/],
     ] as const) {
       it(`since they were cut (${reason}) are an error at once`, async () => {
@@ -258,6 +308,19 @@ describe("replies in JSON", () => {
       await deploy({ format: "json_schema", schema: '{"pattern":"^(a+)+$"}', repairs: 0 });
       const caught = await askInVain();
       assert.match(caught.error.message, /longer than 0\.25 s/);
+    });
+
+    it("since many blocks cannot be decided are an error as soon", async () => {
+      // A quarter of a second for each would be minutes.
+      server.handle(reply(`\`\`\`\n"${"a".repeat(60)}!"\n\`\`\`\n`.repeat(1000)));
+      await deploy({ format: "json_schema", schema: '{"pattern":"^(a+)+$"}', repairs: 0 });
+      assert.match((await askInVain()).error.message, /longer than 0\.25 s/);
+    });
+
+    it("are told in a sentence that stays short", async () => {
+      server.handle(reply(JSON.stringify({ ["x".repeat(1e6)]: 1 })));
+      await deploy({ format: "json_schema", schema: '{"additionalProperties":false}', repairs: 0 });
+      assert.ok((await askInVain()).error.message.length < 1000);
     });
   });
 
@@ -290,9 +353,40 @@ describe("replies in JSON", () => {
         assert.deepEqual((await ask()).payload, PARIS);
         assert.equal(server.requests.length, 3);
         assert.equal(warnings().length, 1);
-        assert.match(warnings()[0] ?? "", /no response_format for test\/model/);
+        assert.match(warnings()[0] ?? "", /this response_format for test\/model/);
       });
     }
+
+    it("are asked for again with the word JSON where the server wants it in the prompt", async () => {
+      const message = "'messages' must contain the word 'json' in some form, to use 'response_format'.";
+      server.handle((request, response, index) =>
+        /json/i.test(JSON.stringify(request.body.messages))
+          ? reply(GOOD)(request, response, index)
+          : json(response, 400, { error: { message, param: "messages" } }),
+      );
+      await deploy({ format: "json_object" });
+      for (const count of [2, 3]) {
+        assert.deepEqual((await ask()).payload, PARIS);
+        assert.equal(server.requests.length, count);
+        assert.deepEqual(server.last.body.response_format, { type: "json_object" });
+      }
+      assert.deepEqual(warnings(), []);
+    });
+
+    it("by a stranger's schema are asked for by the node's own all the same, and the server's words are told", async () => {
+      const message = "Invalid schema for response_format 'x': 'required' is to be supplied.";
+      server.handle((request, response, index) => {
+        const schema = request.body.response_format?.json_schema.schema;
+        if (schema && !schema.required) json(response, 400, { error: { message, param: "response_format" } });
+        else reply(GOOD)(request, response, index);
+      });
+      await deploy(BY_SCHEMA);
+      const other = { type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } };
+      await ask({ huggingface: { response_format: other } });
+      await ask();
+      assert.ok(server.last.body.response_format);
+      assert.match(warnings().join(), /'required' is to be supplied/);
+    });
 
     it("are asked for anew after a deploy, and of another model", async () => {
       server.handle(refusing("response_format", 400, { error: "no response_format" }, reply(GOOD)));

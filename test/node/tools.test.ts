@@ -1,41 +1,7 @@
 import assert from "node:assert/strict";
 import { chatFlow, flowNode, getNodeRed, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import {
-  chunk,
-  type Handler,
-  inTurn,
-  reply,
-  replyChunks,
-  sse,
-  startServer,
-  type TestServer,
-  usageChunk,
-} from "../support/server";
-
-interface Call {
-  id: string;
-  name: string;
-  args: string;
-}
-
-/** A round in which the model calls functions. */
-function calling(...calls: Call[]): Handler {
-  return (_, response) =>
-    sse(response, [
-      chunk(undefined, {
-        delta: {
-          tool_calls: calls.map(({ id, name, args }, index) => ({
-            index,
-            id,
-            type: "function",
-            function: { name, arguments: args },
-          })),
-        },
-      }),
-      chunk(undefined, { finish_reason: "tool_calls" }),
-      usageChunk(10, 2),
-    ]);
-}
+import { chunk, inTurn, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+import { type Call, callRound } from "../support/tools";
 
 const CITY = JSON.stringify({ type: "object", properties: { city: { type: "string" } }, required: ["city"] });
 
@@ -97,7 +63,7 @@ describe("tools carried out by flows", () => {
   const flow = (chat: Message, ...nodes: NodeDef[][]) => [...chatFlow(server.url, chat), ...nodes.flat()];
 
   it("are offered, called, and their result goes back to the model", async () => {
-    server.handle(inTurn(calling({ id: "c1", name: "weather", args: '{"city":"Paris"}' }), reply("7 degrees")));
+    server.handle(inTurn(callRound({ id: "c1", name: "weather", args: '{"city":"Paris"}' }), reply("7 degrees")));
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
     red.send("chat", { payload: "Weather?", topic: "t", deep: { a: 1 }, huggingface: {} });
     const msg = await red.next("reply");
@@ -139,7 +105,7 @@ describe("tools carried out by flows", () => {
   it("run side by side; results are in the order of the calls", async () => {
     server.handle(
       inTurn(
-        calling(
+        callRound(
           { id: "slow", name: "wait", args: '{"city":"80"}' },
           { id: "fast", name: "wait", args: '{"city":"0"}' },
         ),
@@ -161,7 +127,7 @@ describe("tools carried out by flows", () => {
 
   const told: [string, Call, string, RegExp][] = [
     ["wrong arguments", { id: "a", name: "weather", args: '{"town":"Paris"}' }, WEATHER, /Wrong arguments.*city/],
-    ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not valid JSON/],
+    ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not a valid JSON object/],
     ["an unknown function", { id: "a", name: "wether", args: "{}" }, WEATHER, /no function wether.*weather/],
     [
       "an error of the flow",
@@ -178,7 +144,7 @@ describe("tools carried out by flows", () => {
   ];
   for (const [what, call, func, expected] of told) {
     it(`tell the model of ${what}, which can mend its call`, async () => {
-      server.handle(inTurn(calling(call), reply("sorry")));
+      server.handle(inTurn(callRound(call), reply("sorry")));
       await red.deploy(flow({ tools: ["tool-weather"], toolTimeout: "0.2" }, tool("weather", func)));
       red.send("chat", { payload: "Weather?" });
       const msg = await red.next("reply");
@@ -189,7 +155,7 @@ describe("tools carried out by flows", () => {
   }
 
   it("are called for maxSteps rounds at most", async () => {
-    server.handle(calling({ id: "a", name: "weather", args: '{"city":"P"}' }));
+    server.handle(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }));
     await red.deploy(flow({ tools: ["tool-weather"], maxSteps: 2 }, tool("weather", WEATHER)));
     red.send("chat", { payload: "Weather?" });
     const caught = await red.next("error");
@@ -202,7 +168,7 @@ describe("tools carried out by flows", () => {
 
   it("leave calls of other functions to output 3, after those of this flow in a mixed round", async () => {
     server.handle(
-      calling({ id: "a", name: "lamp", args: '{"on":true}' }, { id: "b", name: "weather", args: '{"city":"P"}' }),
+      callRound({ id: "a", name: "lamp", args: '{"on":true}' }, { id: "b", name: "weather", args: '{"city":"P"}' }),
     );
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
     const tools = [
@@ -220,7 +186,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("go on after output 3, and a demanded call is demanded once", async () => {
-    server.handle(inTurn(calling({ id: "a", name: "lamp", args: "{}" }), reply("done")));
+    server.handle(inTurn(callRound({ id: "a", name: "lamp", args: "{}" }), reply("done")));
     await red.deploy(chatFlow(server.url));
     const huggingface = { tools: [{ name: "lamp" }], tool_choice: "required" };
     red.send("chat", { payload: "Go", huggingface });
@@ -267,7 +233,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("stream every round by itself", async () => {
-    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("o", "k")));
+    server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("o", "k")));
     await red.deploy(flow({ tools: ["tool-weather"], stream: true }, tool("weather", WEATHER)));
     red.send("chat", { payload: "Go" });
     await red.next("reply");
@@ -293,7 +259,7 @@ describe("tools carried out by flows", () => {
   ];
   for (const [what, func, expected] of answers) {
     it(`may answer with ${what}`, async () => {
-      server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+      server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
       await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", func)));
       red.send("chat", { payload: "Go" });
       const msg = await red.next("reply");
@@ -305,7 +271,7 @@ describe("tools carried out by flows", () => {
   }
 
   it("that change what they get do not change the report", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
     const func = "msg.payload.city += '!'; msg.deep.a += 1; msg.payload = [msg.payload.city, msg.deep.a]; return msg;";
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", func)));
     red.send("chat", { payload: "Go", deep: { a: 1 } });
@@ -318,7 +284,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("that throw tell the model through a catch node", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
     await red.deploy(
       flow({ tools: ["tool-weather"] }, tool("weather", 'throw new Error("no sun");'), [
         flowNode("caught", "catch", { scope: ["do-weather"], wires: [["out-weather"]] }),
@@ -330,7 +296,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("that answer twice are taken at their first word", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
     const twice = 'for (const payload of ["first", "second"]) node.send({ ...RED.util.cloneMessage(msg), payload });';
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", twice)));
     red.send("chat", { payload: "Go" });
@@ -345,7 +311,7 @@ describe("tools carried out by flows", () => {
     it(`that answer after their time, ${when}, change nothing`, async () => {
       const isHeld = when.startsWith("while");
       server.handle(
-        inTurn(calling(WEATHER_CALL), async (...args) => {
+        inTurn(callRound(WEATHER_CALL), async (...args) => {
           if (isHeld) await dropped();
           await reply("ok")(...args);
         }),
@@ -367,7 +333,7 @@ describe("tools carried out by flows", () => {
   }
 
   it("end in nothing where the chat node is deployed anew, and their answer is dropped", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
     const nodes = flow({ tools: ["tool-weather"] }, tool("weather", "return null;"));
     await red.deploy(nodes);
     red.send("chat", { payload: "Go" });
@@ -390,7 +356,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("end in nothing where the chat node is closed, and leave no timer", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
     const timers = recordTimers(86_400_000);
     try {
       const nodes = flow({ tools: ["tool-weather"], toolTimeout: 86_400 }, tool("weather", "return null;"));
@@ -428,7 +394,7 @@ describe("tools carried out by flows", () => {
       server.handle(
         inTurn(async (...args) => {
           await thinking;
-          await calling(WEATHER_CALL)(...args);
+          await callRound(WEATHER_CALL)(...args);
         }, reply("ok")),
       );
       // Where a chat node has one tool alone, Node-RED deploys both anew: it takes a list of one id for that id.
@@ -452,7 +418,7 @@ describe("tools carried out by flows", () => {
     const warn = (warning: Error) => warnings.push(warning);
     process.on("warning", warn);
     const calls = Array.from({ length: 20 }, (_, at) => ({ ...WEATHER_CALL, id: `c${at}`, args: `{"city":"${at}"}` }));
-    server.handle(inTurn(calling(...calls), reply("ok")));
+    server.handle(inTurn(callRound(...calls), reply("ok")));
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", "msg.payload = msg.payload.city; return msg;")));
     red.send("chat", { payload: "Go" });
     await red.next("reply");
@@ -465,7 +431,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("that still run end with an abort, all at once", async () => {
-    server.handle(inTurn(calling(WEATHER_CALL, { id: "b", name: "other", args: '{"city":"P"}' }), reply("ok")));
+    server.handle(inTurn(callRound(WEATHER_CALL, { id: "b", name: "other", args: '{"city":"P"}' }), reply("ok")));
     const both = [tool("weather", "return null;"), tool("other", "return null;")];
     await red.deploy(flow({ tools: ["tool-weather", "tool-other"], toolTimeout: 0 }, ...both));
     red.send("chat", { payload: "Go" });
@@ -484,7 +450,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("end with an abort, and a late answer is dropped", async () => {
-    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
     const late = "setTimeout(() => node.send(msg), 150);";
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", late)));
     red.send("chat", { payload: "Go" });
@@ -500,7 +466,7 @@ describe("tools carried out by flows", () => {
 
   it("may be chat nodes themselves, even with one slot for both", async () => {
     server.handle(
-      inTurn(calling({ id: "a", name: "expert", args: '{"city":"P"}' }), reply("expert says 7"), reply("it is 7")),
+      inTurn(callRound({ id: "a", name: "expert", args: '{"city":"P"}' }), reply("expert says 7"), reply("it is 7")),
     );
     const expert = [
       flowNode("tool-expert", "huggingface-tool", { name: "expert", parameters: CITY, wires: [["inner"]] }),
@@ -519,7 +485,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("leave the way back of a link call whole", async () => {
-    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
     const nodes = flow({ tools: ["tool-weather"], wires: [["back"], [], []] }, tool("weather", WEATHER));
     await red.deploy([
       ...nodes,
@@ -534,7 +500,7 @@ describe("tools carried out by flows", () => {
 
   it("work in a subflow, one or several", async () => {
     for (const names of [["weather"], ["weather", "other"]]) {
-      server.handle(inTurn(calling({ id: "a", name: names.at(-1) ?? "", args: '{"city":"P"}' }), reply("ok")));
+      server.handle(inTurn(callRound({ id: "a", name: names.at(-1) ?? "", args: '{"city":"P"}' }), reply("ok")));
       const inner = [
         {
           ...flowNode("inner", "huggingface-chat", {
@@ -567,7 +533,7 @@ describe("tools carried out by flows", () => {
 
   it("on a tab work for a chat node in a subflow", async () => {
     for (const names of [["weather"], ["weather", "other"]]) {
-      server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+      server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
       const tools = names.map((name) => `tool-${name}`);
       await red.deploy([
         ...chatFlow(server.url),
@@ -612,7 +578,7 @@ describe("tools carried out by flows", () => {
   });
 
   it("are found again after they were deployed anew", async () => {
-    server.handle(inTurn(calling({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
     const nodes = flow({ tools: ["tool-weather"] }, tool("weather", WEATHER));
     await red.deploy(nodes);
     await red.deploy(
@@ -647,4 +613,100 @@ describe("tools carried out by flows", () => {
     await red.next("reply");
     assert.deepEqual(red.captured("weather")[0]?.payload, { city: "P" });
   });
+
+  it("go back with arguments that a server can read, which some do in the whole conversation", async () => {
+    for (const [args, expected] of [
+      ['{"city": "Pa', "{}"],
+      ["5", "{}"],
+      [JSON.stringify('{"city":"Paris"}'), '{"city":"Paris"}'],
+    ] as const) {
+      server.handle(inTurn(callRound({ id: "a", name: "weather", args }), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      const msg = await red.next("reply");
+      for (const messages of [server.last.body.messages, msg.messages]) {
+        assert.equal(messages[1].tool_calls[0].function.arguments, expected);
+      }
+    }
+    assert.deepEqual(red.captured("weather")[0]?.payload, { city: "Paris" }, "JSON twice over is understood");
+  });
+
+  it("with arguments for evil patterns are checked in one limited time for all", async () => {
+    // A quarter of a second for each would be more than a minute.
+    const args = JSON.stringify({ city: `${"a".repeat(60)}!` });
+    const calls = Array.from({ length: 300 }, (_, index) => ({ id: `c${index}`, name: "weather", args }));
+    server.handle(inTurn(callRound(...calls), reply("ok")));
+    const parameters = '{"type":"object","properties":{"city":{"pattern":"^(a+)+$"}}}';
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER, { parameters })));
+    red.send("chat", { payload: "Weather?" });
+    const { completion } = await red.next("reply");
+    for (const { error } of completion.steps[0].tool_calls) assert.match(error, /takes longer than 0\.25 s/);
+  });
+
+  it("may take longer than a timer can run", async () => {
+    server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
+    const wait = "setTimeout(() => node.send(msg), 100);";
+    await red.deploy(flow({ tools: ["tool-weather"], toolTimeout: 3_000_000 }, tool("weather", wait)));
+    red.send("chat", { payload: "Weather?" });
+    assert.match((await red.next("reply")).completion.steps[0].tool_calls[0].result, /"P"/);
+  });
+
+  it("of any name leave a status that can be read", async () => {
+    server.handle(inTurn(callRound({ id: "a", name: "x".repeat(1e6) }), reply("ok")));
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Weather?" });
+    await red.next("reply");
+    for (const { text = "" } of red.statuses("chat")) assert.ok(text.length < 100);
+  });
+
+  it("end with an abort that keeps what the model had said before it called", async () => {
+    server.handle((_, response) =>
+      sse(response, [
+        chunk("Let me look."),
+        chunk(undefined, {
+          delta: { tool_calls: [{ index: 0, id: "a", function: { name: "weather", arguments: '{"city":"P"}' } }] },
+        }),
+        chunk(undefined, { finish_reason: "tool_calls" }),
+      ]),
+    );
+    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", "return null;")));
+    red.send("chat", { payload: "Weather?" });
+    await red.next("weather");
+    red.send("chat", { abort: true });
+    const msg = await red.next("reply");
+    assert.equal(msg.payload, "Let me look.");
+    assert.equal(msg.completion.message.content, "Let me look.");
+  });
+
+  it("are left out with all that belongs to them", async () => {
+    server.handle(reply("ok"));
+    const extra = '{"tool_choice":"auto","parallel_tool_calls":false}';
+    await red.deploy(flow({ tools: ["tool-weather"], extra }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Weather?", huggingface: { tools: [] } });
+    await red.next("reply");
+    const { tools, tool_choice, parallel_tool_calls } = server.last.body;
+    assert.deepEqual([tools, tool_choice, parallel_tool_calls], [undefined, undefined, undefined]);
+  });
+
+  it("of the extra fields are offered beside those of the node", async () => {
+    server.handle(reply("ok"));
+    const extra = JSON.stringify({ tools: [{ type: "web_search" }, { name: "lamp" }] });
+    await red.deploy(flow({ tools: ["tool-weather"], extra }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Weather?" });
+    await red.next("reply");
+    assert.deepEqual(
+      server.last.body.tools.map((entry: Message) => entry.function?.name ?? entry.type),
+      ["weather", "web_search", "lamp"],
+    );
+  });
+
+  for (const [name, value] of Object.entries({ maxSteps: -1, toolTimeout: -1, repairs: -1, chunkInterval: -1 })) {
+    it(`are refused with ${name} = ${value}`, async () => {
+      await red.deploy(flow({ tools: ["tool-weather"], chunk: "interval", [name]: value }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      const caught = await red.next("error");
+      assert.equal(caught.error.code, "invalid_input");
+      assert.match(caught.error.message, new RegExp(name));
+    });
+  }
 });

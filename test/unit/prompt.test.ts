@@ -123,6 +123,12 @@ describe("a prompt", () => {
     ["a BigInt inside", { a: 5n }, "prompt_unsendable", /msg\.payload cannot be sent/],
     ["circular content", user(circular), "prompt_unsendable", /msg\.payload cannot be sent/],
     ["an unknown role", [{ role: "robot", content: "x" }], "message_role", /msg\.payload\[0\] has the role "robot"/],
+    [
+      "a role that is no text",
+      { messages: [{ role: { toString: 1 }, content: "x" }] },
+      "message_role",
+      /msg\.payload\.messages\[0\]/,
+    ],
     ["text among messages", [user("a"), "b"], "message_not_object", /msg\.payload\[1\] is no message/],
     ["null among messages", [user("a"), null], "message_not_object", /msg\.payload\[1\] is no message/],
     [

@@ -113,6 +113,26 @@ describe("a schema", () => {
     assert.ok(heap() - before < 5_000_000);
   });
 
+  it("is kept with others only as long as all are small, and without what was wrong", function () {
+    if (!global.gc) this.skip();
+    const heap = () => {
+      global.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = heap();
+    for (let index = 0; index < 30; index++) compileSchema({ description: `${index}${"x".repeat(2e6)}` });
+    compileSchema({ items: { type: "string" } })(Array.from({ length: 100_000 }, () => 1));
+    assert.ok(heap() - before < 30_000_000);
+  });
+
+  it("that cannot be compiled is refused every time, at the cost of once", () => {
+    // Each time anew it would take long; the machine would have to be six times as fast to compile it within its limit.
+    const properties = Object.fromEntries(
+      Array.from({ length: 40_000 }, (_, index) => [`p${index}`, { properties: { a: { pattern: `a${index}` } } }]),
+    );
+    for (let time = 0; time < 50; time++) assert.throws(() => compileSchema({ properties }), /more than 0\.4 s/);
+  });
+
   it("never throws, whatever the value", () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {

@@ -166,6 +166,12 @@ export class ChatError extends Error {
   }
 }
 
+/** Makes a ChatError of whatever was thrown: what is none is a mistake of ours or of a library, and says so. */
+export function asChatError(error: unknown): ChatError {
+  if (error instanceof ChatError) return error;
+  return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
+}
+
 /** Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is. */
 export function fillIn(template: string, params: ErrorParams): string {
   return template.replace(/__([a-z_]+?)__/g, (place, name: string) => String(params[name] ?? place));

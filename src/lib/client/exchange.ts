@@ -4,7 +4,7 @@ import { Body, type BodyListener } from "./body";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
-import { ChatError } from "./errors";
+import { asChatError, ChatError } from "./errors";
 import { asRecord, firstHeader } from "./json";
 import { hasAsciiEscape, type Redaction } from "./redact";
 import { shouldRetryHeader } from "./retry";
@@ -200,19 +200,19 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   }
 
   #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
-    if (chunk.error || name === "error" || !("choices" in chunk)) {
-      const error = errorInReply(chunk, name, this.#input.facts);
-      if (error) {
-        this.#fail(error, error.cause.status !== undefined);
-        return;
-      }
-    }
     const builder = this.#builder;
     const before = builder.size;
     try {
+      if (chunk.error || name === "error" || !("choices" in chunk)) {
+        const error = errorInReply(chunk, name, this.#input.facts);
+        if (error) {
+          this.#fail(error, error.cause.status !== undefined);
+          return;
+        }
+      }
       builder.add(chunk);
     } catch (error) {
-      this.#fail(internalError(error), false);
+      this.#fail(asChatError(error), false);
       return;
     }
     if (builder.size === before) this.#lengthWasted += length;
@@ -337,13 +337,13 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     else this.#settle(undefined);
   }
 
-  /** Hands on what is held back. @returns the error of a listener that does not take it */
+  /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
   #flush(): ChatError | undefined {
     try {
       this.#builder.end();
       return undefined;
     } catch (error) {
-      return internalError(error);
+      return asChatError(error);
     }
   }
 
@@ -377,9 +377,4 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     this.#isClosed = true;
     this.#input.onClose();
   }
-}
-
-/** A listener has thrown: its error must not pass for one of the connection. */
-function internalError(error: unknown): ChatError {
-  return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
 }

@@ -9,7 +9,8 @@ export {
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
 export { resolveEndpoint } from "./endpoint";
-export { ChatError, type ErrorCode, fillIn } from "./errors";
-export { asRecord, asText } from "./json";
+export { asChatError, ChatError, type ErrorCode, fillIn } from "./errors";
+export { asRecord, asText, toJson } from "./json";
 export type { ProxyChoice, ProxyRules } from "./proxy";
+export { LONGEST_TIMER_MS } from "./silence";
 export type { ToolCall } from "./tool-calls";

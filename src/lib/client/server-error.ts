@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
 import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
-import { asRecord, asText, firstHeader } from "./json";
+import { asRecord, asText, firstHeader, toJson } from "./json";
 import { hasAsciiEscape, type Redact } from "./redact";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "./retry";
 
@@ -77,7 +77,7 @@ export function errorInReply(
     eventName === "error" ||
     (!("choices" in value) && (Boolean(value.error_type) || value.object === "error" || Boolean(value.detail)));
   if (!isError) return undefined;
-  const body = JSON.stringify(value);
+  const body = toJson(value);
   const status = namedStatus(value);
   if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
   const said = readBody({ status: 200, headers: {}, body }, facts.redact);
@@ -207,7 +207,7 @@ function texts(value: unknown): string {
     .map((item) => {
       const record = asRecord(item);
       if (!record) return asText(item) ?? "";
-      const place = Array.isArray(record.loc) ? ` (${record.loc.join(".")})` : "";
+      const place = Array.isArray(record.loc) ? ` (${record.loc.map((part) => asText(part) ?? "?").join(".")})` : "";
       const message = asText(record.message) ?? asText(record.msg) ?? "";
       return message && message + place;
     })
@@ -217,7 +217,7 @@ function texts(value: unknown): string {
 
 function nested(value: unknown): string {
   const record = asRecord(value);
-  return record && Object.keys(record).length > 0 ? JSON.stringify(record) : "";
+  return record && Object.keys(record).length > 0 ? toJson(record) : "";
 }
 
 function plainText(text: string): string {
@@ -238,7 +238,7 @@ export function sentence(text: string): string {
 /** What of a body may be shown, at most 4 KB of it. */
 function quoted(body: string, redact: Redact): string {
   const json = hasAsciiEscape(body) ? parseJson(body) : undefined;
-  return cut(redact(json === undefined ? body : JSON.stringify(json)));
+  return cut(redact(json === undefined ? body : toJson(json)));
 }
 
 function cut(body: string): string {

@@ -1,4 +1,5 @@
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A longer timer fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Tells when nothing has come for a while. One timer a wait: a piece only notes the time, and the timer, when it fires,

@@ -12,9 +12,9 @@ export interface Step {
 /** `msg.completion`. */
 export type Answer = Omit<Completion, "echo"> & { steps: Step[] };
 
-/** A completion of which nothing has come. */
-export const nothing = (): Completion => ({
-  message: { role: "assistant", content: "" } satisfies AssistantMessage,
+/** A completion for which no request was made. */
+export const nothing = (content = ""): Completion => ({
+  message: { role: "assistant", content } satisfies AssistantMessage,
   attempts: 0,
   timing: { queued_ms: 0, total_ms: 0 },
 });

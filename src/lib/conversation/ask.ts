@@ -1,16 +1,11 @@
-import {
-  type AssistantMessage,
-  type ChatClient,
-  ChatError,
-  type ChatRequest,
-  type Completion,
-  type ProgressListener,
-} from "../client";
-import { type Answer, AnswerBuilder, nothing, sumOf } from "./answer";
+import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Completion } from "../client";
+import { type Answer, AnswerBuilder, nothing } from "./answer";
 import type { Message } from "./prompt";
-import { Refusals, type RefusedField, refusedField } from "./refusals";
-import { askInPrompt, type JsonOutput, readReply, repairMessages } from "./structured-output";
-import { carryOut, type ReadCall, readCall, type Tool, toolMessage } from "./tools";
+import { Refusals } from "./refusals";
+import { completeRound, type Request, type RoundListener } from "./round";
+import { checkBudget } from "./schema";
+import { type JsonOutput, readReply, repairMessages } from "./structured-output";
+import { carryOut, type ReadCall, readCall, sendableCall, type Tool, toolMessage } from "./tools";
 
 /** How a question ended, unless in an error. */
 export interface Outcome {
@@ -24,15 +19,13 @@ export interface Outcome {
 }
 
 /** What is told while a question runs: its progress, and how each round ended. */
-export interface AskListener extends ProgressListener {
+export interface AskListener extends RoundListener {
   /** A round begins. */
   onRoundStart?(): void;
   /** A round is over; for streams this is the closing message. */
   onRoundEnd?(finishReason: string | undefined): void;
   /** A call is being carried out. */
   onTool?(name: string): void;
-  /** A server refuses a field for a model. Told once. */
-  onRefused?(field: RefusedField, model: string): void;
 }
 
 export interface AskOptions {
@@ -50,10 +43,13 @@ export interface AskOptions {
   refusals?: Refusals;
 }
 
-export type Request = ChatRequest & { messages: Message[] };
-
-/** Finish reasons of replies of which a part is missing. */
-const CUT = { length: "output_truncated", content_filter: "output_filtered" } as const;
+/** Finish reasons of replies of which a part is missing; `model_length` is Mistral's, `max_tokens` Anthropic's. */
+const CUT: Record<string, "output_truncated" | "output_filtered"> = {
+  length: "output_truncated",
+  max_tokens: "output_truncated",
+  model_length: "output_truncated",
+  content_filter: "output_filtered",
+};
 
 /**
  * Asks a question and says how it ended. While the model calls functions that are carried out here, their results go
@@ -71,7 +67,6 @@ class Conversation {
   readonly #client: ChatClient;
   readonly #request: Request;
   readonly #options: AskOptions;
-  readonly #refusals: Refusals;
   readonly #tools: Map<string, Tool>;
   readonly #answer = new AnswerBuilder();
   /** What is sent on: the question, and the rounds that are complete. */
@@ -79,24 +74,29 @@ class Conversation {
   /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
   readonly #sent: Message[];
   #repairsLeft: number;
+  /** The question is the result of a call, or a call has been made: with the demand for one there were no reply. */
+  #hasCalled: boolean;
+  #isRoundOpen = false;
 
   constructor(client: ChatClient, request: Request, options: AskOptions) {
     this.#client = client;
     this.#request = request;
     this.#options = options;
-    this.#refusals = options.refusals ?? new Refusals();
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
     this.#messages = [...request.messages];
     this.#sent = [...request.messages];
     this.#repairsLeft = options.repairs ?? 0;
+    this.#hasCalled = request.messages.at(-1)?.role === "tool";
   }
 
   async run(): Promise<Outcome> {
     try {
       return await this.#rounds();
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      if (error.code === "cancelled" && error.completion) return this.#aborted(error.completion);
+    } catch (cause) {
+      const error = asChatError(cause);
+      const aborted = error.code === "cancelled" ? error.completion : undefined;
+      this.#endRound(aborted ? "aborted" : "error");
+      if (aborted) return this.#aborted(aborted);
       if (!this.#answer.isEmpty || error.completion) error.completion = this.#answer.build(error.completion);
       if (error.completion) error.cause.attempts = error.completion.attempts;
       throw error;
@@ -112,7 +112,7 @@ class Conversation {
         if (outcome) return outcome;
         continue;
       }
-      this.#options.listener.onRoundEnd?.(completion.finish_reason);
+      this.#endRound(completion.finish_reason);
       const own = calls.filter((call) => this.#isOwn(call));
       if (own.length > 0) {
         await this.#carryOut(completion, own);
@@ -125,60 +125,21 @@ class Conversation {
     }
   }
 
-  /** One round; unless it fails, its end is told by who knows what came of it. */
-  async #round(): Promise<Completion> {
-    const { listener } = this.#options;
+  /** One round. Its end is told when it is known what came of it. */
+  #round(): Promise<Completion> {
+    const { listener, output, refusals = new Refusals(), signal } = this.#options;
+    this.#isRoundOpen = true;
     listener.onRoundStart?.();
-    try {
-      return await this.#complete();
-    } catch (error) {
-      const isCancelled = error instanceof ChatError && error.code === "cancelled" && error.completion;
-      listener.onRoundEnd?.(isCancelled ? "aborted" : "error");
-      throw error;
-    }
+    const request = { ...this.#request, messages: this.#sent };
+    if (this.#hasCalled) relaxToolChoice(request);
+    const isContinuation = this.#answer.rounds > 0;
+    return completeRound(this.#client, request, { signal, listener, isContinuation, output, refusals });
   }
 
-  /** Asks, and asks once more without a field that the server refuses. */
-  async #complete(): Promise<Completion> {
-    const { listener, signal } = this.#options;
-    const { model } = this.#request;
-    const refused = new Set<RefusedField>();
-    let before = nothing();
-    for (;;) {
-      const request = this.#nextRequest(refused);
-      const isContinuation = this.#answer.rounds > 0 || refused.size > 0;
-      try {
-        const completion = await this.#client.complete(request, { signal, listener, isContinuation });
-        // Known only now: the error may have had another reason than the one that it seemed to name.
-        for (const field of refused) if (this.#refusals.add(model, field)) listener.onRefused?.(field, model);
-        return refused.size > 0 ? sumOf(before, completion) : completion;
-      } catch (error) {
-        if (!(error instanceof ChatError)) throw error;
-        if (error.completion) error.completion = sumOf(before, error.completion);
-        const field = refusedField(error, request);
-        if (!field || !this.#canDoWithout(field)) throw error;
-        refused.add(field);
-        before = error.completion ?? before;
-      }
-    }
-  }
-
-  /** @param refused - fields that the server has just refused */
-  #nextRequest(refused: Set<RefusedField>): Request {
-    const { output } = this.#options;
-    const request: Request = { ...this.#request, messages: this.#sent };
-    for (const field of ["stream_options", "response_format"] as const) {
-      const isRefused = refused.has(field) || this.#refusals.has(request.model, field);
-      if (isRefused && this.#canDoWithout(field)) delete request[field];
-    }
-    if (output && request.response_format === undefined) request.messages = askInPrompt(request.messages, output);
-    if (this.#answer.callRounds > 0 || this.#sent.at(-1)?.role === "tool") relaxToolChoice(request);
-    return request;
-  }
-
-  /** A prompt can ask for JSON, and for no other format. */
-  #canDoWithout(field: RefusedField): boolean {
-    return field !== "response_format" || this.#options.output !== undefined;
+  #endRound(finishReason: string | undefined): void {
+    if (!this.#isRoundOpen) return;
+    this.#isRoundOpen = false;
+    this.#options.listener.onRoundEnd?.(finishReason);
   }
 
   /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
@@ -192,14 +153,19 @@ class Conversation {
     const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
     const step = this.#answer.add(completion);
     if (++this.#answer.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
+    this.#hasCalled = true;
     const names = [...this.#tools.keys()];
+    const budget = checkBudget();
     step.tool_calls = await Promise.all(
       calls.map((call) => {
         listener.onTool?.(call.name);
-        return carryOut(this.#tools.get(call.name), call, names, signal);
+        return carryOut(this.#tools.get(call.name), call, names, signal, budget);
       }),
     );
-    if (signal.aborted) throw Object.assign(new ChatError("cancelled"), { completion: nothing() });
+    if (signal.aborted) {
+      const { content } = completion.message;
+      throw Object.assign(new ChatError("cancelled"), { completion: nothing(content ?? "") });
+    }
     const message = sendable(completion.message);
     const results = step.tool_calls.map(toolMessage);
     this.#messages.push(message, ...results);
@@ -208,21 +174,19 @@ class Conversation {
 
   /** @returns undefined for a reply that has been sent back */
   #readReply(completion: Completion): Outcome | undefined {
-    const { listener, output } = this.#options;
+    const { output } = this.#options;
     const { finish_reason, message } = completion;
     this.#answer.add(completion);
     const text = message.content ?? "";
     const read = output ? readJsonReply(text, finish_reason, output) : { value: text };
     if ("value" in read) {
-      listener.onRoundEnd?.(finish_reason);
+      this.#endRound(finish_reason);
       this.#messages.push(sendable(message));
       return this.#outcome(read.value, []);
     }
-    if ("error" in read || this.#repairsLeft <= 0) {
-      listener.onRoundEnd?.("error");
-      throw "error" in read ? read.error : invalidOutput(read.problems, completion);
-    }
-    listener.onRoundEnd?.("invalid_output");
+    if ("error" in read) throw read.error;
+    if (this.#repairsLeft <= 0) throw invalidOutput(read.problems, completion);
+    this.#endRound("invalid_output");
     this.#repairsLeft--;
     this.#sent.push(...repairMessages(text, read.problems));
     return undefined;
@@ -245,10 +209,8 @@ class Conversation {
 
 /** Reads a reply that should be JSON. One of which a part is missing is not worth a repair. */
 function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
-  if (finishReason === "length" || finishReason === "content_filter") {
-    return { error: new ChatError(CUT[finishReason], { reason: finishReason }) };
-  }
-  return readReply(text, output);
+  const key = finishReason !== undefined && Object.hasOwn(CUT, finishReason) ? CUT[finishReason] : undefined;
+  return key ? { error: new ChatError(key, { reason: finishReason ?? "" }) } : readReply(text, output);
 }
 
 function invalidOutput(problems: string[], { provider, request_id }: Completion): ChatError {
@@ -273,5 +235,5 @@ function isDeclared(tools: unknown, name: string): boolean {
 
 /** The message as it is sent on: reasoning stays behind. */
 function sendable({ role, content, tool_calls }: AssistantMessage): Message {
-  return tool_calls ? { role, content, tool_calls } : { role, content };
+  return tool_calls ? { role, content, tool_calls: tool_calls.map(sendableCall) } : { role, content };
 }

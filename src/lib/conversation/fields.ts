@@ -30,11 +30,12 @@ export function readObject(value: unknown, name: string): Fields {
 /**
  * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
  *
+ * @param least - a smaller one is refused
  * @throws ChatError `invalid_input`
  */
-export function readNumber(value: unknown, name: string): number {
+export function readNumber(value: unknown, name: string, least = Number.NEGATIVE_INFINITY): number {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isFinite(number)) {
+  if (typeof number !== "number" || !Number.isFinite(number) || number < least) {
     checkEnvironment(value, name);
     throw new ChatError("option_number", { name, value: show(value) });
   }

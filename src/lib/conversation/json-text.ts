@@ -1,5 +1,12 @@
-/** Brackets that are tried as the beginning of a value: each costs a walk through the text. */
-const MOST_BRACKETS = 20;
+/** Places in a text that are tried. */
+const MOST_CANDIDATES = 20;
+/** Brackets without an end that are passed over: each costs a walk to the end of the text. */
+const MOST_UNCLOSED = 3;
+/** Deeper values are none: Node-RED could not copy them for a second wire. */
+const DEEPEST = 500;
+
+/** The beginning of an object or array that is meant as one, as against a bracket in a sentence. */
+const VALUE_BEGINS = /[[{]\s*(?:["[{\]}\d-]|true|false|null)/y;
 
 const THINK_END = "</think>";
 /** A fenced block of Markdown, with the word behind its fence. */
@@ -12,16 +19,18 @@ const FENCE = /^[ \t]*```[^\n`]*\n([\s\S]*?)^[ \t]*```/gm;
  * @returns the values that it may be, the likeliest first; none if there is no JSON
  */
 export function* findJson(text: string): Generator<unknown> {
-  const whole = parse(text);
+  const whole = parseJson(text);
   if (whole) {
     yield whole.value;
     return;
   }
   const thought = text.lastIndexOf(THINK_END);
   const said = thought < 0 ? text : text.slice(thought + THINK_END.length);
+  let tried = 0;
   for (const candidate of candidates(said)) {
-    const parsed = parse(candidate);
+    const parsed = parseJson(candidate);
     if (parsed) yield parsed.value;
+    if (++tried === MOST_CANDIDATES) return;
   }
 }
 
@@ -34,13 +43,18 @@ function* candidates(text: string): Generator<string> {
 /** The parts of a text from an opening bracket to the one that closes it. */
 function* bracketed(text: string): Generator<string> {
   const opening = /[[{]/g;
-  for (let tried = 0; tried < MOST_BRACKETS; tried++) {
-    const start = opening.exec(text)?.index;
-    if (start === undefined) return;
+  let unclosed = 0;
+  for (let found = opening.exec(text); found; found = opening.exec(text)) {
+    const start = found.index;
     const end = closingBracket(text, start);
-    if (end === undefined) continue;
-    yield text.slice(start, end);
-    opening.lastIndex = end;
+    if (end !== undefined) {
+      yield text.slice(start, end);
+      opening.lastIndex = end;
+      continue;
+    }
+    // What was broken off is no reply, and what stands inside it is not what was asked for.
+    VALUE_BEGINS.lastIndex = start;
+    if (VALUE_BEGINS.test(text) || ++unclosed === MOST_UNCLOSED) return;
   }
 }
 
@@ -64,11 +78,18 @@ function closingBracket(text: string, start: number): number | undefined {
   return undefined;
 }
 
-function parse(text: string): { value: unknown } | undefined {
+/** Parses JSON that a model has written. @returns undefined for what is none, or is nested too deep */
+export function parseJson(text: string): { value: unknown } | undefined {
   try {
     // Some servers begin with a byte order mark, which JSON.parse does not take.
-    return { value: JSON.parse(text.replace(/^\uFEFF/, "")) };
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
+    return isDeeperThan(DEEPEST, value) ? undefined : { value };
   } catch {
     return undefined;
   }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
 }

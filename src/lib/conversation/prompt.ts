@@ -100,10 +100,9 @@ function isMessage(value: unknown): boolean {
 function readMessage(value: unknown, name: string): Message {
   const object = asRecord(value);
   if (!object) throw new ChatError("message_not_object", { name });
-  const role = ROLE_ALIASES[String(object.role)] ?? object.role;
-  if (typeof role !== "string" || !ROLES.has(role)) {
-    throw new ChatError("message_role", { name, role: String(object.role) });
-  }
+  const said = typeof object.role === "string" ? object.role : "";
+  const role = Object.hasOwn(ROLE_ALIASES, said) ? (ROLE_ALIASES[said] ?? said) : said;
+  if (!ROLES.has(role)) throw new ChatError("message_role", { name, role });
   if (role === "tool" && !object.tool_call_id) throw new ChatError("message_tool_call_id", { name });
   const { content } = object;
   if (content === null || content === undefined) {

@@ -1,42 +1,85 @@
-import type { ChatError, ChatRequest } from "../client";
+import { createHash } from "node:crypto";
+import { asRecord, asText, type ChatError, type ChatRequest, type Completion } from "../client";
 
-/** A field that a question can do without, if the server refuses it. */
-export type RefusedField = "response_format" | "stream_options";
+/**
+ * What a server will not take as it is: a field that a question can do without, or a `response_format` while no message
+ * speaks of JSON (OpenAI and others want the word there).
+ */
+export type Refusal = "response_format" | "stream_options" | "json_word";
 
 /** How refusals name a field. TGI speaks of grammars, others of the schema; the words of vLLM and OpenAI name the field. */
-const NAMES: Record<RefusedField, RegExp> = {
-  response_format: /response.?format|json.?schema|json.?object|json.?mode|structured.?output|schema|grammar|guided/i,
+const NAMES = {
+  json_word: /must contain the word ['"]?json/i,
   stream_options: /stream.?options|include.?usage/i,
-};
+  response_format: /response.?format|json.?schema|json.?object|json.?mode|structured.?output|schema|grammar|guided/i,
+} satisfies Record<Refusal, RegExp>;
 
-/** The fields that servers refuse for their models. */
+/** Messages may bring any number of models and schemas. */
+const MOST_KNOWN = 1000;
+
+/** What servers are known to refuse. */
 export class Refusals {
   readonly #known = new Set<string>();
 
-  /** Whether it is known that a model's server refuses a field. */
-  has(model: string, field: RefusedField): boolean {
-    return this.#known.has(`${field} ${model}`);
+  /** Whether it is known that a request would be refused so. */
+  has(request: ChatRequest, refusal: Refusal): boolean {
+    return this.#known.has(keyOf(request, refusal));
   }
 
-  /** @returns whether this is news */
-  add(model: string, field: RefusedField): boolean {
-    if (this.has(model, field)) return false;
-    this.#known.add(`${field} ${model}`);
-    return true;
+  /** @returns whether this is the first one of its kind for the model */
+  add(request: ChatRequest, refusal: Refusal): boolean {
+    const ofModel = `${refusal} ${request.model}`;
+    const isNew = !this.#known.has(ofModel);
+    for (const key of [ofModel, keyOf(request, refusal)]) this.#known.add(key);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= MOST_KNOWN) break;
+      this.#known.delete(oldest);
+    }
+    return isNew;
   }
 }
 
+/** A schema that is refused says nothing of others: it may be the schema that is wrong. */
+function keyOf(request: ChatRequest, refusal: Refusal): string {
+  if (refusal !== "response_format") return `${refusal} ${request.model}`;
+  const format = JSON.stringify(request.response_format) ?? "";
+  return `${refusal} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
+}
+
 /**
- * The field of a request that its server refuses: a 400 or 422 whose text or `param` names it.
+ * What of a request its server refuses: a 400 or 422 whose text or `param` names it.
  *
  * @returns undefined if the error has another reason
  */
-export function refusedField(error: ChatError, request: ChatRequest): RefusedField | undefined {
+export function refusalOf(error: ChatError, request: ChatRequest): Refusal | undefined {
   const { status, body = "" } = error.cause;
   if (status !== 400 && status !== 422) return undefined;
   // The sentence alone and not the whole body, in which FastAPI repeats the request.
   const param = /"param"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? "";
   const text = `${param} ${error.params.said ?? ""}`;
-  const fields: RefusedField[] = ["stream_options", "response_format"];
-  return fields.find((field) => request[field] !== undefined && NAMES[field].test(text));
+  const possible = (Object.keys(NAMES) as Refusal[]).filter(
+    (refusal) => request[refusal === "json_word" ? "response_format" : refusal] !== undefined,
+  );
+  return possible.find((refusal) => NAMES[refusal].test(text));
+}
+
+/**
+ * The reply that a server has held back since it is not the JSON that was asked for. Groq checks that itself and answers
+ * 400 `json_validate_failed`, with the text in `failed_generation`.
+ *
+ * @returns undefined for any other error
+ */
+export function heldBackReply(error: ChatError): Completion | undefined {
+  if (error.cause.code !== "json_validate_failed" || !error.completion) return undefined;
+  return { ...error.completion, message: { role: "assistant", content: failedGeneration(error.cause.body ?? "") } };
+}
+
+function failedGeneration(body: string): string {
+  try {
+    const answer = asRecord(JSON.parse(body));
+    return asText((asRecord(answer?.error) ?? answer)?.failed_generation) ?? "";
+  } catch {
+    // cut off at the length that errors keep
+    return "";
+  }
 }

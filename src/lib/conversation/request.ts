@@ -170,10 +170,16 @@ export function buildRequest(input: RequestInput): Question {
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
 function addTools(request: ChatRequest, { options, tools = [], toolChoice }: RequestInput): void {
-  const offered = options.fields.tools == null ? tools : readDeclarations(options.fields.tools);
+  const asked = request.tools === undefined ? [] : readDeclarations(request.tools);
+  // Those of the message are the whole list; those of the extra fields come on top of the node's.
+  const offered = options.fields.tools == null ? [...tools, ...asked] : asked;
   checkNames(offered);
   delete request.tools;
-  if (offered.length === 0) return;
+  if (offered.length === 0) {
+    delete request.tool_choice;
+    delete request.parallel_tool_calls;
+    return;
+  }
   request.tools = offered;
   if (request.tool_choice === undefined && toolChoice) setToolChoice(request, toolChoice);
 }

@@ -1,29 +1,42 @@
 import type AjvCore from "ajv";
-import type { ErrorObject } from "ajv";
+import type { ErrorObject, ValidateFunction } from "ajv";
 import { asText } from "../client";
-import { withTimeLimit } from "./time-limit";
+import { TimeBudget } from "./time-limit";
 
 /** A JSON schema that is an object; `true` and `false` are none for the API. */
 export type Schema = Record<string, unknown>;
 
-/** What is wrong with a value, in short sentences; empty if nothing is. */
-export type Validate = (value: unknown) => string[];
+/**
+ * Tells what is wrong with a value, in short sentences; empty if nothing is.
+ *
+ * @param budget - time that several checks share; `checkBudget()` unless said
+ */
+export type Validate = (value: unknown, budget?: TimeBudget) => string[];
 
 /** Schemas that are kept compiled: those of a flow's nodes are few, those of its messages may be all different. */
 const MOST_KEPT = 100;
+/** Length of the texts of those that are kept, in characters. Compiled they take some times as much. */
+const LONGEST_KEPT = 4 * 1024 * 1024;
 /** Longest list of problems: a model mends the first ones first. */
 const MOST_PROBLEMS = 10;
-/** What one check may take, in ms. Schemas and values come from models and strangers, too. */
+/** In characters: names in a schema or a value may have any length. */
+const LONGEST_PROBLEM = 200;
+/** What checks may take, in ms. Schemas and values come from models and strangers, too. */
 const CHECK_MS = 250;
-/** What it may take to compile a schema, in ms: some hundred kilobytes of schema on a slow machine. */
-const COMPILE_MS = 1000;
+/** What it may take to compile a schema, in ms: on a small computer that is still a schema of many kilobytes. */
+const COMPILE_MS = 400;
 
 type Draft = "7" | "2019" | "2020";
 
 /** By draft: what tells whether a schema is one. */
 const checkers: Partial<Record<Draft, AjvCore>> = {};
 
-const kept = new Map<string, Validate>();
+/** Compiled schemas by their text, the longest unused first; for those that cannot be compiled the reason. */
+const kept = new Map<string, Validate | Error>();
+let keptLength = 0;
+
+/** Time for the checks of one reply, or of the calls of one round. */
+export const checkBudget = (): TimeBudget => new TimeBudget(CHECK_MS);
 
 /**
  * Makes a validator of a JSON schema: of draft 2019-09 or 2020-12 if `$schema` says so, else of draft-07. Compiled
@@ -34,14 +47,26 @@ const kept = new Map<string, Validate>();
  */
 export function compileSchema(schema: Schema): Validate {
   const text = JSON.stringify(schema);
-  const known = kept.get(text) ?? compile(JSON.parse(text));
-  kept.delete(text);
+  let known = kept.get(text);
+  if (known) kept.delete(text);
+  else keptLength += text.length;
+  known ??= tryToCompile(text);
   kept.set(text, known);
   for (const oldest of kept.keys()) {
-    if (kept.size <= MOST_KEPT) break;
+    if (kept.size <= MOST_KEPT && keptLength <= LONGEST_KEPT) break;
     kept.delete(oldest);
+    keptLength -= oldest.length;
   }
+  if (known instanceof Error) throw known;
   return known;
+}
+
+function tryToCompile(text: string): Validate | Error {
+  try {
+    return compile(JSON.parse(text));
+  } catch (error) {
+    return new Error((error as Error).message);
+  }
 }
 
 function compile({ $schema, ...schema }: Schema): Validate {
@@ -49,18 +74,27 @@ function compile({ $schema, ...schema }: Schema): Validate {
   const Ajv = loadAjv(draft);
   const checker = checkers[draft] ?? makeChecker(Ajv);
   checkers[draft] = checker;
-  const validate = withTimeLimit(() => {
+  const validate = new TimeBudget(COMPILE_MS).run(() => {
     if (!checker.validateSchema(schema)) throw new Error(checker.errorsText(checker.errors, { dataVar: "schema" }));
     return makeAjv(Ajv).compile(schema);
-  }, COMPILE_MS);
+  });
   if (!validate) throw new Error(`it takes more than ${COMPILE_MS / 1000} s to read`);
   // Ajv's own keyword: such a validator answers with a promise.
   if ("$async" in validate) throw new Error("$async is not supported");
-  return (value) => {
-    const isValid = withTimeLimit(() => validate(value), CHECK_MS);
+  return (value, budget = checkBudget()) => check(validate, value, budget);
+}
+
+function check(validate: ValidateFunction, value: unknown, budget: TimeBudget): string[] {
+  try {
+    const isValid = budget.run(() => validate(value));
     if (isValid === undefined) return [`the check against the schema takes longer than ${CHECK_MS / 1000} s`];
     return isValid ? [] : problems(validate.errors ?? []);
-  };
+  } catch {
+    // The stack has overflowed: the schema calls itself for every level of the value.
+    return ["the value is nested too deep"];
+  } finally {
+    validate.errors = null;
+  }
 }
 
 function draftOf($schema: unknown): Draft {
@@ -119,6 +153,7 @@ function problems(errors: ErrorObject[]): string[] {
       keyword === "const" ? `: ${JSON.stringify((params as { allowedValue: unknown }).allowedValue)}` : "";
     const extra =
       keyword === "additionalProperties" ? `: ${(params as { additionalProperty: string }).additionalProperty}` : "";
-    return `${place} ${message ?? "is wrong"}${allowed}${constant}${extra}`;
+    const problem = `${place} ${message ?? "is wrong"}${allowed}${constant}${extra}`;
+    return problem.length > LONGEST_PROBLEM ? `${problem.slice(0, LONGEST_PROBLEM)}…` : problem;
   });
 }

@@ -1,7 +1,7 @@
 import { asRecord, asText, ChatError } from "../client";
 import { findJson } from "./json-text";
 import type { Message } from "./prompt";
-import { compileSchema, type Schema, type Validate } from "./schema";
+import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
 
 /** How a server is asked for replies that follow a schema: as OpenAI does, or as TGI does. */
 export type Grammar = "openai" | "tgi";
@@ -56,8 +56,9 @@ export function readOutput(responseFormat: unknown, grammar: Grammar, hasTools: 
 /** Reads the JSON of a reply. Of several that the text may mean the first one counts that fits the schema. */
 export function readReply(text: string, { validate }: JsonOutput): ReadOutput {
   let problems: string[] | undefined;
+  const budget = checkBudget();
   for (const value of findJson(text)) {
-    const found = validate(value);
+    const found = validate(value, budget);
     if (found.length === 0) return { value };
     problems ??= found;
   }

@@ -1,6 +1,8 @@
-import { asRecord, asText, ChatError, type ToolCall } from "../client";
+import { asRecord, asText, ChatError, type ToolCall, toJson } from "../client";
 import { readObject } from "./fields";
+import { parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";
+import type { TimeBudget } from "./time-limit";
 
 /** What servers take as the name of a function (OpenAI's API reference, `tools`). */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -110,32 +112,43 @@ export function checkNames(declarations: unknown[]): void {
   }
 }
 
-/** Parses the arguments of a call; what is no JSON stays text. */
+/** Parses the arguments of a call; what is no JSON stays text. Small models write an object as a text of JSON. */
 export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
-  try {
-    return { id, name, arguments: JSON.parse(text) };
-  } catch {
-    return { id, name, arguments: text };
-  }
+  const parsed = parseJson(text);
+  if (!parsed) return { id, name, arguments: text };
+  const inner = typeof parsed.value === "string" ? parseJson(parsed.value)?.value : undefined;
+  return { id, name, arguments: asRecord(inner) ?? parsed.value };
+}
+
+/**
+ * A call as it is sent back. Arguments that are no object become an empty one: vLLM parses those of the whole history,
+ * and a question with a broken call in it could never go on (vllm#43995).
+ */
+export function sendableCall(call: ToolCall): ToolCall {
+  if (asRecord(parseJson(call.function.arguments)?.value)) return call;
+  const args = toJson(asRecord(readCall(call).arguments) ?? {});
+  return { ...call, function: { ...call.function, arguments: args } };
 }
 
 /**
  * Carries out a call and says what came of it. Nothing is thrown: a model can mend a call when it is told what is wrong.
  *
  * @param tool - undefined for a name that nobody knows
+ * @param budget - time that the checks of the arguments of all calls of a round share
  */
 export async function carryOut(
   tool: Tool | undefined,
   call: ReadCall,
   names: string[],
   signal: AbortSignal,
+  budget: TimeBudget,
 ): Promise<CallReport> {
   const startedAt = performance.now();
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {
     if (!tool) throw new Error(`There is no function ${call.name}. Functions: ${names.join(", ")}.`);
-    const wrong = argumentProblems(tool, call.arguments);
+    const wrong = argumentProblems(tool, call.arguments, budget);
     if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
     const result = await tool.run(call, signal);
     return { ...report, result, ms: end() };
@@ -144,9 +157,9 @@ export async function carryOut(
   }
 }
 
-function argumentProblems(tool: Tool, args: unknown): string[] {
-  if (typeof args === "string") return ["they are not valid JSON"];
-  return compileSchema(tool.parameters ?? { type: "object" })(args);
+function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
+  if (typeof args === "string") return ["they are not a valid JSON object"];
+  return compileSchema(tool.parameters ?? { type: "object" })(args, budget);
 }
 
 /** What the model is told of a call. */

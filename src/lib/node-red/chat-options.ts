@@ -50,7 +50,7 @@ export function readStreamSettings({ stream, chunk, chunkInterval, streamReasoni
   return {
     isWanted: readBoolean(stream, "stream"),
     mode,
-    intervalMs: mode === "interval" ? readNumber(chunkInterval, "chunkInterval") : 0,
+    intervalMs: mode === "interval" ? readNumber(chunkInterval, "chunkInterval", 0) : 0,
     withReasoning: readBoolean(streamReasoning, "streamReasoning"),
   };
 }

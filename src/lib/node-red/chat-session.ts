@@ -136,9 +136,9 @@ export class ChatSession {
       return await ask(config.client(), request, {
         signal: running.abort.signal,
         tools,
-        maxSteps: readNumber(this.#def.maxSteps, "maxSteps"),
+        maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
         output,
-        repairs: readNumber(this.#def.repairs, "repairs"),
+        repairs: readNumber(this.#def.repairs, "repairs", 0),
         refusals: this.#refusals,
         listener: {
           onRoundStart: () => stream?.begin(),
@@ -146,7 +146,7 @@ export class ChatSession {
           onWaiting: status.waiting,
           onAsking: status.asking,
           onRetry: status.retry,
-          onRefused: (field, model) => this.#node.warn(this.#translate(`warning.refused_${field}`, { model })),
+          onRefused: (field, params) => this.#node.warn(this.#translate(`warning.refused_${field}`, params)),
           onText: (piece) => {
             onPiece();
             stream?.text(piece);
@@ -209,7 +209,7 @@ export class ChatSession {
       this.#node.warn(this.#translate("warning.tool_missing", { id }));
     }
     if (found.length === 0) return [];
-    const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout") * 1000;
+    const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
     const tools = this.#toolCalls.tools(found, msg, promptProperty(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;

@@ -107,9 +107,7 @@ type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wake
 
 function number(value: unknown, name: NumberField, least: number): number {
   if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
-  const result = readNumber(value, name);
-  if (result < least) throw new ChatError("option_number", { name, value: String(value) });
-  return result;
+  return readNumber(value, name, least);
 }
 
 function headers(fields: Record<string, unknown>): Record<string, string> {

@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { ChatError } from "../client";
+import { asChatError, type ChatError } from "../client";
 
 /** Looks a text up in the language that Node-RED runs in. */
 export type Translate = (key: string, params?: Record<string, string | number>) => string;
@@ -14,10 +14,7 @@ export function makeTranslate(RED: NodeAPI): Translate {
  * is a mistake of ours or of a library, and says so.
  */
 export function localizeError(error: unknown, translate: Translate): ChatError {
-  const known =
-    error instanceof ChatError
-      ? error
-      : new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
+  const known = asChatError(error);
   const key = `errors.${known.key}`;
   const text = translate(key, known.params);
   // The test helper has no catalogue and gives the key back.

@@ -5,6 +5,8 @@ import type { Translate } from "./localize";
 /** Node-RED sends every status to every open editor: four a second is what a person can read. */
 const MOST = 4;
 const WINDOW_MS = 1000;
+/** In characters; the name of a function is the model's. */
+const LONGEST_NAME = 64;
 /** Between two counts of what is being written. */
 const COUNT_MS = WINDOW_MS / MOST;
 
@@ -75,7 +77,11 @@ export class StatusLine {
         this.#show(() => ({ fill: "yellow", shape: "ring", text: this.#translate(key, params) }));
       },
       tool: (name) => {
-        this.#show(() => ({ fill: "blue", shape: "ring", text: this.#translate("status.tool", { name }) }));
+        this.#show(() => ({
+          fill: "blue",
+          shape: "ring",
+          text: this.#translate("status.tool", { name: name.slice(0, LONGEST_NAME) }),
+        }));
       },
       piece: () => {
         pieces++;

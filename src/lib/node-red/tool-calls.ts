@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
+import { LONGEST_TIMER_MS } from "../client";
 import { readBoolean } from "../conversation/fields";
 import { readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";
@@ -102,7 +103,7 @@ export class ToolCalls {
         end();
         reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
       };
-      const timer = timeoutMs > 0 ? setTimeout(onTimeout, timeoutMs) : undefined;
+      const timer = timeoutMs > 0 ? setTimeout(onTimeout, Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
       if (signal.aborted) {
         onAbort();
         return;
