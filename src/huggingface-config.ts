@@ -5,6 +5,7 @@ import {
   type ConfigDef,
   type ConfigNode,
   readClientOptions,
+  readFallback,
   readGrammar,
   readModel,
   readServerStreams,
@@ -21,6 +22,7 @@ export = (RED: NodeAPI): void => {
     this.model = () => readModel(def);
     this.serverStreams = () => readServerStreams(def);
     this.grammar = () => readGrammar(def);
+    this.fallback = () => readFallback(def);
     warnOfRetiredHost(this, def);
     this.on("close", (done: () => void) => {
       (client?.close() ?? Promise.resolve()).then(done, done);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { inspect } from "node:util";
 import nodeRed from "node-red";
+import { slowStore } from "./slow-store";
 
 /** The parts of Node-RED's own API that the tests use; the published types lack some of them. */
 interface Red {
@@ -379,6 +380,7 @@ function settings(userDir: string, log: LogEntry[], context: Message): object {
       memory: { module: "memory" },
       // Without a cache its get and set are asynchronous: the harder case for nodes.
       file: { module: "localfilesystem", config: { cache: false } },
+      slow: { module: () => slowStore },
     },
     telemetry: { enabled: false, updateNotification: false },
     externalModules: { palette: { allowInstall: false } },

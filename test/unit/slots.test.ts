@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import type { ChatError } from "../../src/lib/client/errors";
-import { Slots } from "../../src/lib/client/slots";
+import { type Claim, Slots } from "../../src/lib/client/slots";
 
 /** Takes slots under names and writes down who got one. */
 function taker(slots: Slots) {
   const got: string[] = [];
   const waited: string[] = [];
-  const take = (name: string, ahead = false, signal?: AbortSignal) => {
-    const taken = slots.take(ahead, signal, () => waited.push(name)).then(() => void got.push(name));
+  const take = (name: string, claim: Claim = "new", signal?: AbortSignal) => {
+    const taken = slots.take(claim, signal, () => waited.push(name)).then(() => void got.push(name));
     taken.catch(() => {});
     return taken;
   };
@@ -52,8 +52,8 @@ describe("slots", () => {
     take("first");
     take("new 1");
     take("new 2");
-    take("later round 1", true);
-    take("later round 2", true);
+    take("later round 1", "begun");
+    take("later round 2", "begun");
     for (let i = 0; i < 4; i++) slots.give();
     await turn();
     assert.deepEqual(got, ["first", "later round 1", "later round 2", "new 1", "new 2"]);
@@ -81,9 +81,9 @@ describe("slots", () => {
     const slots = new Slots(1, 1);
     const { take, got } = taker(slots);
     take("a");
-    take("later round 1", true);
+    take("later round 1", "begun");
     take("b");
-    take("later round 2", true);
+    take("later round 2", "begun");
     await assert.rejects(take("c"), isError("rate_limit"));
     for (let i = 0; i < 3; i++) slots.give();
     await turn();
@@ -99,7 +99,7 @@ describe("slots", () => {
   it("are not given to a question that was aborted before", async () => {
     const slots = new Slots(1, 0);
     const { take } = taker(slots);
-    await assert.rejects(take("a", false, AbortSignal.abort()), isError("cancelled"));
+    await assert.rejects(take("a", "new", AbortSignal.abort()), isError("cancelled"));
     await take("b");
   });
 
@@ -108,7 +108,7 @@ describe("slots", () => {
     const { take, got } = taker(slots);
     const abort = new AbortController();
     take("a");
-    const aborted = take("b", false, abort.signal);
+    const aborted = take("b", "new", abort.signal);
     abort.abort();
     await assert.rejects(aborted, isError("cancelled"));
     take("c");
@@ -128,7 +128,7 @@ describe("slots", () => {
     const { take, got } = taker(slots);
     const abort = new AbortController();
     take("a");
-    take("b", false, abort.signal);
+    take("b", "new", abort.signal);
     slots.give();
     assert.equal(getEventListeners(abort.signal, "abort").length, 0, "nothing of it is kept");
     abort.abort();

@@ -2,12 +2,12 @@ import { Attempts } from "./attempts";
 import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, ROUTER_URL, resolveEndpoint } from "./endpoint";
-import { ChatError } from "./errors";
+import { ChatError, isOfModel } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
-import { Slots } from "./slots";
+import { type Claim, Slots } from "./slots";
 
 /** Which server, and how it is talked to. Times are in seconds. */
 export interface ClientOptions {
@@ -66,8 +66,10 @@ export interface ProgressListener extends PieceListener {
 export interface CompleteOptions {
   /** Ends the question at once, with the error `cancelled`. */
   signal?: AbortSignal;
-  /** A later round of a question: goes ahead of new questions and is never refused. */
-  isContinuation?: boolean;
+  /** `begun` for a later round of a question, `admitted` for one that has waited before; `new` unless said. */
+  claim?: Claim;
+  /** There is another model to ask: what only this one refuses, or has no room for, is not tried again. */
+  hasFallback?: boolean;
   listener?: ProgressListener;
 }
 
@@ -124,11 +126,22 @@ export class ChatClient {
       const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
       if (!failure) return attempts.completion(result);
-      const wait = failure.mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      const mayRetry = failure.mayRetry && !(options.hasFallback && isOfModel(failure.error));
+      const wait = mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
       if (wait === undefined) throw attempts.error(failure.error, result);
       options.listener?.onRetry?.(attempts.retries, this.#options.retries, wait);
       await this.#pause(wait, options.signal);
     }
+  }
+
+  /**
+   * Counts a question among those that wait, while it waits for something else than this server.
+   *
+   * @returns what ends that
+   * @throws ChatError `queue_full`
+   */
+  reserve(): () => void {
+    return this.#slots.reserve();
   }
 
   /** Ends what is running and closes all connections. */
@@ -160,12 +173,12 @@ export class ChatClient {
     request: ChatRequest,
     body: Buffer,
     attempts: Attempts,
-    { signal, isContinuation = false, listener = {} }: CompleteOptions,
+    { signal, claim = "new", listener = {} }: CompleteOptions,
   ): Promise<ExchangeResult> {
     const queuedAt = performance.now();
     try {
       if (this.#isClosed) throw new ChatError("cancelled");
-      await this.#slots.take(isContinuation || attempts.count > 1, signal, () => listener.onWaiting?.());
+      await this.#slots.take(attempts.count > 1 ? "begun" : claim, signal, () => listener.onWaiting?.());
     } catch (error) {
       attempts.count--;
       throw attempts.error(error as ChatError);

@@ -27,6 +27,8 @@ export interface Completion {
   /** Reasoning under the server's own names, as it wants it back inside a tool loop. */
   echo?: Record<string, unknown>;
   usage?: Usage;
+  /** What it has cost, in USD. */
+  cost?: number;
   logprobs?: unknown;
   /** Top-level fields of the server that have no place of their own, such as citations. */
   extra?: Record<string, unknown>;

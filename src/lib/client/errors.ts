@@ -48,6 +48,9 @@ const CODES = {
   template_failed: "invalid_input",
   output_path: "invalid_input",
   output_failed: "invalid_input",
+  memory_unreadable: "invalid_input",
+  memory_unwritable: "invalid_input",
+  images_invalid: "invalid_input",
   request_unsendable: "invalid_input",
   tool_not_declared: "invalid_input",
   tool_twice: "invalid_input",
@@ -170,6 +173,15 @@ export class ChatError extends Error {
 export function asChatError(error: unknown): ChatError {
   if (error instanceof ChatError) return error;
   return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
+}
+
+/**
+ * Whether another model may do better: the server has no room for this one, does not have it, or it is out of order. It
+ * must have said so by a status; a connection that fails says nothing of the model.
+ */
+export function isOfModel({ code, cause }: ChatError): boolean {
+  const codes: ErrorCode[] = ["rate_limit", "not_found", "provider_unavailable"];
+  return cause.status !== undefined && cause.status >= 400 && codes.includes(code);
 }
 
 /** Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is. */

@@ -9,8 +9,9 @@ export {
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
 export { resolveEndpoint } from "./endpoint";
-export { asChatError, ChatError, type ErrorCode, fillIn } from "./errors";
+export { asChatError, ChatError, type ErrorCode, fillIn, isOfModel } from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { LONGEST_TIMER_MS } from "./silence";
+export type { Claim } from "./slots";
 export type { ToolCall } from "./tool-calls";

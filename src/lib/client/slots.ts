@@ -1,5 +1,11 @@
 import { ChatError } from "./errors";
 
+/**
+ * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; or a
+ * retry or later round of a question that has begun.
+ */
+export type Claim = "new" | "admitted" | "begun";
+
 interface Waiter {
   go: () => void;
   stop: () => void;
@@ -14,6 +20,8 @@ export class Slots {
   readonly #maxQueued: number;
   readonly #ahead = new Set<Waiter>();
   readonly #queue = new Set<Waiter>();
+  /** Questions that wait elsewhere and count all the same. */
+  #reserved = 0;
   #taken = 0;
 
   /**
@@ -28,21 +36,18 @@ export class Slots {
   /**
    * Waits for a slot. Every slot that was taken must be given back.
    *
-   * @param ahead - part of a question that has begun
    * @param onWait - called if it has to wait
    * @throws ChatError `queue_full`, or `cancelled` when `signal` fires first
    */
-  take(ahead: boolean, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
+  take(claim: Claim, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
     if (signal?.aborted) return Promise.reject(new ChatError("cancelled"));
     if (this.#taken < this.#limit) {
       this.#taken++;
       return Promise.resolve();
     }
-    if (!ahead && this.#queue.size >= this.#maxQueued) {
-      return Promise.reject(new ChatError("queue_full", { count: this.#queue.size }, { retryable: true }));
-    }
+    if (claim === "new" && this.#waiting >= this.#maxQueued) return Promise.reject(this.#full());
     onWait?.();
-    const line = ahead ? this.#ahead : this.#queue;
+    const line = claim === "begun" ? this.#ahead : this.#queue;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         line.delete(waiter);
@@ -58,6 +63,30 @@ export class Slots {
       line.add(waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  /**
+   * Counts a question that begins to wait for something else than a slot.
+   *
+   * @returns what ends that
+   * @throws ChatError `queue_full`
+   */
+  reserve(): () => void {
+    if (this.#waiting >= this.#maxQueued) throw this.#full();
+    this.#reserved++;
+    let isReserved = true;
+    return () => {
+      if (isReserved) this.#reserved--;
+      isReserved = false;
+    };
+  }
+
+  get #waiting(): number {
+    return this.#queue.size + this.#reserved;
+  }
+
+  #full(): ChatError {
+    return new ChatError("queue_full", { count: this.#waiting }, { retryable: true });
   }
 
   /** Ends the wait of all. */

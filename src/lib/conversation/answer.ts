@@ -1,4 +1,5 @@
 import type { AssistantMessage, Completion, Usage } from "../client";
+import type { Fallback } from "./models";
 import type { CallReport } from "./tools";
 import { addUsage } from "./usage";
 
@@ -10,7 +11,7 @@ export interface Step {
 }
 
 /** `msg.completion`. */
-export type Answer = Omit<Completion, "echo"> & { steps: Step[] };
+export type Answer = Omit<Completion, "echo"> & { steps: Step[]; fallbacks?: Fallback[] };
 
 /** A completion for which no request was made. */
 export const nothing = (content = ""): Completion => ({
@@ -34,6 +35,9 @@ export function sumOf(before: Completion, last: Completion): Completion {
   };
   const sum: Completion = { ...last, attempts: before.attempts + last.attempts, timing };
   if (usage) sum.usage = usage;
+  // What a part has cost is not what all of it has cost.
+  if (before.cost !== undefined && last.cost !== undefined) sum.cost = before.cost + last.cost;
+  else if (before.usage) delete sum.cost;
   return sum;
 }
 
@@ -68,11 +72,12 @@ export class AnswerBuilder {
   /**
    * What is told of the question.
    *
+   * @param fallbacks - models that did not answer
    * @param unfinished - a round that is not in the sums yet
    */
-  build(unfinished?: Completion): Answer {
+  build(fallbacks: Fallback[], unfinished?: Completion): Answer {
     if (unfinished && (unfinished.attempts > 0 || !this.#sum)) this.add(unfinished);
     const { echo: _, ...completion } = this.#sum ?? nothing();
-    return { ...completion, steps: this.#steps };
+    return { ...completion, steps: this.#steps, ...(fallbacks.length > 0 && { fallbacks }) };
   }
 }

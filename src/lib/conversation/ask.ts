@@ -1,5 +1,6 @@
-import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Completion } from "../client";
+import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Claim, type Completion } from "../client";
 import { type Answer, AnswerBuilder, nothing } from "./answer";
+import { ModelChoice } from "./models";
 import type { Message } from "./prompt";
 import { Refusals } from "./refusals";
 import { completeRound, type Request, type RoundListener } from "./round";
@@ -39,6 +40,10 @@ export interface AskOptions {
   output?: JsonOutput | undefined;
   /** How often a reply that is not valid is sent back. */
   repairs?: number;
+  /** Models to ask where the one of the request does not answer. */
+  fallback?: readonly string[];
+  /** `admitted` for a question that has waited before. */
+  claim?: Claim;
   /** What is known of the server, and will be known for the next question. */
   refusals?: Refusals;
 }
@@ -68,6 +73,7 @@ class Conversation {
   readonly #request: Request;
   readonly #options: AskOptions;
   readonly #tools: Map<string, Tool>;
+  readonly #models: ModelChoice;
   readonly #answer = new AnswerBuilder();
   /** What is sent on: the question, and the rounds that are complete. */
   readonly #messages: Message[];
@@ -82,6 +88,7 @@ class Conversation {
     this.#client = client;
     this.#request = request;
     this.#options = options;
+    this.#models = new ModelChoice(request.model, options.fallback ?? []);
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
     this.#messages = [...request.messages];
     this.#sent = [...request.messages];
@@ -97,7 +104,7 @@ class Conversation {
       const aborted = error.code === "cancelled" ? error.completion : undefined;
       this.#endRound(aborted ? "aborted" : "error");
       if (aborted) return this.#aborted(aborted);
-      if (!this.#answer.isEmpty || error.completion) error.completion = this.#answer.build(error.completion);
+      if (!this.#answer.isEmpty || error.completion) error.completion = this.#told(error.completion);
       if (error.completion) error.cause.attempts = error.completion.attempts;
       throw error;
     }
@@ -127,13 +134,19 @@ class Conversation {
 
   /** One round. Its end is told when it is known what came of it. */
   #round(): Promise<Completion> {
-    const { listener, output, refusals = new Refusals(), signal } = this.#options;
+    const { claim = "new", listener, output, refusals = new Refusals(), signal } = this.#options;
     this.#isRoundOpen = true;
     listener.onRoundStart?.();
     const request = { ...this.#request, messages: this.#sent };
     if (this.#hasCalled) relaxToolChoice(request);
-    const isContinuation = this.#answer.rounds > 0;
-    return completeRound(this.#client, request, { signal, listener, isContinuation, output, refusals });
+    return completeRound(this.#client, request, {
+      signal,
+      listener,
+      claim: this.#answer.rounds > 0 ? "begun" : claim,
+      models: this.#models,
+      output,
+      refusals,
+    });
   }
 
   #endRound(finishReason: string | undefined): void {
@@ -193,14 +206,19 @@ class Conversation {
   }
 
   #outcome(reply: unknown, calls: ReadCall[]): Outcome {
-    return { completion: this.#answer.build(), messages: this.#messages, reply, calls };
+    return { completion: this.#told(), messages: this.#messages, reply, calls };
+  }
+
+  /** @param unfinished - a round that is not in the sums yet */
+  #told(unfinished?: Completion): Answer {
+    return this.#answer.build(this.#models.failed, unfinished);
   }
 
   #aborted(completion: Completion): Outcome {
     const text = completion.message.content ?? "";
     // The text of an abort may be empty, and no server takes an empty message back.
     if (text) this.#messages.push({ role: "assistant", content: text });
-    const answer = { ...this.#answer.build(completion), finish_reason: "aborted" };
+    const answer = { ...this.#told(completion), finish_reason: "aborted" };
     const last = answer.steps.at(-1);
     if (last && last.tool_calls.length === 0) last.finish_reason = "aborted";
     return { completion: answer, messages: this.#messages, reply: text, calls: [] };

@@ -1,4 +1,5 @@
-import { ChatError } from "../client";
+import { types } from "node:util";
+import { asRecord, ChatError } from "../client";
 
 /** Largest image, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;
@@ -17,10 +18,59 @@ const SIGNATURES: [type: string, matches: (bytes: Buffer) => boolean][] = [
  * @throws ChatError `prompt_buffer` if the bytes are no PNG, JPEG, GIF or WebP, `image_too_big` above 10 MB
  */
 export function imageUrl(bytes: Buffer, name: string): string {
-  const type = SIGNATURES.find(([, matches]) => matches(bytes))?.[0];
+  const type = typeOf(bytes);
   if (!type) throw new ChatError("prompt_buffer", { name });
   checkSize(bytes.length, name);
   return `data:${type};base64,${bytes.toString("base64")}`;
+}
+
+/**
+ * The images of a message: one or several, each as Buffer, http or https address, data URI, base64 text, or a content
+ * part of the API. Addresses are passed on; nothing is fetched.
+ *
+ * @param name - where they come from, for messages
+ * @returns content parts as the API has them
+ * @throws ChatError `images_invalid`, `image_too_big`
+ */
+export function readImages(value: unknown, name: string): unknown[] {
+  if (value === undefined || value === null || value === "") return [];
+  if (Array.isArray(value)) return value.map((item, index) => readImage(item, `${name}[${index}]`));
+  return [readImage(value, name)];
+}
+
+function readImage(value: unknown, name: string): unknown {
+  return { type: "image_url", image_url: { url: urlOf(value, name) } };
+}
+
+function urlOf(value: unknown, name: string): string {
+  const bytes = bytesOf(value);
+  if (bytes) return bytesUrl(bytes, name);
+  const record = asRecord(value);
+  const inner = record?.image_url;
+  if (inner !== undefined) return urlOf(asRecord(inner)?.url ?? inner, name);
+  if (typeof value !== "string") throw new ChatError("images_invalid", { name });
+  if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
+  const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;
+  checkImageSize(`data:,${base64}`, name);
+  // What is no base64 makes bytes that are no image.
+  return bytesUrl(Buffer.from(base64, "base64"), name);
+}
+
+function bytesUrl(bytes: Buffer, name: string): string {
+  if (!typeOf(bytes)) throw new ChatError("images_invalid", { name });
+  return imageUrl(bytes, name);
+}
+
+/**
+ * The bytes of a Buffer, of any other view of bytes, or of a Buffer that has been through JSON.
+ *
+ * @returns undefined for anything else
+ */
+export function bytesOf(value: unknown): Buffer | undefined {
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (types.isAnyArrayBuffer(value)) return Buffer.from(value);
+  const record = asRecord(value);
+  return record?.type === "Buffer" && Array.isArray(record.data) ? Buffer.from(record.data) : undefined;
 }
 
 /**
@@ -30,6 +80,10 @@ export function imageUrl(bytes: Buffer, name: string): string {
  */
 export function checkImageSize(url: string, name: string): void {
   if (/^data:/i.test(url)) checkSize(Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4), name);
+}
+
+function typeOf(bytes: Buffer): string | undefined {
+  return SIGNATURES.find(([, matches]) => matches(bytes))?.[0];
 }
 
 function checkSize(bytes: number, name: string): void {

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { asRecord, ChatError } from "../client";
-import { checkImageSize, imageUrl } from "./images";
+import { bytesOf, checkImageSize, imageUrl } from "./images";
 
 /** A message as the API writes it. Fields that we do not know are kept. */
 export interface Message {
@@ -41,21 +41,16 @@ const IGNORED_FIELDS = new Set([
  * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
  */
 export function readPrompt(value: unknown, name: string): Prompt {
-  if (ArrayBuffer.isView(value)) {
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
-  }
+  const bytes = bytesOf(value);
+  if (bytes) return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
     const text = String(value);
     if (text.trim() === "") throw new ChatError("prompt_empty", { name });
     return fromUser(text);
   }
-  if (types.isAnyArrayBuffer(value)) return readPrompt(Buffer.from(value as ArrayBuffer), name);
   if (Array.isArray(value)) return fromArray(value, name);
   const object = asRecord(value);
   if (!object) throw promptError(value, name);
-  // A Buffer that has been through JSON.
-  if (object.type === "Buffer" && Array.isArray(object.data)) return readPrompt(Buffer.from(object.data), name);
   if (Array.isArray(object.messages)) return fromBody(object, object.messages, name);
   if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
   return fromUser(toJson(object, name));
@@ -67,6 +62,22 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
   if (text.trim() === "") return messages;
   if (messages.some(({ role }) => role === "system" || role === "developer")) return messages;
   return [{ role: "system", content: text }, ...messages];
+}
+
+/** Joins images to the last message of the user; where there is none they are a message of their own. */
+export function withImages(messages: Message[], images: unknown[]): Message[] {
+  if (images.length === 0) return messages;
+  const at = messages.findLastIndex(({ role }) => role === "user");
+  const message = messages[at];
+  if (!message) return [...messages, { role: "user", content: images }];
+  const { content } = message;
+  const parts = Array.isArray(content) ? content : [{ type: "text", text: content }];
+  return messages.with(at, { ...message, content: [...parts, ...images] });
+}
+
+/** A copy of messages that nobody else can change. */
+export function copyMessages(messages: Message[]): Message[] {
+  return copy(messages);
 }
 
 function fromUser(content: unknown): Prompt {

@@ -1,6 +1,9 @@
 import { asRecord, ChatError, type ChatRequest } from "../client";
 import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
-import { type Message, type Prompt, readPrompt, withSystem } from "./prompt";
+import { joinHistory } from "./history";
+import { readImages } from "./images";
+import { type Message, type Prompt, readPrompt, withImages, withSystem } from "./prompt";
+import type { Request } from "./round";
 import { type Grammar, type JsonOutput, readOutput } from "./structured-output";
 import { checkNames, type Declaration, readDeclarations } from "./tools";
 
@@ -39,6 +42,11 @@ export interface RequestInput {
   /** Where the prompt comes from, for messages. */
   promptName: string;
   system: unknown;
+  /** What is remembered of the conversation. */
+  history?: Message[];
+  /** Images that join the prompt, and where they come from. */
+  images?: unknown;
+  imagesName?: string;
   form: FormOptions;
   options: MessageOptions;
   /** The model of the configuration, where nothing else names one. */
@@ -60,8 +68,10 @@ export interface ToolChoice {
 
 /** The body of a request, and what its reply must be where it is to be JSON. */
 export interface Question {
-  request: ChatRequest & { messages: Message[] };
+  request: Request;
   output: JsonOutput | undefined;
+  /** How many messages at the beginning are not part of the conversation: the system prompt of form or message. */
+  added: number;
 }
 
 /** The API's names for the form's. */
@@ -148,9 +158,11 @@ export function buildRequest(input: RequestInput): Question {
   if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
   // The model comes first, so that a router can tell the provider from the beginning of the body
   // (huggingface_hub `_providers/_common.py`).
-  const request: ChatRequest & { messages: Message[] } = {
+  const said = withImages(prompt.messages, readImages(input.images, input.imagesName ?? "images"));
+  const conversation = input.history ? joinHistory(input.history, said) : said;
+  const request: Request = {
     model: model.trim(),
-    messages: withSystem(prompt.messages, options.system ?? input.system),
+    messages: withSystem(conversation, options.system ?? input.system),
     stream: input.serverStreams,
   };
   if (input.serverStreams) request.stream_options = { include_usage: true };
@@ -165,7 +177,7 @@ export function buildRequest(input: RequestInput): Question {
   const output = readOutput(request.response_format, input.grammar, request.tools !== undefined);
   if (output?.responseFormat) request.response_format = output.responseFormat;
   else if (output) delete request.response_format;
-  return { request, output };
+  return { request, output, added: request.messages.length - conversation.length };
 }
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */

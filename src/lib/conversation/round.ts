@@ -1,5 +1,15 @@
-import { asChatError, type ChatClient, type ChatRequest, type Completion, type ProgressListener } from "../client";
+import {
+  asChatError,
+  type ChatClient,
+  type ChatError,
+  type ChatRequest,
+  type Claim,
+  type Completion,
+  isOfModel,
+  type ProgressListener,
+} from "../client";
 import { nothing, sumOf } from "./answer";
+import type { ModelChoice } from "./models";
 import type { Message } from "./prompt";
 import { heldBackReply, type Refusal, type Refusals, refusalOf } from "./refusals";
 import { askInPrompt, type JsonOutput } from "./structured-output";
@@ -13,34 +23,40 @@ export interface Request extends ChatRequest {
 export interface RoundListener extends ProgressListener {
   /** A server does not take a field, and the question goes without it. Told once for a model. */
   onRefused?(field: "response_format" | "stream_options", params: { model: string; said: string }): void;
+  /** A model does not answer, and another one is asked. The error's message may be put into the user's language. */
+  onFallback?(error: ChatError): void;
 }
 
 export interface RoundOptions {
   signal: AbortSignal;
   listener: RoundListener;
-  /** A later round of a question. */
-  isContinuation: boolean;
+  claim: Claim;
+  models: ModelChoice;
   /** What the reply must be; undefined for a text. */
   output: JsonOutput | undefined;
   refusals: Refusals;
 }
 
 /**
- * One round of a question: one request, and another where the server refuses what the question can do without.
+ * One round of a question: one request, another where the server refuses what the question can do without, and others to
+ * further models where one does not answer.
  *
+ * @param whole - the request with all that is wanted; its model is that of `models`
  * @returns the reply, with the attempts and times of all requests
  * @throws ChatError; its `completion` holds what had come
  */
 export async function completeRound(client: ChatClient, whole: Request, options: RoundOptions): Promise<Completion> {
-  const { isContinuation, listener, output, refusals, signal } = options;
-  const refused = new Map<Refusal, string>();
+  const { listener, models, output, signal } = options;
+  let { claim } = options;
+  let refused = new Map<Refusal, string>();
   let before = nothing();
   for (;;) {
-    const request = without(whole, output, (refusal) => refused.has(refusal) || refusals.has(whole, refusal));
+    const wanted = { ...whole, model: models.current };
+    const request = without(wanted, output, (refusal) => refused.has(refusal) || options.refusals.has(wanted, refusal));
     try {
-      const ahead = isContinuation || refused.size > 0;
-      const completion = await client.complete(request, { signal, listener, isContinuation: ahead });
-      remember(refused, whole, options);
+      const { hasFallback } = models;
+      const completion = await client.complete(request, { signal, listener, claim, hasFallback });
+      remember(refused, wanted, options);
       return sumOf(before, completion);
     } catch (cause) {
       const error = asChatError(cause);
@@ -48,11 +64,24 @@ export async function completeRound(client: ChatClient, whole: Request, options:
       const heldBack = output && heldBackReply(error);
       if (heldBack) return heldBack;
       const refusal = refusalOf(error, request);
-      if (!refusal || refused.has(refusal) || !canDoWithout(refusal, output)) throw error;
-      refused.set(refusal, String(error.params.said ?? ""));
+      if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
+        refused.set(refusal, String(error.params.said ?? ""));
+      } else if (models.hasFallback && isOfModel(error) && !hasBegun(error)) {
+        listener.onFallback?.(error);
+        models.moveOn(error);
+        refused = new Map();
+      } else {
+        throw error;
+      }
       before = error.completion ?? before;
+      claim = "begun";
     }
   }
+}
+
+/** Whether a piece of the reply has come: in the middle of one nothing is tried again. */
+function hasBegun({ completion }: ChatError): boolean {
+  return completion?.timing.first_ms !== undefined;
 }
 
 /** A prompt can ask for JSON, and for no other format. */
@@ -61,8 +90,8 @@ function canDoWithout(refusal: Refusal, output: JsonOutput | undefined): boolean
 }
 
 /** The request as the server takes it. */
-function without(whole: Request, output: JsonOutput | undefined, isRefused: (refusal: Refusal) => boolean): Request {
-  const request = { ...whole };
+function without(wanted: Request, output: JsonOutput | undefined, isRefused: (refusal: Refusal) => boolean): Request {
+  const request = { ...wanted };
   if (isRefused("stream_options")) delete request.stream_options;
   if (!output) return request;
   if (isRefused("response_format")) delete request.response_format;
@@ -73,9 +102,9 @@ function without(whole: Request, output: JsonOutput | undefined, isRefused: (ref
 }
 
 /** Done only when the server has answered: its error may have had another reason than the one that it seemed to name. */
-function remember(refused: Map<Refusal, string>, whole: Request, { listener, refusals }: RoundOptions): void {
+function remember(refused: Map<Refusal, string>, wanted: Request, { listener, refusals }: RoundOptions): void {
   for (const [refusal, said] of refused) {
-    const isNew = refusals.add(whole, refusal);
-    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: whole.model, said });
+    const isNew = refusals.add(wanted, refusal);
+    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, said });
   }
 }

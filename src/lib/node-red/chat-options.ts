@@ -1,6 +1,7 @@
 import type { NodeDef } from "node-red";
 import { CHUNK_MODES, type ChunkMode } from "../conversation/chunker";
 import { readBoolean, readChoice, readNumber } from "../conversation/fields";
+import type { HistoryLimits } from "../conversation/history";
 import type { FormOptions } from "../conversation/request";
 import { CHAT_DEFAULTS } from "./defaults";
 import { label, type TypedInput } from "./typed-input";
@@ -10,6 +11,8 @@ export interface ChatDef extends NodeDef, FormOptions {
   config?: string;
   prompt?: unknown;
   promptType?: string;
+  images?: unknown;
+  imagesType?: string;
   system?: unknown;
   systemType?: string;
   stream?: unknown;
@@ -19,6 +22,9 @@ export interface ChatDef extends NodeDef, FormOptions {
   repairs?: unknown;
   conversation?: unknown;
   conversationType?: string;
+  store?: unknown;
+  maxMessages?: unknown;
+  maxHistoryTokens?: unknown;
   output?: unknown;
   outputType?: string;
   tools?: unknown;
@@ -55,17 +61,30 @@ export function readStreamSettings({ stream, chunk, chunkInterval, streamReasoni
   };
 }
 
-/** How the prompt is called in messages to the user. */
-export function promptName({ prompt, promptType = "" }: ChatDef): string {
-  return ["msg", "flow", "global"].includes(promptType) ? label(prompt, promptType) : "prompt";
+/** @throws ChatError `invalid_input` */
+export function readHistoryLimits({ maxMessages, maxHistoryTokens }: ChatDef): HistoryLimits {
+  return {
+    messages: readNumber(maxMessages, "maxMessages", 1),
+    tokens: maxHistoryTokens === "" ? undefined : readNumber(maxHistoryTokens, "maxHistoryTokens", 1),
+  };
 }
 
-/** The property of the message that holds the prompt, if one does. */
-export function promptProperty({ prompt, promptType }: ChatDef): string | undefined {
-  return promptType === "msg" ? String(prompt) : undefined;
+/** How what a typed input points to is called in messages to the user: `msg.payload`, or the field's own name. */
+export function inputName(def: ChatDef, name: "prompt" | "images"): string {
+  const { value, type } = typedInput(def, name);
+  return ["msg", "flow", "global"].includes(type) ? label(value, type) : name;
 }
+
+/** The properties of the message that hold the prompt and the images. */
+export function heldProperties(def: ChatDef): string[] {
+  const inputs = [typedInput(def, "prompt"), typedInput(def, "images")];
+  return inputs.filter(({ type }) => type === "msg").map(({ value }) => String(value));
+}
+
+/** The typed inputs of the form. */
+export type InputName = "prompt" | "images" | "system" | "conversation" | "output";
 
 /** A typed input of the form. */
-export function typedInput(def: ChatDef, name: "prompt" | "system" | "conversation" | "output"): TypedInput {
+export function typedInput(def: ChatDef, name: InputName): TypedInput {
   return { value: def[name], type: def[`${name}Type`] ?? "msg" };
 }

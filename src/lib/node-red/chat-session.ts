@@ -3,13 +3,23 @@ import { asRecord, ChatError } from "../client";
 import type { Answer } from "../conversation/answer";
 import { ask, type Outcome } from "../conversation/ask";
 import { readNumber, readObject } from "../conversation/fields";
+import type { Message } from "../conversation/prompt";
 import { Refusals } from "../conversation/refusals";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
-import { type ChatDef, promptName, promptProperty, readStreamSettings, typedInput, withDefaults } from "./chat-options";
+import {
+  type ChatDef,
+  heldProperties,
+  type InputName,
+  inputName,
+  readStreamSettings,
+  typedInput,
+  withDefaults,
+} from "./chat-options";
 import type { ConfigNode } from "./config-options";
 import { withEnvironment } from "./environment";
 import { localizeError, makeTranslate, type Translate } from "./localize";
+import { Memory, type Recollection } from "./memory";
 import { type RunStatus, StatusLine } from "./status-line";
 import { type StreamMessage, StreamOutput } from "./stream-output";
 import { ToolCalls } from "./tool-calls";
@@ -24,6 +34,13 @@ interface Running {
   /** Conversation that it belongs to; undefined for none. */
   conversation: Promise<string | undefined>;
   abort: AbortController;
+  recollection?: Recollection;
+}
+
+/** How a question ended, and what remembers it. */
+interface Asked {
+  outcome: Outcome;
+  keep: () => Promise<void>;
 }
 
 /** The message of a question, as far as we read and write it. */
@@ -47,6 +64,7 @@ export class ChatSession {
   /** Tool nodes that are missing, each warned of once. */
   readonly #warned = new Set<string>();
   readonly #refusals = new Refusals();
+  readonly #memory: Memory;
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
@@ -56,6 +74,7 @@ export class ChatSession {
     this.#translate = makeTranslate(RED);
     this.#status = new StatusLine(node, this.#translate);
     this.#toolCalls = new ToolCalls(RED, node);
+    this.#memory = new Memory(node, this.#def);
   }
 
   /** Takes a message: a question, or one that steers (`msg.abort`, `msg.reset`). Never rejects. */
@@ -85,6 +104,7 @@ export class ChatSession {
         fields: {},
       });
       if (msg.abort === true) await this.#abort(key);
+      if (msg.reset === true) this.#forget(key, msg);
     } catch (cause) {
       error = localizeError(cause, this.#translate);
     }
@@ -99,6 +119,13 @@ export class ChatSession {
     );
   }
 
+  /** Takes its turn in the line of the conversation; the message is done meanwhile. */
+  #forget(key: string | undefined, msg: ChatMessage): void {
+    this.#memory.forget(key).catch((error) => {
+      if (!this.#isClosed) this.#node.error(localizeError(error, this.#translate), msg);
+    });
+  }
+
   async #answer(msg: ChatMessage, send: Send, done: Done): Promise<void> {
     const running: Running = { conversation: Promise.resolve(undefined), abort: new AbortController() };
     this.#running.add(running);
@@ -106,11 +133,17 @@ export class ChatSession {
     let outcome: Outcome | undefined;
     let error: ChatError | undefined;
     try {
-      outcome = await this.#ask(msg, send, running, status);
-      if (!this.#isClosed) await this.#reply(msg, outcome, send);
+      const asked = await this.#ask(msg, send, running, status);
+      outcome = asked.outcome;
+      if (!this.#isClosed) {
+        await this.#store(msg, outcome);
+        await asked.keep();
+        this.#send(msg, outcome, send);
+      }
     } catch (cause) {
       error = localizeError(cause, this.#translate);
     }
+    running.recollection?.end();
     this.#running.delete(running);
     if (this.#isClosed) return;
     if (error) {
@@ -122,22 +155,28 @@ export class ChatSession {
     done(error);
   }
 
-  async #ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus): Promise<Outcome> {
+  async #ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus): Promise<Asked> {
     const config = this.#config();
     const options = readMessageOptions(msg.huggingface);
     const conversation = this.#readConversation(msg, options);
     running.conversation = conversation.catch(() => undefined);
-    await conversation;
+    const key = await conversation;
+    const client = config.client();
+    const { signal } = running.abort;
+    running.recollection = await this.#memory.begin(key, client, signal, status.waiting);
+    const { claim, history, keep } = running.recollection;
     const tools = this.#tools(msg);
-    const { request, output } = await this.#question(msg, options, config, tools);
+    const question = await this.#question(msg, options, config, tools, history);
     const stream = this.#openStream(msg, options, send);
     const onPiece = status.piece;
     try {
-      return await ask(config.client(), request, {
-        signal: running.abort.signal,
+      const outcome = await ask(client, question.request, {
+        signal,
+        claim,
+        fallback: config.fallback(),
         tools,
         maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
-        output,
+        output: question.output,
         repairs: readNumber(this.#def.repairs, "repairs", 0),
         refusals: this.#refusals,
         listener: {
@@ -146,6 +185,7 @@ export class ChatSession {
           onWaiting: status.waiting,
           onAsking: status.asking,
           onRetry: status.retry,
+          onFallback: (error) => localizeError(error, this.#translate),
           onRefused: (field, params) => this.#node.warn(this.#translate(`warning.refused_${field}`, params)),
           onText: (piece) => {
             onPiece();
@@ -161,16 +201,26 @@ export class ChatSession {
           },
         },
       });
+      return { outcome, keep: () => keep(outcome, question) };
     } finally {
       stream?.drop();
     }
   }
 
-  async #question(msg: ChatMessage, options: MessageOptions, config: ConfigNode, tools: Tool[]): Promise<Question> {
+  async #question(
+    msg: ChatMessage,
+    options: MessageOptions,
+    config: ConfigNode,
+    tools: Tool[],
+    history: Message[] | undefined,
+  ): Promise<Question> {
     const def = this.#def;
     return buildRequest({
       prompt: options.messages === undefined ? await this.#resolve("prompt", msg) : undefined,
-      promptName: promptName(def),
+      promptName: inputName(def, "prompt"),
+      images: await this.#resolve("images", msg),
+      imagesName: inputName(def, "images"),
+      ...(history && { history }),
       system: options.system === undefined ? await this.#resolve("system", msg) : undefined,
       form: { ...def, extra: withEnvironment(this.#RED, this.#node, readObject(def.extra, "extra")) },
       options,
@@ -182,16 +232,16 @@ export class ChatSession {
     });
   }
 
-  async #reply(msg: ChatMessage, { calls, completion, messages, reply }: Outcome, send: Send): Promise<void> {
+  /** Puts what came of a question on the message, and where the form says. */
+  async #store(msg: ChatMessage, { calls, completion, messages, reply }: Outcome): Promise<void> {
     msg.completion = completion satisfies Answer;
     msg.messages = messages;
-    if (calls.length > 0) {
-      msg.payload = calls;
-      send([null, null, msg]);
-      return;
-    }
-    await storeTypedInput(this.#RED, this.#node, typedInput(this.#def, "output"), msg, reply);
-    send([msg, null, null]);
+    if (calls.length > 0) msg.payload = calls;
+    else await storeTypedInput(this.#RED, this.#node, typedInput(this.#def, "output"), msg, reply);
+  }
+
+  #send(msg: ChatMessage, { calls }: Outcome, send: Send): void {
+    send(calls.length > 0 ? [null, null, msg] : [msg, null, null]);
   }
 
   #config(): ConfigNode {
@@ -210,7 +260,7 @@ export class ChatSession {
     }
     if (found.length === 0) return [];
     const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
-    const tools = this.#toolCalls.tools(found, msg, promptProperty(this.#def), timeoutMs);
+    const tools = this.#toolCalls.tools(found, msg, heldProperties(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;
   }
@@ -220,7 +270,7 @@ export class ChatSession {
     const settings = readStreamSettings(this.#def);
     const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
     if (!(options.stream ?? settings.isWanted) || !isWired) return undefined;
-    return new StreamOutput(this.#RED, msg, promptProperty(this.#def), {
+    return new StreamOutput(this.#RED, msg, heldProperties(this.#def), {
       ...settings,
       send: (chunkMessage: StreamMessage) => send([null, chunkMessage, null]),
     });
@@ -233,7 +283,7 @@ export class ChatSession {
     throw new ChatError("option_text", { name: "conversation" });
   }
 
-  #resolve(name: "prompt" | "system" | "conversation", msg: ChatMessage): Promise<unknown> {
+  #resolve(name: InputName, msg: ChatMessage): Promise<unknown> {
     return resolveTypedInput(this.#RED, this.#node, typedInput(this.#def, name), msg, name);
   }
 }

@@ -16,6 +16,7 @@ export interface ConfigDef extends NodeDef {
   wakeUp?: unknown;
   billTo?: unknown;
   headers?: unknown;
+  fallback?: unknown;
   serverStreams?: unknown;
   grammar?: unknown;
   tls?: string;
@@ -40,6 +41,8 @@ export interface ConfigNode extends Node<ConfigCredentials> {
   serverStreams(): boolean;
   /** @throws ChatError `invalid_input` */
   grammar(): Grammar;
+  /** @throws ChatError `invalid_input` */
+  fallback(): string[];
 }
 
 /** The core nodes that a configuration may point to, as far as they are used. */
@@ -91,6 +94,14 @@ export function readModel(def: ConfigDef): string {
 export function readServerStreams(def: ConfigDef): boolean {
   const value = def.serverStreams ?? "";
   return value === "" ? CONFIG_DEFAULTS.serverStreams : readBoolean(value, "serverStreams");
+}
+
+/** Models to ask where the first one does not answer. */
+export function readFallback(def: ConfigDef): string[] {
+  return [def.fallback ?? []]
+    .flat()
+    .map((model) => text(model, "fallback"))
+    .filter(Boolean);
 }
 
 /** How the server is asked for JSON by a schema. */

@@ -45,13 +45,13 @@ export class StreamOutput {
 
   /**
    * @param input - the question's message as it is now; later changes to it do not show
-   * @param promptProperty - the property that held the prompt, if one did
+   * @param held - the properties that held the prompt and the images
    */
-  constructor(RED: NodeAPI, input: NodeMessageInFlow, promptProperty: string | undefined, options: StreamOptions) {
+  constructor(RED: NodeAPI, input: NodeMessageInFlow, held: readonly string[], options: StreamOptions) {
     this.#RED = RED;
     this.#withReasoning = options.withReasoning;
     this.#send = options.send;
-    const { parts, ...base } = copyWithout(RED, input, LEFT_OUT, promptProperty);
+    const { parts, ...base } = copyWithout(RED, input, LEFT_OUT, held);
     this.#outerParts = parts;
     for (const [name, value] of Object.entries(base)) {
       if (typeof value === "object" && value !== null) this.#objects[name] = value;

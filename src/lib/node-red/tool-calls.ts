@@ -51,11 +51,12 @@ export class ToolCalls {
   /**
    * Makes the functions that a question may call.
    *
+   * @param held - the properties of the question that held the prompt and the images
    * @param timeoutMs - for one call; 0 for no limit
    * @throws ChatError `invalid_input` for a schema that is none
    */
-  tools(nodes: ToolNode[], question: NodeMessage, promptProperty: string | undefined, timeoutMs: number): Tool[] {
-    const base = copyWithout(this.#RED, question, LEFT_OUT, promptProperty);
+  tools(nodes: ToolNode[], question: NodeMessage, held: readonly string[], timeoutMs: number): Tool[] {
+    const base = copyWithout(this.#RED, question, LEFT_OUT, held);
     return nodes.map((tool) => ({
       name: tool.name ?? "",
       description: String(tool.def.description ?? ""),

@@ -1,0 +1,33 @@
+import type { ChatError } from "../client";
+
+/** A model that did not answer, as `msg.completion.fallbacks` tells it. */
+export interface Fallback {
+  model: string;
+  code: string;
+  message: string;
+}
+
+/** The models that a question may go to, in their order. One that has answered stays for the whole question. */
+export class ModelChoice {
+  readonly #models: string[];
+  /** Those that did not answer, and why. */
+  readonly failed: Fallback[] = [];
+
+  /** @param others - to fall back on; what is named twice is asked once */
+  constructor(first: string, others: readonly string[]) {
+    this.#models = [...new Set([first, ...others])];
+  }
+
+  get current(): string {
+    return this.#models[this.failed.length] ?? "";
+  }
+
+  get hasFallback(): boolean {
+    return this.failed.length + 1 < this.#models.length;
+  }
+
+  /** Goes on to the next model. */
+  moveOn({ code, message }: ChatError): void {
+    this.failed.push({ model: this.current, code, message });
+  }
+}

@@ -1,0 +1,95 @@
+import type { Node } from "node-red";
+import type { ChatClient, Claim } from "../client";
+import type { Outcome } from "../conversation/ask";
+import { tokenCorrection, trimHistory } from "../conversation/history";
+import { Lines } from "../conversation/lines";
+import { copyMessages, type Message } from "../conversation/prompt";
+import type { Question } from "../conversation/request";
+import { type ChatDef, readHistoryLimits } from "./chat-options";
+import { ConversationStore } from "./conversation-store";
+
+/** A question's turn in its conversation. */
+export interface Recollection {
+  /** What is remembered; undefined where there is nothing to remember. */
+  history?: Message[];
+  /** Whether the question has waited for its turn, so that it is not refused any more. */
+  claim: Claim;
+  /**
+   * Remembers how the question ended.
+   *
+   * @throws ChatError `memory_unwritable`
+   */
+  keep(outcome: Outcome, question: Question): Promise<void>;
+  /** Lets the next question of the conversation have its turn. */
+  end(): void;
+}
+
+const NOTHING: Recollection = { claim: "new", keep: async () => {}, end: () => {} };
+
+/** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
+export class Memory {
+  readonly #def: ChatDef;
+  readonly #store: ConversationStore;
+  readonly #lines = new Lines();
+  /** Tokens that the server counts for one of our estimate. */
+  #correction = 1;
+
+  constructor(node: Node, def: ChatDef) {
+    this.#def = def;
+    this.#store = new ConversationStore(node, String(def.store ?? ""));
+  }
+
+  /**
+   * Waits until the questions of the same conversation before this one have ended.
+   *
+   * @param key - undefined for a question that belongs to no conversation
+   * @returns nothing to remember if `signal` fires first
+   * @throws ChatError `queue_full`, `memory_unreadable`, or `invalid_input` for limits that are none
+   */
+  async begin(
+    key: string | undefined,
+    client: ChatClient,
+    signal: AbortSignal,
+    onWaiting: () => void,
+  ): Promise<Recollection> {
+    if (key === undefined) return NOTHING;
+    const limits = readHistoryLimits(this.#def);
+    const isBusy = this.#lines.isBusy(key);
+    const release = isBusy ? client.reserve() : undefined;
+    if (isBusy) onWaiting();
+    const turn = await this.#lines.enter(key, signal);
+    release?.();
+    if (!turn) return NOTHING;
+    try {
+      // A copy: a store may hand out its own, and messages of flows are changed.
+      const history = copyMessages(trimHistory(await this.#store.load(key), limits, this.#correction));
+      return {
+        history,
+        claim: isBusy ? "admitted" : "new",
+        keep: ({ completion, messages }, { request, added }) => {
+          const sent = [...messages.slice(0, -1), ...(Array.isArray(request.tools) ? request.tools : [])];
+          this.#correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? this.#correction;
+          return this.#store.save(key, trimHistory(copyMessages(messages.slice(added)), limits, this.#correction));
+        },
+        end: turn.end,
+      };
+    } catch (error) {
+      turn.end();
+      throw error;
+    }
+  }
+
+  /**
+   * Forgets a conversation, or all, behind the questions that came before.
+   *
+   * @throws ChatError `memory_unwritable`
+   */
+  async forget(key: string | undefined): Promise<void> {
+    const turn = key === undefined ? await this.#lines.enterAll() : await this.#lines.enter(key);
+    try {
+      await this.#store.forget(key);
+    } finally {
+      turn?.end();
+    }
+  }
+}
