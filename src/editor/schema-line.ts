@@ -87,7 +87,7 @@ function fillLine(content: HTMLElement, line: Line, changed: () => void): void {
   const items = choice("items", ITEM_TYPES, row.items, origin?.was.items === "other", (value: ItemType) => {
     update({ items: value });
   });
-  const itemsRow = make("label", { class: "huggingface-row-items" }, make("span", {}, text("rows.items")), items);
+  const itemsRow = make("label", { class: "huggingface-row-of" }, make("span", {}, text("rows.items")), items);
 
   const showMore = () => {
     values.hidden = line.row?.type !== "enum";
