@@ -12,7 +12,7 @@ interface EditorGlobal {
   };
   tray: {
     show(options: TrayOptions): void;
-    close(): void;
+    close(done?: () => void): void;
     resize(): void;
   };
 }

@@ -181,8 +181,9 @@ export function editSchema(title: string, given: string, done: (schema: string) 
         text: RED._("common.label.done"),
         class: "primary",
         click: () => {
-          if (form) done(form.text());
-          RED.tray.close();
+          const schema = form?.text() ?? given;
+          // Until then the form below is not in the page, and would not find its own fields.
+          RED.tray.close(() => done(schema));
         },
       },
     ],

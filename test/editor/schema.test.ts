@@ -217,7 +217,6 @@ describe("the forms for JSON replies and declared functions", function () {
       { id: "n1", z: "t1", x: 200, y: 100, type: TOOL, name: "get_weather", parameters: "", wires: [[]] },
       { id: "n2", z: "t1", x: 200, y: 200, type: CHAT, config: "c1", tools: ["n1"], wires: [[], [], []] },
     ]);
-    await editor.deploy();
     chat = (await editor.ids(CHAT))[0] as string;
     await editor.reveal(chat);
   });
