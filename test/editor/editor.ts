@@ -238,6 +238,18 @@ export class Editor {
     await this.page.evaluate(() => RED.actions.invoke("core:undo"));
   }
 
+  /** A property of a node as the editor has it, deployed or not. */
+  async property(id: string, name: string): Promise<unknown> {
+    return this.page.evaluate(
+      ([wanted, property]) => {
+        const nodes: (EditorNode & Record<string, unknown>)[] = [];
+        RED.nodes.eachNode((node) => void nodes.push(node as EditorNode & Record<string, unknown>));
+        return nodes.find((node) => node.id === wanted)?.[property];
+      },
+      [id, name] as const,
+    );
+  }
+
   /** How many code editors for JSON there are, seen or not. */
   async codeEditors(): Promise<number> {
     return this.page.evaluate(() => {
@@ -409,6 +421,14 @@ export class Form {
         .getModels()
         .findLast((model) => model.getLanguageId() === "json")
         ?.setValue(wanted);
+    }, text);
+  }
+
+  /** The same where the code editor is Ace. */
+  async fillAce(text: string): Promise<void> {
+    await this.page.locator(".huggingface-schema .ace_editor").evaluate((element, wanted) => {
+      const { ace } = globalThis as unknown as { ace: { edit(e: Element): { setValue(text: string): void } } };
+      ace.edit(element).setValue(wanted);
     }, text);
   }
 

@@ -380,7 +380,7 @@ describe("the forms for JSON replies and declared functions", function () {
     ]);
     await editor.undo();
     assert.deepEqual(await editor.validationErrors(CHAT), []);
-    assert.deepEqual((await deployed()).functions, functions);
+    assert.deepEqual(await editor.property(chat, "functions"), functions);
   });
 
   it("are copied with the node", async () => {
@@ -396,7 +396,8 @@ describe("the forms for JSON replies and declared functions", function () {
     await form.input("functions-container").locator("li").first().locator("input").first().fill("other");
     await form.done();
     assert.deepEqual((await deployed(chat)).functions, functions, "the original has a list of its own");
-    assert.equal((await deployed(copy)).functions[0].name, "other");
+    const changed = (await editor.flows()).find(({ id }) => id === copy);
+    assert.equal(changed?.functions[0].name, "other");
   });
 
   it("are nowhere wider than their box", async () => {
@@ -407,5 +408,42 @@ describe("the forms for JSON replies and declared functions", function () {
     }
     await form.cancel();
     assert.equal(await editor.codeEditors(), 0);
+  });
+});
+
+describe("the schema forms with the code editor Ace", function () {
+  this.timeout(60_000);
+  let editor: Editor;
+
+  before(async function () {
+    skipWithoutChromium(this);
+    editor = await Editor.start();
+    await editor.page.route("**/settings*", async (route) => {
+      const response = await route.fetch();
+      const settings = (await response.json()) as object;
+      await route.fulfill({ response, json: { ...settings, codeEditor: { lib: "ace" } } });
+    });
+    await editor.load();
+  });
+
+  after(() => editor?.stop());
+
+  it("keep rows and text in step, and say what is wrong below", async () => {
+    await editor.addNode(TOOL, 200, 100);
+    const [id = ""] = await editor.ids(TOOL);
+    const form = await editor.edit(id);
+    assert.equal(await form.page.locator(".huggingface-schema .ace_editor").count(), 1);
+    await form.fill("name", "a");
+    await form.page.locator(".huggingface-rows-box .red-ui-editableList-addButton").click();
+    await form.page.keyboard.type("city");
+    assert.deepEqual(JSON.parse(await form.value("parameters")).properties, { city: { type: "string" } });
+    await form.fillAce('{"properties":{"x":{"type":"strin"}}}');
+    assert.deepEqual(await names(form), ["x"]);
+    const problem = form.page.locator(".huggingface-schema > .huggingface-problem");
+    assert.match((await problem.textContent()) ?? "", /^line 1, column 28: not a type/);
+    await form.fillAce('{"type":"object"}');
+    await form.done();
+    assert.equal(await editor.property(id, "parameters"), '{"type":"object"}');
+    assert.deepEqual(editor.problems, []);
   });
 });
