@@ -46,7 +46,7 @@ const MAX_DEPTH = 500;
 
 const SPACE = /[ \t\r\n]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none in a string
-const STRING = /"(?:[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
 const WORD = /[^\s,:[\]{}"]+|./suy;
 
@@ -191,14 +191,17 @@ export function stringOf(node: JsonNode | undefined): string | undefined {
   return node?.kind === "string" ? node.value : undefined;
 }
 
+/** A string that stands nowhere yet. */
 export function makeString(value: string): JsonString {
   return { kind: "string", value, start: 0, end: 0 };
 }
 
+/** An array that stands nowhere yet. */
 export function makeArray(items: readonly JsonNode[]): JsonArray {
   return { kind: "array", items, start: 0, end: 0 };
 }
 
+/** An object that stands nowhere yet, with its keys in this order. */
 export function makeObject(entries: readonly (readonly [string, JsonNode])[]): JsonObject {
   return withEntries(
     entries.map(([key, value]) => ({ key: makeString(key), value })),
@@ -206,6 +209,7 @@ export function makeObject(entries: readonly (readonly [string, JsonNode])[]): J
   );
 }
 
+/** A truth value that stands nowhere yet. */
 export function makeBoolean(value: boolean): JsonOther {
   return { kind: "boolean", raw: String(value), start: 0, end: 0 };
 }

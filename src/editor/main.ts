@@ -1,7 +1,7 @@
 import { createFunctionList } from "./functions-list.js";
 import type { EditedNode } from "./red.js";
 import { createSchemaForm } from "./schema-form.js";
-import { functions, number, schema } from "./validators.js";
+import { functions, jsonObject, number, schema } from "./validators.js";
 
 /**
  * What the forms in `nodes/*.html` use of this folder. Their scripts are plain and cannot import; the editor runs them
@@ -9,6 +9,7 @@ import { functions, number, schema } from "./validators.js";
  */
 const huggingfaceForms = {
   number,
+  jsonObject,
   schema,
   functions,
   fillMissing,

@@ -96,6 +96,7 @@ export function editableList<T extends object>(
 export function makeLineAccessible(content: JQuery, moved: () => void): void {
   const line = content.closest("li");
   line.find(".red-ui-editableList-item-remove").attr("aria-label", RED._("common.label.delete"));
+  line.find(".red-ui-editableList-item-handle").attr("title", text("rows.move"));
   line.on("keydown", (event) => {
     if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
     const other = event.key === "ArrowUp" ? line.prev() : line.next();

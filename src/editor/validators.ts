@@ -1,4 +1,4 @@
-import { functionProblems, schemaText } from "./functions.js";
+import { functionProblems, isJsonObject, schemaText } from "./functions.js";
 import type { EditedNode } from "./red.js";
 import { text } from "./red.js";
 import { describe } from "./schema-form.js";
@@ -29,6 +29,15 @@ export function number(property: string, { min = -Infinity, max = Infinity, inte
     const range = Number.isFinite(max) ? "Range" : Number.isFinite(min) ? "Min" : "";
     const params = { label: labelOf(this, property), min, max };
     return text(`validate.${integer ? "integer" : "number"}${range}`, params);
+  };
+}
+
+/** A validator for a JSON object, as text or object; blank stands for none. */
+export function jsonObject(property: string): Validator {
+  return function (value, _options) {
+    const written = typeof value === "string" ? value.trim() : value;
+    if (written === "" || (typeof written === "string" && isVariable(written)) || isJsonObject(written)) return true;
+    return text("validate.object", { label: labelOf(this, property) });
   };
 }
 

@@ -96,6 +96,13 @@ describe("a JSON text", () => {
     });
   }
 
+  it("with a long string that has no end is refused at once", () => {
+    const startedAt = performance.now();
+    assert.ok("problem" in parseJson(`["${"a".repeat(100_000)}`));
+    assert.ok("root" in parseJson(`["${"a".repeat(1_000_000)}"]`));
+    assert.ok(performance.now() - startedAt < 1000);
+  });
+
   it("has lines and columns", () => {
     assert.deepEqual(position("ab\r\nc\nde", 8), { line: 3, column: 3 });
     assert.deepEqual(position("", 0), { line: 1, column: 1 });
