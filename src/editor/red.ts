@@ -23,7 +23,8 @@ export interface CodeEditor {
   setValue(text: string, cursor?: number): void;
   getSession(): { on(event: "change", listener: () => void): void };
   /** Monaco's only */
-  getModel?(): unknown;
+  getModel?(): { dispose(): void } | null;
+  setModel?(model: null): void;
   resize(): void;
   destroy(): void;
 }
@@ -120,6 +121,17 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
+}
+
+/**
+ * Ends a code editor. The editor's own way takes Monaco's text away under requests that are still under way (folding,
+ * marks), which then fail with "Model is disposed": parted from the text first, Monaco gives them up.
+ */
+export function destroyEditor(editor: CodeEditor): void {
+  const model = editor.getModel?.();
+  editor.setModel?.(null);
+  editor.destroy();
+  model?.dispose();
 }
 
 /** A button of the forms' size. */

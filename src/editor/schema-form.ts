@@ -1,5 +1,5 @@
 import { type Problem, position } from "./json-text.js";
-import { type CodeEditor, make, makeButton, text } from "./red.js";
+import { type CodeEditor, destroyEditor, make, makeButton, text } from "./red.js";
 import { schemaFromExample } from "./schema-example.js";
 import { createRowList } from "./schema-line.js";
 import { schemaProblems } from "./schema-problems.js";
@@ -94,7 +94,7 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
     },
     codeHeight: () => code.offsetHeight,
     resize: () => editor.resize(),
-    destroy: () => editor.destroy(),
+    destroy: () => destroyEditor(editor),
   };
 }
 
