@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
+import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema-row";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
 
 const NODES = resolve(__dirname, "../nodes");
@@ -142,4 +143,30 @@ describe("the forms' texts", () => {
       }
     });
   }
+
+  it("those that the forms share are in the catalogue, and none is there in vain", () => {
+    const folder = join(NODES, "../src/editor");
+    const code = readdirSync(folder)
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => readFileSync(join(folder, file), "utf8"))
+      .join("\n");
+    const catalogue: Record<string, Record<string, Record<string, string>>> = JSON.parse(
+      readFileSync(join(NODES, "locales/en-US/huggingface-config.json"), "utf8"),
+    );
+    const known = catalogue["huggingface-config"] ?? {};
+    const used = [...code.matchAll(/"((?:rows|example|functions|validate|json|schema)\.\w+)"/g)].map((m) => m[1] ?? "");
+    assert.ok(used.length > 30);
+    for (const key of used)
+      assert.equal(typeof known[key.split(".")[0] ?? ""]?.[key.split(".")[1] ?? ""], "string", key);
+    for (const section of ["example", "schema"]) {
+      for (const key of Object.keys(known[section] ?? {})) assert.ok(used.includes(`${section}.${key}`), key);
+    }
+    const failures = [...code.matchAll(/fail\("(\w+)"\)|close === .* \? "(\w+)" : "(\w+)"/g)].flatMap((m) =>
+      m.slice(1),
+    );
+    for (const key of failures.filter((found) => found !== undefined))
+      assert.equal(typeof known.json?.[key], "string", key);
+    assert.deepEqual(Object.keys(known.rowType ?? {}), [...ROW_TYPES, "other"]);
+    assert.deepEqual(Object.keys(known.itemType ?? {}), [...ITEM_TYPES, "other"]);
+  });
 });

@@ -54,8 +54,16 @@ describe("the package", () => {
     }
     assert.ok(paths.includes("nodes/icons/huggingface.svg"));
     assert.ok(paths.some((file) => file.startsWith("examples/")));
+    // Without the script that the forms name, the editor would wait for it for ever.
+    assert.ok(paths.includes("resources/main.js") && paths.includes("resources/forms.css"));
+    for (const { imports, file } of editorModules()) {
+      for (const imported of imports) assert.ok(paths.includes(`resources/${imported}`), `${file}: ${imported}`);
+    }
     const strange = paths.filter(
-      (file) => !/^(nodes|examples)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file),
+      (file) =>
+        !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(
+          file,
+        ),
     );
     assert.deepEqual(strange, []);
   });
@@ -78,6 +86,17 @@ describe("the package", () => {
     assert.equal(output.trim(), "false");
   });
 });
+
+/** What the editor loads from `resources`, and what each module imports from there. */
+function editorModules(): { file: string; imports: string[] }[] {
+  const folder = path.join(root, "resources");
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".js"))
+    .map((file) => {
+      const code = readFileSync(path.join(folder, file), "utf8");
+      return { file, imports: [...code.matchAll(/ from "\.\/([^"]+)"/g)].map((match) => match[1] as string) };
+    });
+}
 
 const PERMISSION = Symbol("permission");
 

@@ -36,7 +36,20 @@ interface TextModel {
   getValue(): string;
   setValue(text: string): void;
 }
-declare const monaco: { editor: { getModels(): TextModel[] } };
+interface Marker {
+  startLineNumber: number;
+  startColumn: number;
+  message: string;
+}
+declare const monaco: { editor: { getModels(): TextModel[]; getModelMarkers(filter: object): Marker[] } };
+
+/** What a row of a schema says. */
+export interface SchemaRow {
+  name: string;
+  type: string;
+  required: boolean;
+  description: string;
+}
 
 /** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH. */
 export function findChromium(): string | undefined {
@@ -220,6 +233,31 @@ export class Editor {
     return this.page.evaluate(() => RED.nodes.dirty());
   }
 
+  /** Takes back the last change. */
+  async undo(): Promise<void> {
+    await this.page.evaluate(() => RED.actions.invoke("core:undo"));
+  }
+
+  /** A property of a node as the editor has it, deployed or not. */
+  async property(id: string, name: string): Promise<unknown> {
+    return this.page.evaluate(
+      ([wanted, property]) => {
+        const nodes: (EditorNode & Record<string, unknown>)[] = [];
+        RED.nodes.eachNode((node) => void nodes.push(node as EditorNode & Record<string, unknown>));
+        return nodes.find((node) => node.id === wanted)?.[property];
+      },
+      [id, name] as const,
+    );
+  }
+
+  /** How many code editors for JSON there are, seen or not. */
+  async codeEditors(): Promise<number> {
+    return this.page.evaluate(() => {
+      const models = typeof monaco === "undefined" ? [] : monaco.editor.getModels();
+      return models.filter((model) => model.getLanguageId() === "json").length;
+    });
+  }
+
   /** The labels of the input and the outputs of the first node of a type. */
   async portLabels(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
@@ -259,9 +297,40 @@ export class Form {
     return this.page.locator(`#${this.prefix}-${property}`);
   }
 
-  /** The row of the form that a field is in. */
-  row(property: string): Locator {
-    return this.page.locator(".form-row", { has: this.input(property) });
+  /** A row of the schema that is shown, counted from 0. */
+  row(index: number): Locator {
+    return this.page.locator(".huggingface-rows:visible .huggingface-row").nth(index);
+  }
+
+  rowField(index: number, property: "name" | "description" | "values"): Locator {
+    return this.row(index).locator(`.huggingface-row-${property}`);
+  }
+
+  /** The rows of the schema that is shown. */
+  async rows(): Promise<SchemaRow[]> {
+    return this.page.locator(".huggingface-rows .huggingface-row").evaluateAll((rows) =>
+      rows.map((row) => ({
+        name: row.querySelector<HTMLInputElement>(".huggingface-row-name")?.value ?? "",
+        type: row.querySelector<HTMLSelectElement>(".huggingface-row-type")?.value ?? "",
+        required: row.querySelector<HTMLInputElement>("input[type=checkbox]")?.checked ?? false,
+        description: row.querySelector<HTMLInputElement>(".huggingface-row-description")?.value ?? "",
+      })),
+    );
+  }
+
+  /** Whether the rows can be edited just now. */
+  async rowsUsable(): Promise<boolean> {
+    return this.page.locator(".huggingface-rows-box").evaluate((box) => !(box as HTMLElement).inert);
+  }
+
+  /** The markers in the code editor, as line, column and text, in the order of the text. */
+  async markers(): Promise<[line: number, column: number, message: string][]> {
+    return this.page.evaluate(() =>
+      monaco.editor
+        .getModelMarkers({})
+        .sort((a, b) => a.startLineNumber - b.startLineNumber || a.startColumn - b.startColumn)
+        .map(({ startLineNumber, startColumn, message }) => [startLineNumber, startColumn, message]),
+    );
   }
 
   private typed(property: string): Locator {
@@ -345,10 +414,21 @@ export class Form {
   }
 
   async fillCode(text: string): Promise<void> {
-    await this.code();
+    await this.page.waitForFunction(() => monaco.editor.getModels().some((model) => model.getLanguageId() === "json"));
     await this.page.evaluate((wanted) => {
-      const model = monaco.editor.getModels().find((candidate) => candidate.getLanguageId() === "json");
-      model?.setValue(wanted);
+      // The one that was opened last: a form over another one has its own.
+      monaco.editor
+        .getModels()
+        .findLast((model) => model.getLanguageId() === "json")
+        ?.setValue(wanted);
+    }, text);
+  }
+
+  /** The same where the code editor is Ace. */
+  async fillAce(text: string): Promise<void> {
+    await this.page.locator(".huggingface-schema .ace_editor").evaluate((element, wanted) => {
+      const { ace } = globalThis as unknown as { ace: { edit(e: Element): { setValue(text: string): void } } };
+      ace.edit(element).setValue(wanted);
     }, text);
   }
 

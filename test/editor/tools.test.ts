@@ -63,6 +63,8 @@ describe("the forms for tools", function () {
       ["{", true],
       ["[]", true],
       ["null", true],
+      ['{"type": "strin"}', true],
+      ['{"properties": {"a": {}, "a": {}}}', true],
       ['"text"', true],
       [SCHEMA, false],
       ["[]", true],
@@ -76,7 +78,7 @@ describe("the forms for tools", function () {
     await form.done();
     assert.deepEqual(await editor.validationErrors(TOOL), [
       "Function: must be 1 to 64 letters, digits, _ or -",
-      "Parameters: must be a JSON object",
+      "Parameters: line 1, column 1: a schema is an object in braces",
     ]);
   });
 

@@ -1,0 +1,143 @@
+/// <reference types="jquery" />
+
+/** What the forms use of Node-RED's editor; the published types lack much of it. */
+interface EditorGlobal {
+  _(key: string, params?: Record<string, string | number>): string;
+  nodes: {
+    node(id: string): { type: string; name?: string } | null | undefined;
+    getType(type: string): { category: string; defaults: Record<string, { value: unknown; type?: string }> };
+  };
+  editor: {
+    createEditor(options: { element: JQuery; mode: string; value: string }): CodeEditor;
+  };
+  tray: {
+    show(options: TrayOptions): void;
+    close(done?: () => void): void;
+    resize(): void;
+  };
+}
+
+/** A code editor, whether it is Monaco or Ace. */
+export interface CodeEditor {
+  getValue(): string;
+  setValue(text: string, cursor?: number): void;
+  getSession(): { on(event: "change", listener: () => void): void };
+  /** Monaco's only */
+  getModel?(): { dispose(): void } | null;
+  setModel?(model: null): void;
+  resize(): void;
+  destroy(): void;
+}
+
+interface TrayOptions {
+  title: string;
+  buttons: { id: string; text: string; class?: string; click(): void }[];
+  open(tray: JQuery): void;
+  resize(): void;
+  close(): void;
+}
+
+/** A node that is edited, or checked. */
+export interface EditedNode {
+  id: string;
+  type: string;
+  [property: string]: unknown;
+  _(key: string, params?: Record<string, string | number>): string;
+}
+
+interface ListOptions<T> {
+  addButton: string;
+  height: "auto";
+  removable: boolean;
+  sortable: boolean;
+  scrollOnAdd: boolean;
+  addItem(content: JQuery, index: number, data: T): void;
+  removeItem(): void;
+  sortItems(): void;
+}
+
+/** A list whose lines can be added, removed and sorted. */
+export interface EditableList<T> {
+  add(data: T): void;
+  /** the data of its lines, in their order; without a line that is fading out */
+  data(): T[];
+  clear(): void;
+}
+
+declare global {
+  var RED: EditorGlobal;
+  var monaco: { editor: { setModelMarkers(model: unknown, owner: string, markers: object[]): void } } | undefined;
+}
+
+/** A text that all forms share, in the editor's language. */
+export function text(key: string, params?: Record<string, string | number>): string {
+  return RED._(`@hf-flows/node-red-huggingface/huggingface-config:huggingface-config.${key}`, params);
+}
+
+/** Makes a list of an `<ol>`. A line that the user adds comes with empty data. */
+export function editableList<T extends object>(
+  element: HTMLElement,
+  options: Partial<ListOptions<T>>,
+): EditableList<T> {
+  const list = $(element) as JQuery & { editableList(options: object | string, argument?: object): JQuery };
+  list.editableList({ height: "auto", removable: true, sortable: true, scrollOnAdd: false, ...options });
+  return {
+    add: (data) => void list.editableList("addItem", data),
+    data: () =>
+      list
+        .children()
+        .not(".red-ui-editableList-item-deleting")
+        .get()
+        .map((line) => $(line).children(".red-ui-editableList-item-content").data("data") as T),
+    clear: () => void list.editableList("empty"),
+  };
+}
+
+/** Alt with an arrow moves a line, as the handle does with the mouse; the delete button gets a name. */
+export function makeLineAccessible(content: JQuery, moved: () => void): void {
+  const line = content.closest("li");
+  line.find(".red-ui-editableList-item-remove").attr("aria-label", RED._("common.label.delete"));
+  line.find(".red-ui-editableList-item-handle").attr("title", text("rows.move"));
+  line.on("keydown", (event) => {
+    if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+    const other = event.key === "ArrowUp" ? line.prev() : line.next();
+    event.preventDefault();
+    if (other.length === 0) return;
+    const focused = document.activeElement;
+    if (event.key === "ArrowUp") line.insertBefore(other);
+    else line.insertAfter(other);
+    if (focused instanceof HTMLElement) focused.focus();
+    moved();
+  });
+}
+
+/** An element with attributes; texts as `textContent` only. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Ends a code editor. The editor's own way takes Monaco's text away under requests that are still under way (folding,
+ * marks), which then fail with "Model is disposed": parted from the text first, Monaco gives them up.
+ */
+export function destroyEditor(editor: CodeEditor): void {
+  const model = editor.getModel?.();
+  editor.setModel?.(null);
+  editor.destroy();
+  model?.dispose();
+}
+
+/** A button of the forms' size. */
+export function makeButton(label: string, icon: string, click: () => void): HTMLButtonElement {
+  const button = make("button", { type: "button", class: "red-ui-button red-ui-button-small" });
+  button.append(make("i", { class: `fa ${icon}` }), ` ${label}`);
+  button.addEventListener("click", click);
+  return button;
+}
