@@ -95,6 +95,7 @@ describe("the forms in the editor", function () {
       headers: {},
       serverStreams: true,
       grammar: "openai",
+      fallback: [],
       tls: "",
       proxy: "",
     });
@@ -295,6 +296,7 @@ describe("the forms in the editor", function () {
       headers,
       serverStreams: false,
       grammar: "tgi",
+      fallback: [],
       tls: tls.id,
       proxy: proxy.id,
     });
@@ -317,6 +319,11 @@ describe("the forms in the editor", function () {
       strict: true,
       repairs: 1,
       tools: [],
+      images: "images",
+      imagesType: "msg",
+      store: "",
+      maxMessages: 50,
+      maxHistoryTokens: "",
       functions: [],
       toolChoice: "auto",
       toolName: "",
