@@ -1,23 +1,7 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, type NodeDef, type NodeRed } from "../support/node-red";
+import { chatFlow, getNodeRed, type NodeDef, type NodeRed, proxyNode, tlsConfig } from "../support/node-red";
 import { startProxy } from "../support/proxy";
 import { certificate, reply, startServer, startTlsServer, type TestServer } from "../support/server";
-
-const HTTP_PROXY: NodeDef = { id: "proxy", type: "http proxy", name: "", noproxy: [] };
-const TLS: NodeDef = {
-  id: "tls",
-  type: "tls-config",
-  name: "",
-  cert: "",
-  key: "",
-  ca: "",
-  certname: "",
-  keyname: "",
-  caname: "",
-  servername: "",
-  verifyservercert: true,
-  alpnprotocol: "",
-};
 
 describe("huggingface-config, the way to the server", () => {
   let red: NodeRed;
@@ -47,16 +31,18 @@ describe("huggingface-config, the way to the server", () => {
     assert.equal(refused.error.code, "provider_unavailable");
     assert.match(refused.error.message, /certificate/);
     await red.reset();
-    const trusted = await ask([...chatFlow(tls.url, {}, { tls: "tls" }), TLS], { tls: { cadata: certificate.cert } });
+    const trusted = await ask([...chatFlow(tls.url, {}, { tls: "tls" }), tlsConfig()], {
+      tls: { cadata: certificate.cert },
+    });
     assert.equal(trusted.reply?.payload, "ok");
     await red.reset();
-    const unchecked = await ask([...chatFlow(tls.url, {}, { tls: "tls" }), { ...TLS, verifyservercert: false }]);
+    const unchecked = await ask([...chatFlow(tls.url, {}, { tls: "tls" }), tlsConfig({ verifyservercert: false })]);
     assert.equal(unchecked.reply?.payload, "ok");
   });
 
   it("goes through an http proxy node with its credentials, which show nowhere", async () => {
     const proxy = await startProxy("proxy-secret");
-    const flow = [...chatFlow(plain.url, {}, { proxy: "proxy", retries: 0 }), { ...HTTP_PROXY, url: proxy.url }];
+    const flow = [...chatFlow(plain.url, {}, { proxy: "proxy", retries: 0 }), proxyNode({ url: proxy.url })];
     const good = await ask(flow, { proxy: { username: "user", password: "proxy-secret" } });
     assert.equal(good.reply?.payload, "ok");
     assert.equal(proxy.seen.length, 1);
@@ -70,7 +56,7 @@ describe("huggingface-config, the way to the server", () => {
 
   it("goes past the proxy for its exempt hosts", async () => {
     const proxy = await startProxy();
-    const node = { ...HTTP_PROXY, url: proxy.url, noproxy: ["127.0.0.1"] };
+    const node = proxyNode({ url: proxy.url, noproxy: ["127.0.0.1"] });
     assert.equal((await ask([...chatFlow(plain.url, {}, { proxy: "proxy" }), node])).reply?.payload, "ok");
     assert.equal(proxy.seen.length, 0);
     await proxy.close();

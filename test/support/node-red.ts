@@ -472,3 +472,14 @@ export function chatFlow(baseUrl: string, chat: Message = {}, config: Message = 
     ...statusInto("status", ["chat"]),
   ];
 }
+
+/** A core tls-config node of the id `tls`, which has more fields than it needs. */
+export function tlsConfig(properties: Message = {}): NodeDef {
+  const blank = { cert: "", key: "", ca: "", certname: "", keyname: "", caname: "", servername: "", alpnprotocol: "" };
+  return { id: "tls", type: "tls-config", name: "", ...blank, verifyservercert: true, ...properties };
+}
+
+/** A core http proxy node of the id `proxy`. */
+export function proxyNode(properties: Message): NodeDef {
+  return { id: "proxy", type: "http proxy", name: "", noproxy: [], ...properties };
+}

@@ -1,10 +1,12 @@
 import { Attempts } from "./attempts";
 import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
-import { type Endpoint, environmentToken, ROUTER_URL, resolveEndpoint } from "./endpoint";
+import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
 import { ChatError, isOfModel } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
+import { fetchModels, type ModelEntry } from "./models";
+import { PriceList } from "./prices";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
 import { type Claim, Slots } from "./slots";
@@ -88,6 +90,8 @@ export class ChatClient {
   readonly #route: Route;
   readonly #redaction: Redaction;
   readonly #slots: Slots;
+  /** Only of the router: no other list has prices. */
+  readonly #prices: PriceList | undefined;
   #connection: Connection | undefined;
   readonly #pauses = new Set<() => void>();
   #isClosed = false;
@@ -109,6 +113,7 @@ export class ChatClient {
     };
     this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
+    this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#models()) : undefined;
   }
 
   /**
@@ -125,10 +130,14 @@ export class ChatClient {
       attempts.count++;
       const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
-      if (!failure) return attempts.completion(result);
+      if (!failure) return this.#priced(request.model, attempts.completion(result));
       const mayRetry = failure.mayRetry && !(options.hasFallback && isOfModel(failure.error));
       const wait = mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
-      if (wait === undefined) throw attempts.error(failure.error, result);
+      if (wait === undefined) {
+        const error = attempts.error(failure.error, result);
+        if (error.completion) this.#priced(request.model, error.completion);
+        throw error;
+      }
       options.listener?.onRetry?.(attempts.retries, this.#options.retries, wait);
       await this.#pause(wait, options.signal);
     }
@@ -151,6 +160,18 @@ export class ChatClient {
     for (const end of this.#pauses) end();
     await this.#connection?.dispatcher.destroy();
     this.#connection = undefined;
+  }
+
+  #priced(model: string, completion: Completion): Completion {
+    const cost = this.#prices?.costOf(model, completion);
+    if (cost !== undefined) completion.cost = cost;
+    return completion;
+  }
+
+  /** The list needs no token, so it gets none. */
+  async #models(): Promise<ModelEntry[]> {
+    this.#connection ??= connect(this.#route);
+    return fetchModels(this.#connection.dispatcher, this.endpoint);
   }
 
   /** Waits before another attempt; an abort or the end of the client ends the wait. */
@@ -192,6 +213,7 @@ export class ChatClient {
     };
     try {
       this.#connection ??= connect(this.#route);
+      this.#prices?.refresh();
       listener.onAsking?.();
       return await exchange({
         dispatcher: this.#connection.dispatcher,

@@ -62,6 +62,11 @@ export function isHuggingFace(origin: string): boolean {
   );
 }
 
+/** Whether this is Hugging Face's router, which lists its models with their prices. */
+export function isRouter(origin: string): boolean {
+  return origin === new URL(ROUTER_URL).origin;
+}
+
 /** The token of the environment for this origin, if there is one and it may go there. */
 export function environmentToken(origin: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (!isHuggingFace(origin)) return undefined;

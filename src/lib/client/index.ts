@@ -11,6 +11,7 @@ export type { AssistantMessage, Completion, Usage } from "./completion";
 export { resolveEndpoint } from "./endpoint";
 export { asChatError, ChatError, type ErrorCode, fillIn, isOfModel } from "./errors";
 export { asRecord, asText, toJson } from "./json";
+export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { LONGEST_TIMER_MS } from "./silence";
 export type { Claim } from "./slots";

@@ -1,4 +1,4 @@
-import type { AssistantMessage, Completion, Usage } from "../client";
+import { type AssistantMessage, type Completion, inUsd, type Usage } from "../client";
 import type { Fallback } from "./models";
 import type { CallReport } from "./tools";
 import { addUsage } from "./usage";
@@ -35,10 +35,12 @@ export function sumOf(before: Completion, last: Completion): Completion {
   };
   const sum: Completion = { ...last, attempts: before.attempts + last.attempts, timing };
   if (usage) sum.usage = usage;
-  // What a part has cost is not what all of it has cost.
-  if (before.cost !== undefined && last.cost !== undefined) sum.cost = before.cost + last.cost;
-  else if (before.usage) delete sum.cost;
   return sum;
+}
+
+/** @returns undefined if one is not known: what a part has cost is not what all of it has cost */
+function sumOfCosts(before: number | undefined, last: number | undefined): number | undefined {
+  return before === undefined || last === undefined ? undefined : inUsd(before + last);
 }
 
 /** Adds up the rounds of a question. */
@@ -65,7 +67,10 @@ export class AnswerBuilder {
     if (finish_reason !== undefined) step.finish_reason = finish_reason;
     if (usage) step.usage = usage;
     this.#steps.push(step);
-    this.#sum = this.#sum ? sumOf(this.#sum, completion) : completion;
+    const cost = this.#sum ? sumOfCosts(this.#sum.cost, completion.cost) : completion.cost;
+    this.#sum = this.#sum ? sumOf(this.#sum, completion) : { ...completion };
+    if (cost === undefined) delete this.#sum.cost;
+    else this.#sum.cost = cost;
     return step;
   }
 
