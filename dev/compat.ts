@@ -1,0 +1,104 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { packageRoot } from "./node-red";
+
+/**
+ * Runs the tests with the other Node-RED that counts: each version of Node.js has a copy of the project, and in it
+ * Node-RED 5 in place of 4.1 and those dependencies that npm picks for that Node.js.
+ *
+ *     npm run test:compat                       Node.js 22 and 24
+ *     npm run test:compat -- 24                 one of them
+ *     npm run test:compat -- 24 -- -g memory    with options for mocha
+ */
+
+const NODE_VERSIONS = ["22", "24"];
+const NODE_RED = "~5.0.7";
+const folder = path.join(packageRoot, ".compat");
+/** What is made anew in the copy, or is nobody's business there. */
+const LEFT_OUT = new Set([".compat", ".git", ".node-red", "node_modules", "package-lock.json", "bench"]);
+
+function main(): void {
+  const [versions, mochaOptions] = readArguments(process.argv.slice(2));
+  const failed = versions.filter((version) => !passes(version, mochaOptions));
+  if (failed.length > 0) throw new Error(`the tests fail with Node.js ${failed.join(" and ")}`);
+}
+
+function readArguments(args: string[]): [versions: string[], mochaOptions: string[]] {
+  const end = args.indexOf("--");
+  const versions = end < 0 ? args : args.slice(0, end);
+  return [versions.length > 0 ? versions : NODE_VERSIONS, end < 0 ? [] : args.slice(end + 1)];
+}
+
+function passes(version: string, mochaOptions: string[]): boolean {
+  const node = installNode(version);
+  const copy = copyProject(`node-${version}`);
+  run(node, [npmCli(), "install", "--no-audit", "--no-fund"], copy);
+  run(node, [npmCli(), "run", "-s", "build"], copy);
+  const red = JSON.parse(readFileSync(path.join(copy, "node_modules/node-red/package.json"), "utf8")).version;
+  const undici = JSON.parse(readFileSync(path.join(copy, "node_modules/undici/package.json"), "utf8")).version;
+  console.log(`\nNode.js ${run(node, ["--version"], copy, "pipe").trim()}, Node-RED ${red}, undici ${undici}`);
+  const mocha = spawnSync(node, ["node_modules/mocha/bin/mocha.js", ...mochaOptions], environment(node, copy));
+  return mocha.status === 0;
+}
+
+/** npm's package `node` fetches a binary at install; those of the platforms have it inside. */
+function installNode(version: string): string {
+  const name = `node-${process.platform}-${process.arch}`;
+  const prefix = path.join(folder, `runtime-${version}`);
+  const node = path.join(prefix, "node_modules", name, "bin/node");
+  mkdirSync(prefix, { recursive: true });
+  writeFileSync(path.join(prefix, "package.json"), "{}\n");
+  if (!existsSync(node))
+    run(process.execPath, [npmCli(), "install", "--no-audit", "--no-fund", `${name}@${version}`], prefix);
+  return node;
+}
+
+/** The installed packages of an earlier run stay: npm only adds what is new. */
+function copyProject(name: string): string {
+  const copy = path.join(folder, name);
+  mkdirSync(copy, { recursive: true });
+  for (const part of ["src", "test", "nodes", "dev", "examples", "resources"]) {
+    rmSync(path.join(copy, part), { recursive: true, force: true });
+  }
+  for (const name of readdirSync(packageRoot)) {
+    if (!LEFT_OUT.has(name)) cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true });
+  }
+  const file = path.join(copy, "package.json");
+  const description = JSON.parse(readFileSync(file, "utf8"));
+  description.devDependencies["node-red"] = NODE_RED;
+  writeFileSync(file, `${JSON.stringify(description, null, 2)}\n`);
+  linkRecordings();
+  return copy;
+}
+
+/** The tests look for the recorded replies beside the project. */
+function linkRecordings(): void {
+  const beside = path.join(packageRoot, "..", "shared");
+  const link = path.join(folder, "shared");
+  if (existsSync(beside) && !existsSync(link)) symlinkSync(beside, link);
+}
+
+function npmCli(): string {
+  const cli = process.env.npm_execpath;
+  if (!cli) throw new Error("start this with npm: npm run test:compat");
+  return cli;
+}
+
+function environment(node: string, cwd: string) {
+  const PATH = `${path.dirname(node)}${path.delimiter}${process.env.PATH}`;
+  return { cwd, stdio: "inherit" as const, env: { ...process.env, PATH } };
+}
+
+function run(command: string, args: string[], cwd: string, stdio: "inherit" | "pipe" = "inherit"): string {
+  const result = spawnSync(command, args, { ...environment(command, cwd), stdio, encoding: "utf8" });
+  if (result.status !== 0) throw new Error(`${path.basename(command)} ${args.join(" ")} has failed`);
+  return result.stdout ?? "";
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
