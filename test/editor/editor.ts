@@ -195,8 +195,16 @@ export class Editor {
 
   /** Opens a node's form. */
   async edit(id?: string): Promise<Form> {
-    await this.node(id).first().dblclick();
-    return this.openedForm("node-input", "#node-dialog-ok");
+    // Under load the editor may take the two clicks for two.
+    for (let attempt = 1; ; attempt++) {
+      await this.node(id).first().dblclick();
+      try {
+        await this.page.locator("#node-dialog-ok").waitFor({ timeout: 2000 });
+        return await this.openedForm("node-input", "#node-dialog-ok");
+      } catch (error) {
+        if (attempt === 3) throw error;
+      }
+    }
   }
 
   /** Opens the form of a config node from the form that uses it, or a blank one where there is none yet. */

@@ -53,22 +53,34 @@ describe("the forms in the editor", function () {
   it("show only the rows that matter", async () => {
     const form = await editor.edit();
     const shown = async () => {
-      const rows = ["chunk", "chunkInterval", "streamReasoning", "prompt-text", "system-text"];
+      const rows = ["chunk", "chunkInterval", "streamReasoning", "prompt-text", "system-text", "store", "maxMessages"];
       const visible = await Promise.all(rows.map((row) => form.input(row).isVisible()));
       return rows.filter((_, index) => visible[index]);
     };
     assert.deepEqual(await shown(), ["system-text"]);
-
-    await form.input("stream").check();
-    assert.deepEqual(await shown(), ["chunk", "streamReasoning", "system-text"]);
-    await form.input("chunk").selectOption("interval");
-    assert.deepEqual(await shown(), ["chunk", "chunkInterval", "streamReasoning", "system-text"]);
-    await form.input("stream").uncheck();
-    assert.deepEqual(await shown(), ["system-text"]);
-
     await form.chooseType("prompt", "template");
     await form.chooseType("system", "msg.");
     assert.deepEqual(await shown(), ["prompt-text"]);
+
+    await form.tab("Output");
+    assert.deepEqual(await shown(), []);
+    await form.input("stream").check();
+    assert.deepEqual(await shown(), ["chunk", "streamReasoning"]);
+    await form.input("chunk").selectOption("interval");
+    assert.deepEqual(await shown(), ["chunk", "chunkInterval", "streamReasoning"]);
+    await form.input("stream").uncheck();
+    assert.deepEqual(await shown(), []);
+
+    await form.tab("Memory");
+    assert.deepEqual(await shown(), []);
+    await form.chooseType("conversation", "msg.");
+    await form.fillTyped("conversation", "topic");
+    assert.deepEqual(await shown(), ["store", "maxMessages"]);
+    const stores = form.page.locator("#huggingface-chat-stores option");
+    const names = await stores.evaluateAll((all) => all.map((option) => option.getAttribute("value")));
+    assert.ok(names.includes("memory") && names.includes("file"), names.join());
+    await form.fillTyped("conversation", "");
+    assert.deepEqual(await shown(), []);
     await form.cancel();
   });
 
@@ -109,7 +121,7 @@ describe("the forms in the editor", function () {
 
   it("mark what cannot be", async () => {
     const form = await editor.edit();
-    await form.tab("Parameters");
+    await form.tab("Model");
     const bad = {
       temperature: ["abc", "-1", "0x10"],
       maxTokens: ["0", "1.5"],
@@ -138,7 +150,6 @@ describe("the forms in the editor", function () {
       }
     }
     await form.fill("temperature", "abc");
-    await form.tab("More");
     for (const [value, invalid] of [
       ["[1]", true],
       ["{", true],
@@ -152,7 +163,22 @@ describe("the forms in the editor", function () {
     await form.fill("model", "two words");
     assert.equal(await form.isMarkedInvalid("model"), true);
     await form.fill("model", "");
-    await form.tab("Question");
+    await form.tab("Memory");
+    await form.fillTyped("conversation", "key");
+    for (const property of ["maxMessages", "maxHistoryTokens"]) {
+      for (const [value, invalid] of [
+        ["0", true],
+        ["1.5", true],
+        ["20", false],
+        [env("MOST"), false],
+        ["", false],
+      ] as const) {
+        await form.fill(property, value);
+        assert.equal(await form.isMarkedInvalid(property), invalid, `${property} = ${value}`);
+      }
+    }
+    await form.fillTyped("conversation", "");
+    await form.tab("Prompt");
 
     const config = await editor.editConfig("config", "edit");
     for (const [value, invalid] of [
@@ -249,6 +275,7 @@ describe("the forms in the editor", function () {
     await config.fill("billTo", configValues.billTo);
     await config.input("serverStreams").uncheck();
     await config.input("grammar").selectOption("tgi");
+    for (const model of ["org/second:novita", "org/third", ""]) await config.addLine("fallback", [model]);
     for (const header of Object.entries(headers)) await config.addLine("headers", header);
     await config.addLine("headers", ["", "without a name"]);
     await config.editOther("tls", "#node-config-input-servername", "server.example");
@@ -259,11 +286,16 @@ describe("the forms in the editor", function () {
     await form.chooseType("prompt", "template");
     await form.input("prompt-text").fill(prompt);
     await form.input("system-text").fill(system);
+    await form.chooseType("images", "flow.");
+    await form.fillTyped("images", "camera.last");
+    await form.tab("Output");
     await form.input("stream").check();
     await form.input("chunk").selectOption(chatValues.chunk);
     await form.fill("chunkInterval", chatValues.chunkInterval);
     await form.input("streamReasoning").check();
-    await form.tab("Parameters");
+    await form.chooseType("output", "flow.");
+    await form.fillTyped("output", "answers.last");
+    await form.tab("Model");
     for (const property of [
       "temperature",
       "maxTokens",
@@ -276,13 +308,14 @@ describe("the forms in the editor", function () {
       await form.fill(property, chatValues[property]);
     }
     for (const text of [...stopShown, ""]) await form.addLine("stop", [text]);
-    await form.tab("More");
     await form.fill("model", chatValues.model);
-    await form.chooseType("output", "flow.");
-    await form.fillTyped("output", "answers.last");
+    await form.fillTyped("extra", '{"top_k":40}');
+    await form.tab("Memory");
     await form.chooseType("conversation", "msg.");
     await form.fillTyped("conversation", "req.session.id");
-    await form.fillTyped("extra", '{"top_k":40}');
+    await form.fill("store", "file");
+    await form.fill("maxMessages", "20");
+    await form.fill("maxHistoryTokens", "4000");
     await form.done();
     await editor.deploy();
     await editor.load();
@@ -296,7 +329,7 @@ describe("the forms in the editor", function () {
       headers,
       serverStreams: false,
       grammar: "tgi",
-      fallback: [],
+      fallback: ["org/second:novita", "org/third"],
       tls: tls.id,
       proxy: proxy.id,
     });
@@ -319,11 +352,11 @@ describe("the forms in the editor", function () {
       strict: true,
       repairs: 1,
       tools: [],
-      images: "images",
-      imagesType: "msg",
-      store: "",
-      maxMessages: 50,
-      maxHistoryTokens: "",
+      images: "camera.last",
+      imagesType: "flow",
+      store: "file",
+      maxMessages: "20",
+      maxHistoryTokens: "4000",
       functions: [],
       toolChoice: "auto",
       toolName: "",
@@ -358,6 +391,9 @@ describe("the forms in the editor", function () {
     assert.deepEqual((await form.list("stop")).flat(), stopShown);
     assert.deepEqual([await form.type("output"), await form.value("output")], ["flow", "answers.last"]);
     assert.deepEqual([await form.type("conversation"), await form.value("conversation")], ["msg", "req.session.id"]);
+    assert.deepEqual([await form.type("images"), await form.value("images")], ["flow", "camera.last"]);
+    const remembered = await Promise.all(["store", "maxMessages", "maxHistoryTokens"].map((name) => form.value(name)));
+    assert.deepEqual(remembered, ["file", "20", "4000"]);
     assert.equal(await form.value("extra"), '{"top_k":40}');
 
     const config = await editor.editConfig("config", "edit");
@@ -368,6 +404,7 @@ describe("the forms in the editor", function () {
     assert.equal(await config.input("token").getAttribute("type"), "password");
     assert.equal(await config.input("serverStreams").isChecked(), false);
     assert.equal(await config.value("grammar"), "tgi");
+    assert.deepEqual((await config.list("fallback")).flat(), ["org/second:novita", "org/third"]);
     assert.deepEqual(await config.list("headers"), Object.entries(headers));
     await config.done();
     await form.done();
@@ -401,7 +438,7 @@ describe("the forms in the editor", function () {
       ["model", configValues.model],
     ] as const) {
       const form = await editor.edit();
-      if (property === "model") await form.tab("More");
+      if (property === "model") await form.tab("Model");
       await form.fill(property, "");
       await form.done();
       // The editor breaks long labels into lines, without the place where it did.
@@ -413,7 +450,7 @@ describe("the forms in the editor", function () {
   it("are nowhere wider than their box", async () => {
     const widths = [300, 420, 900];
     const form = await editor.edit();
-    for (const tab of ["Parameters", "Tools", "More", "Question"]) {
+    for (const tab of ["Model", "Output", "Tools", "Memory", "Prompt"]) {
       await form.tab(tab);
       for (const width of widths) assert.deepEqual(await form.overflowing(width), [], `chat, ${tab}, ${width} px`);
     }
