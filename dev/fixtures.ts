@@ -109,6 +109,29 @@ export const fixtures: Fixture[] = [
       content: `These are the times in Tokyo and in Lima: ${toolResults(request).join(" and ")}`,
     }),
   },
+  {
+    match: { userMessage: /^my name is/i },
+    response: (request) => ({ content: `Nice to meet you, ${nameOf(request)}!` }),
+  },
+  { match: { userMessage: /^what is my name/i }, response: (request) => ({ content: aboutTheName(request) }) },
+  {
+    match: { userMessage: /what is in this picture/i },
+    response: (request) => ({ content: aboutThePicture(request) }),
+  },
+  {
+    match: { userMessage: /^summarise in one sentence/i, model: "openai/gpt-oss-120b" },
+    response: { status: 429, error: { message: "This model has no room for you now.", type: "rate_limit_error" } },
+  },
+  {
+    match: { userMessage: /^summarise in one sentence/i },
+    response: {
+      content: "Node-RED, made at IBM in 2013 and open source since then, lets you draw flows in a browser.",
+    },
+  },
+  {
+    match: { userMessage: /lowest number of a question/i },
+    response: (request) => ({ content: lowestQuestion(request) }),
+  },
   { match: {}, response: (request) => ({ content: aboutMyself(request) }) },
 ];
 
@@ -118,6 +141,34 @@ function aboutMyself(request: ChatCompletionRequest): string {
     `You asked: “${asked}” I am a stand-in on your own machine and know only a few answers by heart. ` +
     "Set HF_TOKEN to a Hugging Face token and start again, and a real model will answer."
   );
+}
+
+function userTexts(request: ChatCompletionRequest): string[] {
+  return request.messages.filter(({ role }) => role === "user").map(({ content }) => String(content));
+}
+
+/** The name that the user has told in this conversation. */
+function nameOf(request: ChatCompletionRequest): string | undefined {
+  return userTexts(request)
+    .map((text) => /^my name is (\w+)/i.exec(text)?.[1])
+    .findLast(Boolean);
+}
+
+function aboutTheName(request: ChatCompletionRequest): string {
+  const name = nameOf(request);
+  return name ? `Your name is ${name}.` : "You have not told me your name.";
+}
+
+/** A stand-in cannot see: it tells how many pictures have come. */
+function aboutThePicture(request: ChatCompletionRequest): string {
+  const content = request.messages.at(-1)?.content;
+  const pictures = Array.isArray(content) ? content.filter(({ type }) => type === "image_url").length : 0;
+  return pictures > 0 ? `I have got ${pictures} picture, and take it for a red square.` : "There is no picture.";
+}
+
+function lowestQuestion(request: ChatCompletionRequest): string {
+  const numbers = userTexts(request).map((text) => Number(/this is question (\d+)/i.exec(text)?.[1]));
+  return `The lowest number is ${Math.min(...numbers)}.`;
 }
 
 /** What the flow has told of the weather, in a sentence. */

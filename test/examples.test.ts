@@ -303,6 +303,75 @@ describe("the examples", () => {
     });
   });
 
+  describe("a bot with memory", () => {
+    const say = async (text: string, key: string, path = "bot"): Promise<[number, string]> => {
+      const headers = { "content-type": "application/json", "x-key": key };
+      const response = await fetch(`${red.url}/${path}`, { method: "POST", headers, body: JSON.stringify({ text }) });
+      return [response.status, await response.text()];
+    };
+    const [ada, ben] = ["ada-7f3k9q", "ben-2m8x4w"];
+
+    it("knows each user from what that one has said, and forgets on demand", async () => {
+      await run("A bot with memory");
+      assert.deepEqual(await say("My name is Ada.", ada), [200, "Nice to meet you, Ada!"]);
+      assert.deepEqual(await say("What is my name?", ada), [200, "Your name is Ada."]);
+      assert.deepEqual(await say("What is my name?", ben), [200, "You have not told me your name."]);
+      assert.deepEqual(await say("", ada, "bot/forget"), [200, "Forgotten."]);
+      assert.deepEqual(await say("What is my name?", ada), [200, "You have not told me your name."]);
+    });
+
+    it("lets nobody in without a key", async () => {
+      await run("A bot with memory");
+      for (const key of ["", "wrong", "constructor"]) {
+        for (const path of ["bot", "bot/forget"]) assert.equal((await say("Hi", key, path))[0], 401);
+      }
+    });
+
+    it("tells a user of an error", async () => {
+      await run("A bot with memory");
+      const [status, text] = await say("Show me an error", ada);
+      assert.equal(status, 502);
+      assert.match(text, /this is one/);
+    });
+  });
+
+  it("describe a picture: the picture goes with the question", async () => {
+    press(await run("Describe a picture"));
+    assert.match(String((await debugged("Reply"))[0]), /1 picture, .* red square/);
+  });
+
+  it("a summary with a fallback model: the second model answers, and it is told why", async () => {
+    press(await run("fallback model"));
+    assert.match(String((await debugged("Reply"))[0]), /open source since then/);
+    const [fallbacks] = (await debugged("Fallbacks")) as [{ model: string; code: string }[]];
+    assert.deepEqual(
+      fallbacks.map(({ model, code }) => [model, code]),
+      [["openai/gpt-oss-120b", "rate_limit"]],
+    );
+  });
+
+  it("a long conversation: the first questions are forgotten, and all of them on demand", async () => {
+    const example = await run("A long conversation");
+    const [next, again] = example.flow.filter(({ type }) => type === "inject");
+    const lowest: unknown[] = [];
+    for (let number = 1; number <= 5; number++) {
+      red.inject(next?.id ?? "");
+      lowest.push((await debugged("Reply", number)).at(-1));
+    }
+    assert.deepEqual(
+      lowest.map((text) => Number(/\d+/.exec(String(text)))),
+      [1, 1, 1, 2, 3],
+    );
+    const remembered = (await debugged("Remembered", 5)).at(-1) as { role: string }[];
+    assert.deepEqual(
+      remembered.map(({ role }) => role),
+      ["system", "user", "assistant", "user", "assistant", "user", "assistant"],
+    );
+    red.inject(again?.id ?? "");
+    red.inject(next?.id ?? "");
+    assert.match(String((await debugged("Reply", 6)).at(-1)), /6/);
+  });
+
   describe("chat on a web page", () => {
     const post = (body: unknown, signal?: AbortSignal): Promise<Response> =>
       fetch(`${red.url}/chat`, {
