@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readExamples } from "../dev/examples";
 import type { NodeDef } from "../dev/node-red";
+import { freePort } from "./support/server";
 
 const root = path.join(__dirname, "..");
 
@@ -121,12 +122,4 @@ function changeFlows(userDir: string, change: (node: NodeDef, index: number) => 
   const flow: NodeDef[] = JSON.parse(readFileSync(file, "utf8"));
   flow.forEach(change);
   writeFileSync(file, JSON.stringify(flow));
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -419,3 +419,12 @@ function isWholeRequest(text: string): boolean {
   if (length) return text.length - head - 4 >= Number(length[1]);
   return !/^transfer-encoding: *chunked/im.test(text.slice(0, head)) || text.endsWith("0\r\n\r\n");
 }
+
+/** A port of this machine that nobody uses right now. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
