@@ -286,6 +286,23 @@ describe("conversations that are remembered", () => {
       );
     });
 
+    it("all of them, without holding up those that nobody asks in", async () => {
+      server.handle((request, response, index) => {
+        if (request.body.messages.at(-1).content !== "slow") counting(request, response, index);
+      });
+      await deploy({ store: "slow" });
+      await ask("q", "b");
+      red.send("chat", { payload: "slow", topic: "a" });
+      await server.waitFor(2);
+      red.send("chat", { reset: true });
+      assert.equal((await ask("q", "b")).payload, "q#1");
+      assert.equal((await ask("q", "c")).payload, "q#1");
+      red.send("chat", { abort: true });
+      await red.next("reply");
+      assert.equal((await ask("q", "a")).payload, "q#1", "what was aborted is forgotten too");
+      assert.equal((await ask("q", "b")).payload, "q#2");
+    });
+
     it("by no redeploy of the node where a store is set up", async () => {
       for (const store of ["file", "slow"]) {
         await deploy({ store });

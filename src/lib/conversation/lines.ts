@@ -8,8 +8,8 @@ export interface Turn {
 export class Lines {
   /** By key: settled when the last one in the line has ended. */
   readonly #ends = new Map<string, Promise<void>>();
-  /** Settled when the last one has ended that had the turn in all lines, also those that did not exist yet. */
-  #endOfAll: Promise<void> | undefined;
+  /** Settled when the last one has ended that had the turn for all keys without a line. */
+  #endOfOthers: Promise<void> | undefined;
 
   /** Whether one of this key would have to wait. */
   isBusy(key: string): boolean {
@@ -33,22 +33,24 @@ export class Lines {
     return undefined;
   }
 
-  /** Waits for a turn in all lines at once. */
-  async enterAll(): Promise<Turn> {
-    const before = Promise.all([...this.#ends.values(), this.#endOfAll]).then(() => {});
+  /**
+   * Takes a place in every line that there is, and one before all lines that will be. None of them waits for another.
+   *
+   * @returns the keys of the lines with a promise of the turn in each, and one for all other keys
+   */
+  enterAll(): { lines: [key: string, turn: Promise<Turn | undefined>][]; others: Promise<Turn> } {
+    const lines = [...this.#ends.keys()].map((key): [string, Promise<Turn | undefined>] => [key, this.enter(key)]);
+    const before = this.#endOfOthers;
     const { end, ended } = openTurn(before);
-    this.#endOfAll = ended;
-    // Those that come from now on wait for this one, whatever their key.
-    this.#ends.clear();
+    this.#endOfOthers = ended;
     void ended.then(() => {
-      if (this.#endOfAll === ended) this.#endOfAll = undefined;
+      if (this.#endOfOthers === ended) this.#endOfOthers = undefined;
     });
-    await before;
-    return { end };
+    return { lines, others: Promise.resolve(before).then(() => ({ end })) };
   }
 
   #endBefore(key: string): Promise<void> | undefined {
-    return this.#ends.get(key) ?? this.#endOfAll;
+    return this.#ends.get(key) ?? this.#endOfOthers;
   }
 }
 

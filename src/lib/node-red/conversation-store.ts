@@ -65,16 +65,30 @@ export class ConversationStore {
   }
 
   /**
-   * Forgets a conversation, or all of the node.
+   * Forgets a conversation.
    *
    * @throws ChatError `memory_unwritable`
    */
-  async forget(key: string | undefined): Promise<void> {
+  async forget(key: string): Promise<void> {
+    await this.#forget(async () => [entryKey(key)]);
+  }
+
+  /**
+   * Forgets all conversations of the node but some.
+   *
+   * @throws ChatError `memory_unwritable`
+   */
+  async forgetAllBut(keys: string[]): Promise<void> {
+    const kept = new Set(keys.map(entryKey));
+    await this.#forget(async () => [...(await this.#index()).keys()].filter((name) => !kept.has(name)));
+  }
+
+  async #forget(find: () => Promise<string[]>): Promise<void> {
     try {
+      const names = await find();
+      await Promise.all(names.map((name) => this.#write(name, undefined)));
       const index = await this.#index();
-      const gone = key === undefined ? [...index.keys()] : [entryKey(key)];
-      await Promise.all(gone.map((name) => this.#write(name, undefined)));
-      for (const name of gone) index.delete(name);
+      for (const name of names) index.delete(name);
     } catch (error) {
       throw this.#error("memory_unwritable", error);
     }

@@ -2,7 +2,7 @@ import type { Node } from "node-red";
 import type { ChatClient, Claim } from "../client";
 import type { Outcome } from "../conversation/ask";
 import { tokenCorrection, trimHistory } from "../conversation/history";
-import { Lines } from "../conversation/lines";
+import { Lines, type Turn } from "../conversation/lines";
 import { copyMessages, type Message } from "../conversation/prompt";
 import type { Question } from "../conversation/request";
 import { type ChatDef, readHistoryLimits } from "./chat-options";
@@ -85,11 +85,24 @@ export class Memory {
    * @throws ChatError `memory_unwritable`
    */
   async forget(key: string | undefined): Promise<void> {
-    const turn = key === undefined ? await this.#lines.enterAll() : await this.#lines.enter(key);
+    if (key !== undefined) {
+      await this.#inTurn(this.#lines.enter(key), () => this.#store.forget(key));
+      return;
+    }
+    const { lines, others } = this.#lines.enterAll();
+    const busy = lines.map(([name]) => name);
+    await Promise.all([
+      this.#inTurn(others, () => this.#store.forgetAllBut(busy)),
+      ...lines.map(([name, turn]) => this.#inTurn(turn, () => this.#store.forget(name))),
+    ]);
+  }
+
+  async #inTurn(turn: Promise<Turn | undefined>, act: () => Promise<void>): Promise<void> {
+    const taken = await turn;
     try {
-      await this.#store.forget(key);
+      await act();
     } finally {
-      turn?.end();
+      taken?.end();
     }
   }
 }
