@@ -1,5 +1,6 @@
-import type { Node, NodeAPI } from "node-red";
-import { ChatClient, ChatError, resolveEndpoint } from "./lib/client";
+import type { NodeAPI } from "node-red";
+import { ChatClient, ChatError, type Endpoint, resolveEndpoint } from "./lib/client";
+import { addConfigRoutes } from "./lib/node-red/admin/config-routes";
 import {
   type ConfigCredentials,
   type ConfigDef,
@@ -23,23 +24,29 @@ export = (RED: NodeAPI): void => {
     this.serverStreams = () => readServerStreams(def);
     this.grammar = () => readGrammar(def);
     this.fallback = () => readFallback(def);
-    warnOfRetiredHost(this, def);
+    const endpoint = endpointOf(def);
+    this.origin = () => endpoint?.origin;
+    if (endpoint?.retiredHost) {
+      const params = { old: endpoint.retiredHost, host: endpoint.host };
+      this.warn(RED._("huggingface-config.warning.retired", params as never));
+    }
     this.on("close", (done: () => void) => {
       (client?.close() ?? Promise.resolve()).then(done, done);
     });
   }
 
-  function warnOfRetiredHost(node: Node, def: ConfigDef): void {
+  /** @returns undefined for a base URL that cannot work, which is an error of the first question */
+  function endpointOf(def: ConfigDef): Endpoint | undefined {
     try {
-      const { retiredHost, host } = resolveEndpoint(String(def.baseUrl ?? ""));
-      if (retiredHost) node.warn(RED._("huggingface-config.warning.retired", { old: retiredHost, host } as never));
+      return resolveEndpoint(String(def.baseUrl ?? ""));
     } catch (error) {
-      // A base URL that cannot work is an error of the first question.
       if (!(error instanceof ChatError)) throw error;
+      return undefined;
     }
   }
 
   RED.nodes.registerType<ConfigNode, ConfigDef, object, ConfigCredentials>("huggingface-config", HuggingFaceConfig, {
     credentials: { token: { type: "password" } },
   });
+  addConfigRoutes(RED);
 };

@@ -94,6 +94,8 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_senseless: ["host", "reason"],
   reply_incomplete: ["host"],
   reply_too_long: ["megabytes"],
+  models_unavailable: ["host", "reason"],
+  secret_withheld: ["name"],
   internal: ["reason"],
   cancelled: [],
 };

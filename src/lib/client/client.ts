@@ -17,6 +17,8 @@ export interface ClientOptions {
   baseUrl?: string;
   /** Default: `HF_TOKEN` or `HUGGINGFACE_API_KEY` of the environment, for Hugging Face's own hosts only. */
   token?: string;
+  /** Whether the token of the environment may be used; true unless said. */
+  useEnvironment?: boolean;
   /** Silence allowed until a reply begins and between its pieces; 0 for no limit. */
   timeout?: number;
   /** Extra attempts before the first piece. */
@@ -84,6 +86,8 @@ export interface CompleteOptions {
  */
 export class ChatClient {
   readonly endpoint: Endpoint;
+  /** As it was given. */
+  readonly baseUrl: string;
   readonly #options: ClientOptions & typeof CLIENT_DEFAULTS;
   readonly #headers: Record<string, string>;
   readonly #hasToken: boolean;
@@ -100,8 +104,10 @@ export class ChatClient {
   constructor(options: ClientOptions = {}) {
     const all = { ...CLIENT_DEFAULTS, ...definedOnly(options) } as ClientOptions & typeof CLIENT_DEFAULTS;
     this.#options = all;
+    this.baseUrl = all.baseUrl;
     this.endpoint = resolveEndpoint(all.baseUrl);
-    const token = all.token?.trim() || environmentToken(this.endpoint.origin);
+    const token =
+      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin));
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
@@ -113,7 +119,7 @@ export class ChatClient {
     };
     this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
-    this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#models()) : undefined;
+    this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#publicModels()) : undefined;
   }
 
   /**
@@ -153,6 +159,23 @@ export class ChatClient {
     return this.#slots.reserve();
   }
 
+  /**
+   * The models of the server, asked for with the token: servers with a key of their own want it.
+   *
+   * @throws ChatError `models_unavailable`
+   */
+  async models(): Promise<ModelEntry[]> {
+    try {
+      this.#connection ??= connect(this.#route);
+      return await fetchModels(this.#connection.dispatcher, this.endpoint, this.#headers);
+    } catch (error) {
+      if (error instanceof ChatError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason = this.#redaction.error(code ?? message);
+      throw new ChatError("models_unavailable", { host: this.endpoint.host, reason });
+    }
+  }
+
   /** Ends what is running and closes all connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -168,8 +191,8 @@ export class ChatClient {
     return completion;
   }
 
-  /** The list needs no token, so it gets none. */
-  async #models(): Promise<ModelEntry[]> {
+  /** The router's list needs no token, so it gets none. */
+  async #publicModels(): Promise<ModelEntry[]> {
     this.#connection ??= connect(this.#route);
     return fetchModels(this.#connection.dispatcher, this.endpoint);
   }

@@ -102,6 +102,8 @@ const CODES = {
   reply_senseless: "provider_unavailable",
   reply_incomplete: "provider_unavailable",
   reply_too_long: "provider_unavailable",
+  models_unavailable: "provider_unavailable",
+  secret_withheld: "invalid_input",
   too_many_steps: "tool_failed",
   output_invalid: "invalid_output",
   output_truncated: "invalid_output",

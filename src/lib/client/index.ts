@@ -8,9 +8,10 @@ export {
   type ProgressListener,
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
-export { resolveEndpoint } from "./endpoint";
+export { type Endpoint, isRouter, resolveEndpoint } from "./endpoint";
 export { asChatError, ChatError, type ErrorCode, fillIn, isOfModel } from "./errors";
 export { asRecord, asText, toJson } from "./json";
+export type { ModelEntry, ModelProvider } from "./models";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { LONGEST_TIMER_MS } from "./silence";

@@ -5,14 +5,24 @@ import { asRecord } from "./json";
 /** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
 export interface ModelEntry {
   id: string;
+  architecture?: { input_modalities?: string[]; output_modalities?: string[] };
   providers?: ModelProvider[];
 }
 
-/** Who serves a model behind the router. */
+/** Who serves a model behind the router (hub-docs, `inference-providers/hub-api.md`). */
 export interface ModelProvider {
   provider: string;
+  status?: string;
+  /** In tokens. */
+  context_length?: number;
   /** USD per million tokens. */
   pricing?: { input?: number; output?: number };
+  is_free?: boolean;
+  supports_tools?: boolean;
+  supports_structured_output?: boolean;
+  first_token_latency_ms?: number;
+  /** Tokens per second. */
+  throughput?: number;
 }
 
 /** Of the list, in bytes. The router's has some hundred kilobytes. */
@@ -23,7 +33,8 @@ const PATIENCE_MS = 30_000;
 /**
  * Fetches the list of models of a server, `GET /models` beside its chat completions.
  *
- * @throws Error if there is none
+ * @returns the entries as they are, but for those without an id: what is in them may be of any kind
+ * @throws Error if there is none; with the system's own code where the server was not reached
  */
 export async function fetchModels(
   dispatcher: Dispatcher,

@@ -35,6 +35,8 @@ export interface ConfigNode extends Node<ConfigCredentials> {
    * @throws ChatError `invalid_input` if the configuration cannot work
    */
   client(): ChatClient;
+  /** Scheme, host and port of the server; undefined where the base URL is no address. */
+  origin(): string | undefined;
   /** @throws ChatError `invalid_input` */
   model(): string;
   /** @throws ChatError `invalid_input` */
@@ -62,7 +64,7 @@ interface ProxyNode extends Node<{ username?: string; password?: string }> {
  */
 export function readClientOptions(
   RED: NodeAPI,
-  node: Node,
+  node: Node | undefined,
   def: ConfigDef,
   credentials: ConfigCredentials | undefined,
 ): ClientOptions {

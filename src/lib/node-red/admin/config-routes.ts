@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import type { NodeAPI } from "node-red";
+import { type ChatClient, ChatError, type ModelEntry } from "../../client";
+import { type ConfigNode, readModel, readServerStreams } from "../config-options";
+import { localizeError, makeTranslate } from "../localize";
+import { type FormConfig, formClient } from "./form-client";
+
+/** As far as they are used: Node-RED brings express along, and its types are not ours. */
+interface Request {
+  params: Record<string, string>;
+  body: unknown;
+}
+interface Response {
+  json(body: unknown): void;
+  on(event: "close", listener: () => void): void;
+  writableEnded: boolean;
+}
+
+/** What the picker gets: a list, or why there is none. */
+type ModelsAnswer = { models: ModelEntry[]; isTokenWithheld?: boolean } | { error: AdminError };
+
+/** What the test button gets. */
+type TestAnswer = { model: string; host: string; ms: number; provider?: string } | { error: AdminError };
+
+/** In the words of the chat node. */
+interface AdminError {
+  code: string;
+  message: string;
+}
+
+/** Lists change with the hours; a dialog that is opened again should be quick. */
+const FRESH_MS = 5 * 60 * 1000;
+const MOST_LISTS = 20;
+
+/**
+ * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
+ * deployed; what takes values from a form wants the right to write. No answer holds a token.
+ */
+export function addConfigRoutes(RED: NodeAPI): void {
+  const translate = makeTranslate(RED);
+  const lists = new Map<string, { at: number; models: ModelEntry[] }>();
+  const describe = (error: unknown): { error: AdminError } => {
+    const { code, message } = localizeError(error, translate);
+    return { error: { code, message } };
+  };
+
+  const modelsOf = async (client: ChatClient, owner: string): Promise<ModelEntry[]> => {
+    const key = createHash("sha256").update(`${client.endpoint.origin}${client.endpoint.path} ${owner}`).digest("hex");
+    const known = lists.get(key);
+    if (known && performance.now() - known.at < FRESH_MS) return known.models;
+    const models = await client.models();
+    lists.delete(key);
+    lists.set(key, { at: performance.now(), models });
+    for (const oldest of lists.keys()) {
+      if (lists.size <= MOST_LISTS) break;
+      lists.delete(oldest);
+    }
+    return models;
+  };
+
+  const listDeployed = async ({ params }: Request): Promise<ModelsAnswer> => {
+    const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
+    if (typeof node?.client !== "function") throw new ChatError("config_missing");
+    return { models: await modelsOf(node.client(), node.credentials?.token ?? "") };
+  };
+
+  const list = ({ body }: Request): Promise<ModelsAnswer> =>
+    withForm(RED, body, async ({ client, isTokenWithheld }) => {
+      const models = await modelsOf(client, JSON.stringify(body));
+      return { models, ...(isTokenWithheld && { isTokenWithheld }) };
+    });
+
+  const test = ({ body }: Request, signal: AbortSignal): Promise<TestAnswer> =>
+    withForm(RED, body, async ({ client, def }) => {
+      const model = readModel(def);
+      if (model === "") throw new ChatError("model_missing");
+      const messages = [{ role: "user", content: "Hi" }];
+      const stream = readServerStreams(def);
+      const completion = await client.complete({ model, messages, stream, max_tokens: 1 }, { signal });
+      const { provider, timing } = completion;
+      return {
+        model: completion.model ?? model,
+        host: client.endpoint.host,
+        ms: timing.total_ms,
+        ...(provider && { provider }),
+      };
+    });
+
+  /** Answers with what a handler makes, or with its error; a browser that has gone ends its work. */
+  const answer = (handle: (request: Request, signal: AbortSignal) => Promise<object>) => {
+    return async (request: Request, response: Response): Promise<void> => {
+      const abort = new AbortController();
+      response.on("close", () => abort.abort());
+      const body = await handle(request, abort.signal).catch(describe);
+      if (!abort.signal.aborted) response.json(body);
+    };
+  };
+
+  const { needsPermission } = RED.auth;
+  RED.httpAdmin.get(
+    "/huggingface/models/:id",
+    needsPermission("huggingface-config.read"),
+    answer(listDeployed) as never,
+  );
+  RED.httpAdmin.post("/huggingface/models", needsPermission("huggingface-config.write"), answer(list) as never);
+  RED.httpAdmin.post("/huggingface/test", needsPermission("huggingface-config.write"), answer(test) as never);
+}
+
+/** Runs something with a client of its own, which is closed afterwards. */
+async function withForm<T>(RED: NodeAPI, body: unknown, run: (form: FormConfig) => Promise<T>): Promise<T> {
+  const form = formClient(RED, body);
+  try {
+    return await run(form);
+  } finally {
+    await form.client.close();
+  }
+}

@@ -1,0 +1,69 @@
+import type { NodeAPI } from "node-red";
+import { asRecord, asText, ChatClient, ChatError, isRouter, resolveEndpoint } from "../../client";
+import { readObject } from "../../conversation/fields";
+import { type ConfigDef, type ConfigNode, readClientOptions } from "../config-options";
+import { withEnvironment } from "../environment";
+
+/** What the editor shows, and sends, in place of a password that it does not know. */
+const UNCHANGED = "__PWRD__";
+const VARIABLE = /^\$\{[^}]+\}$/;
+
+/** The configuration as it stands in an open form. */
+export interface FormConfig {
+  def: ConfigDef;
+  client: ChatClient;
+  /** A token is stored for another address, and was not sent to this one. */
+  isTokenWithheld: boolean;
+}
+
+/**
+ * Makes a client of what is in the form of a configuration, deployed or not. What is secret, a stored token and values of
+ * the environment, goes only to the origin that the configuration was deployed with; one that was never deployed may use
+ * the environment's at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
+ *
+ * @param body - `{ id, def, token }`: the node's id, its properties, and the token field
+ * @throws ChatError `invalid_input` for what cannot work
+ */
+export function formClient(RED: NodeAPI, body: unknown): FormConfig {
+  const { id, def: properties, token } = asRecord(body) ?? {};
+  const node = RED.nodes.getNode(asText(id) ?? "") as ConfigNode | null | undefined;
+  const deployed = typeof node?.client === "function" ? node : undefined;
+  const { headers, ...fields } = asRecord(properties) ?? {};
+  const baseUrl = addressOf(fields.baseUrl, deployed);
+  const { origin } = resolveEndpoint(baseUrl);
+  const isTrusted = deployed ? deployed.origin() === origin : isRouter(origin);
+  const typed = asText(token)?.trim() ?? "";
+  const isUnchanged = typed === UNCHANGED;
+  const secrets = { ...fields, baseUrl, ...readObject(headers, "headers"), token: typed };
+  if (!isTrusted) checkSecrets(secrets);
+  // Node-RED puts the environment into properties when it makes a node; a form has not been through that.
+  const def = withEnvironment(RED, undefined, {
+    ...NO_NODE,
+    ...fields,
+    baseUrl,
+    headers: readObject(headers, "headers"),
+  });
+  const stored = deployed?.credentials?.token;
+  const sent = isUnchanged ? (isTrusted ? stored : undefined) : withEnvironment(RED, undefined, typed);
+  const options = readClientOptions(RED, deployed, def, sent ? { token: sent } : {});
+  const client = new ChatClient({ ...options, useEnvironment: isTrusted });
+  return { def, client, isTokenWithheld: isUnchanged && !isTrusted && stored !== undefined };
+}
+
+const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
+
+/** An address that stands in the environment is that of the deployed configuration, or none. */
+function addressOf(baseUrl: unknown, deployed: ConfigNode | undefined): string {
+  const text = asText(baseUrl) ?? "";
+  if (!VARIABLE.test(text.trim())) return text;
+  if (!deployed) throw new ChatError("secret_withheld", { name: "baseUrl" });
+  return deployed.origin() ? deployed.client().baseUrl : text;
+}
+
+/** Any field can carry a value of the environment to a server, not only the token. */
+function checkSecrets(fields: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(fields)) {
+    const holdsVariable = [value].flat().some((item) => typeof item === "string" && VARIABLE.test(item.trim()));
+    if (holdsVariable) throw new ChatError("secret_withheld", { name });
+  }
+}

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { chatFlow, getNodeRed, type Message, type NodeRed, proxyNode, tlsConfig } from "../support/node-red";
+import { startProxy } from "../support/proxy";
+import { completion, type Handler, json, startServer, startTlsServer, type TestServer } from "../support/server";
+
+const TOKEN = "hf_the_stored_token";
+const UNCHANGED = "__PWRD__";
+const MODELS = {
+  object: "list",
+  data: [{ id: "org/a", providers: [{ provider: "x" }] }, { id: "org/b" }, { no: "id" }, null],
+};
+
+const handler: Handler = (request, response) =>
+  request.url === "/v1/models"
+    ? json(response, 200, MODELS)
+    : json(response, 200, completion("Hi", { model: "org/a-long" }), { "x-inference-provider": "groq" });
+
+describe("the routes behind the form of a configuration", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  let other: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  beforeEach(async () => {
+    server = await startServer(handler);
+    other = await startServer(handler);
+    await red.deploy(chatFlow(server.url), { config: { token: TOKEN } });
+  });
+  afterEach(async () => {
+    await red.reset();
+    await server.close();
+    await other.close();
+  });
+
+  const post = async (route: string, body: unknown): Promise<Message> => {
+    const headers = { "content-type": "application/json" };
+    const options = { method: "POST", headers, body: JSON.stringify(body) };
+    return (await fetch(`${red.url}/huggingface/${route}`, options)).json() as Promise<Message>;
+  };
+  const form = (def: Message = {}, token: unknown = UNCHANGED, id = "config") => ({
+    id,
+    def: { model: "org/a", baseUrl: server.url, ...def },
+    token,
+  });
+  const authorization = (of: TestServer) => of.requests.map(({ headers }) => headers.authorization);
+
+  describe("test", () => {
+    it("asks for one token, and tells who answered and how fast", async () => {
+      const { ms, ...answer } = await post("test", form());
+      assert.deepEqual(answer, { model: "org/a-long", host: `127.0.0.1:${server.port}`, provider: "groq" });
+      assert.equal(typeof ms, "number");
+      assert.equal(server.last.body.max_tokens, 1);
+      assert.deepEqual(authorization(server), [`Bearer ${TOKEN}`]);
+    });
+
+    it("takes what is in the form, deployed or not", async () => {
+      await post("test", form({ model: "org/new", serverStreams: false, headers: { "x-mine": "1" } }, "hf_typed_now"));
+      assert.equal(server.last.body.model, "org/new");
+      assert.equal(server.last.body.stream, false);
+      assert.equal(server.last.headers["x-mine"], "1");
+      assert.deepEqual(authorization(server), ["Bearer hf_typed_now"]);
+      await post("test", form({}, "hf_typed_now", "never-deployed"));
+      await post("test", form({}, "", "never-deployed"));
+      assert.deepEqual(authorization(server).slice(1), ["Bearer hf_typed_now", undefined]);
+    });
+
+    it("sends the stored token nowhere else, and says so", async () => {
+      const answers = [
+        await post("test", form({ baseUrl: other.url })),
+        await post("models", form({ baseUrl: other.url })),
+        await post("test", form({ baseUrl: server.url.replace("127.0.0.1", "localhost") })),
+        await post("test", form({ baseUrl: server.url.replace("http://", "http://x@") })),
+        await post("test", form({}, UNCHANGED, "never-deployed")),
+      ];
+      assert.deepEqual(authorization(other), [undefined, undefined]);
+      assert.ok(authorization(server).every((value) => value === undefined));
+      assert.equal(answers[1]?.isTokenWithheld, true);
+      assert.doesNotMatch(JSON.stringify(answers), new RegExp(TOKEN));
+    });
+
+    it("lets no value of the environment go to an address that was not deployed", async () => {
+      process.env.SOME_SECRET = "s3cret-value";
+      try {
+        const hidden = "${SOME_SECRET}";
+        for (const body of [
+          form({ baseUrl: other.url }, hidden),
+          form({ baseUrl: other.url, model: hidden }),
+          form({ baseUrl: other.url, billTo: hidden }),
+          form({ baseUrl: other.url, headers: { "x-a": hidden } }),
+          form({ baseUrl: hidden }, "", "never-deployed"),
+        ]) {
+          assert.equal((await post("test", body)).error.code, "invalid_input");
+        }
+        assert.equal(other.requests.length, 0);
+        await post("test", form({ headers: { "x-a": hidden } }));
+        assert.equal(server.last.headers["x-a"], "s3cret-value", "to the one that was deployed they go");
+      } finally {
+        delete process.env.SOME_SECRET;
+      }
+    });
+
+    it("lets the environment's token go to the router alone from a form that was never deployed", async () => {
+      const tls = await startTlsServer(handler);
+      const proxy = await startProxy(undefined, tls.port);
+      process.env.HF_TOKEN = "hf_of_the_environment";
+      try {
+        await red.deploy([
+          ...chatFlow(server.url),
+          proxyNode({ url: proxy.url }),
+          tlsConfig({ verifyservercert: false }),
+        ]);
+        const way = { proxy: "proxy", tls: "tls", retries: 0 };
+        for (const baseUrl of ["https://router.huggingface.co/v1", "https://evil.endpoints.huggingface.cloud"]) {
+          await post("test", form({ ...way, baseUrl }, "", "never-deployed"));
+        }
+        await post("test", form({ ...way, baseUrl: "https://router.huggingface.co/v1" }));
+        const chats = tls.requests
+          .filter(({ url }) => url !== "/v1/models")
+          .map(({ headers }) => headers.authorization);
+        assert.deepEqual(chats, ["Bearer hf_of_the_environment", undefined, undefined]);
+      } finally {
+        delete process.env.HF_TOKEN;
+        await tls.close();
+        await proxy.close();
+      }
+    });
+
+    const failures: [what: string, def: Message, answer: Handler | undefined, code: string, says: RegExp][] = [
+      [
+        "a token that is refused",
+        {},
+        (_, r) => json(r, 401, { error: `Bad ${TOKEN}.` }),
+        "auth_error",
+        /Enter a valid token/,
+      ],
+      ["no such model", {}, (_, r) => json(r, 404, { error: "no such model" }), "not_found", /Check the model ID/],
+      ["no model", { model: "" }, undefined, "invalid_input", /No model is set/],
+      [
+        "no such host",
+        { baseUrl: "http://nowhere.invalid", retries: 0 },
+        undefined,
+        "provider_unavailable",
+        /was not found/,
+      ],
+      [
+        "nothing there",
+        { baseUrl: "http://127.0.0.1:1", retries: 0 },
+        undefined,
+        "provider_unavailable",
+        /Nothing answers/,
+      ],
+      ["no address", { baseUrl: "server" }, undefined, "invalid_input", /not an address/],
+    ];
+    for (const [what, def, answer, code, says] of failures) {
+      it(`says in the user's words: ${what}`, async () => {
+        if (answer) server.handle(answer);
+        const { error } = await post("test", form(def));
+        assert.equal(error.code, code);
+        assert.match(error.message, says);
+        assert.doesNotMatch(error.message, new RegExp(TOKEN));
+      });
+    }
+
+    it("ends when the browser goes", async () => {
+      server.handle(() => {});
+      const abort = new AbortController();
+      const body = JSON.stringify(form());
+      const headers = { "content-type": "application/json" };
+      const asked = fetch(`${red.url}/huggingface/test`, { method: "POST", headers, body, signal: abort.signal });
+      await server.waitFor(1);
+      abort.abort();
+      await assert.rejects(asked);
+      await server.last.closed;
+    });
+
+    for (const body of [null, [], {}, { def: [] }, { id: {}, def: { baseUrl: {} }, token: {} }]) {
+      it(`takes anything: ${JSON.stringify(body)}`, async () => {
+        assert.ok("error" in (await post("test", body ?? {})));
+      });
+    }
+  });
+
+  describe("models", () => {
+    it("are those that the server lists, asked for once in a while", async () => {
+      const expected = MODELS.data.slice(0, 2);
+      assert.deepEqual((await post("models", form())).models, expected);
+      assert.deepEqual((await post("models", form())).models, expected);
+      assert.equal(server.requests.length, 1);
+      await post("models", form({}, "another"));
+      assert.equal(server.requests.length, 2, "another token may see other models");
+    });
+
+    it("are there by the id of a deployed configuration for those who may only read", async () => {
+      const get = async (id: string) => (await fetch(`${red.url}/huggingface/models/${id}`)).json() as Promise<Message>;
+      assert.deepEqual((await get("config")).models, MODELS.data.slice(0, 2));
+      assert.deepEqual(authorization(server), [`Bearer ${TOKEN}`]);
+      for (const id of ["chat", "nobody", "__proto__"]) assert.equal((await get(id)).error.code, "invalid_input");
+    });
+
+    const lists: [what: string, answer: Handler, says: RegExp][] = [
+      ["is refused", (_, r) => json(r, 404, {}), /status 404/],
+      ["is none", (_, r) => json(r, 200, { data: 5 }), /no list of models/],
+      ["is no JSON", (_, r) => json(r, 200, "<html>"), /list of models/],
+    ];
+    for (const [what, answer, says] of lists) {
+      it(`are an error where the list ${what}`, async () => {
+        server.handle(answer);
+        const { error } = await post("models", form());
+        assert.equal(error.code, "provider_unavailable");
+        assert.match(error.message, says);
+      });
+    }
+  });
+});
