@@ -1,4 +1,6 @@
+import { createConnectionTest } from "./connection-test.js";
 import { createFunctionList } from "./functions-list.js";
+import { pickModel } from "./model-picker.js";
 import type { EditedNode } from "./red.js";
 import { createSchemaForm } from "./schema-form.js";
 import { functions, jsonObject, number, schema } from "./validators.js";
@@ -15,6 +17,8 @@ const huggingfaceForms = {
   fillMissing,
   createSchemaForm,
   createFunctionList,
+  createConnectionTest,
+  pickModel,
 };
 
 /** A flow that was written by hand, or by an older version, lacks properties: the form shows what holds for them. */

@@ -131,6 +131,12 @@ export class Editor {
     await this.page.locator("#red-ui-loading-progress").waitFor({ state: "hidden" });
   }
 
+  /** Loads the page with nothing deployed. */
+  async loadAnew(): Promise<void> {
+    await this.nodeRed.reset();
+    await this.load();
+  }
+
   /** Drags a node of this type from the palette to a place in the flow, counted from its top left corner. */
   async addNode(type: string, x: number, y: number): Promise<void> {
     const source = this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
@@ -482,8 +488,8 @@ export class Form {
       const found = form.scrollWidth > form.clientWidth ? ["the form as a whole"] : [];
       const right = form.getBoundingClientRect().right + 1;
       for (const element of Array.from(form.querySelectorAll<HTMLElement>("*"))) {
-        // A code editor scrolls what is wider than itself.
-        if (element.parentElement?.closest(".monaco-editor")) continue;
+        // A code editor and the table of models scroll what is wider than themselves.
+        if (element.parentElement?.closest(".monaco-editor, .huggingface-picker-list")) continue;
         const box = element.getBoundingClientRect();
         if (box.width > 0 && box.right > right) found.push(`${element.tagName} ${element.id || element.className}`);
       }

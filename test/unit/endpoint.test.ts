@@ -124,7 +124,7 @@ describe("a token of the environment", () => {
   ]) {
     it(`goes to ${origin}`, () => {
       assert.equal(isHuggingFace(origin), true);
-      assert.equal(environmentToken(origin, env), "hf_first");
+      assert.equal(environmentToken(origin, env)?.value, "hf_first");
     });
   }
 
@@ -160,7 +160,7 @@ describe("a token of the environment", () => {
   ];
   for (const [variables, token] of values) {
     it(`is ${token} with ${JSON.stringify(variables)}`, () => {
-      assert.equal(environmentToken("https://router.huggingface.co", variables), token);
+      assert.equal(environmentToken("https://router.huggingface.co", variables)?.value, token);
     });
   }
 });

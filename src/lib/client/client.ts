@@ -107,7 +107,7 @@ export class ChatClient {
     this.baseUrl = all.baseUrl;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
-      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin));
+      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {

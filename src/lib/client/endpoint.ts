@@ -67,8 +67,18 @@ export function isRouter(origin: string): boolean {
   return origin === new URL(ROUTER_URL).origin;
 }
 
+/** A variable of the environment that holds a token. */
+export interface EnvironmentToken {
+  name: string;
+  value: string;
+}
+
 /** The token of the environment for this origin, if there is one and it may go there. */
-export function environmentToken(origin: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+export function environmentToken(origin: string, env: NodeJS.ProcessEnv = process.env): EnvironmentToken | undefined {
   if (!isHuggingFace(origin)) return undefined;
-  return env.HF_TOKEN?.trim() || env.HUGGINGFACE_API_KEY?.trim() || undefined;
+  for (const name of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
+    const value = env[name]?.trim();
+    if (value) return { name, value };
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { type ChatClient, ChatError, type ModelEntry } from "../../client";
+import { type ChatClient, ChatError, environmentToken, type ModelEntry, resolveEndpoint } from "../../client";
 import { type ConfigNode, readModel, readServerStreams } from "../config-options";
 import { localizeError, makeTranslate } from "../localize";
 import { type FormConfig, formClient } from "./form-client";
@@ -16,11 +16,18 @@ interface Response {
   writableEnded: boolean;
 }
 
-/** What the picker gets: a list, or why there is none. */
-type ModelsAnswer = { models: ModelEntry[]; isTokenWithheld?: boolean } | { error: AdminError };
+/** What the picker gets, unless an error. */
+interface ModelsAnswer {
+  models: ModelEntry[];
+}
 
-/** What the test button gets. */
-type TestAnswer = { model: string; host: string; ms: number; provider?: string } | { error: AdminError };
+/** What the test button gets, unless an error. */
+interface TestAnswer {
+  model: string;
+  host: string;
+  ms: number;
+  provider?: string;
+}
 
 /** In the words of the chat node. */
 interface AdminError {
@@ -31,6 +38,8 @@ interface AdminError {
 /** Lists change with the hours; a dialog that is opened again should be quick. */
 const FRESH_MS = 5 * 60 * 1000;
 const MOST_LISTS = 20;
+/** Where a configuration leads that was never deployed. */
+const ROUTER_ORIGIN = resolveEndpoint("").origin;
 
 /**
  * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
@@ -64,14 +73,22 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return { models: await modelsOf(node.client(), node.credentials?.token ?? "") };
   };
 
-  const list = ({ body }: Request): Promise<ModelsAnswer> =>
-    withForm(RED, body, async ({ client, isTokenWithheld }) => {
-      const models = await modelsOf(client, JSON.stringify(body));
-      return { models, ...(isTokenWithheld && { isTokenWithheld }) };
-    });
+  /** Runs something with a client of what is in a form; the client ends with it. */
+  const withForm = async <T extends object>(body: unknown, run: (form: FormConfig) => Promise<T>) => {
+    const form = formClient(RED, body);
+    const answer = await run(form).catch(describe);
+    await form.client.close();
+    return { ...answer, ...(form.isTokenWithheld && { isTokenWithheld: true }) };
+  };
 
-  const test = ({ body }: Request, signal: AbortSignal): Promise<TestAnswer> =>
-    withForm(RED, body, async ({ client, def }) => {
+  const list = ({ body }: Request) =>
+    withForm(
+      body,
+      async ({ client }): Promise<ModelsAnswer> => ({ models: await modelsOf(client, JSON.stringify(body)) }),
+    );
+
+  const test = ({ body }: Request, signal: AbortSignal) =>
+    withForm(body, async ({ client, def }): Promise<TestAnswer> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
       const messages = [{ role: "user", content: "Hi" }];
@@ -85,6 +102,13 @@ export function addConfigRoutes(RED: NodeAPI): void {
         ...(provider && { provider }),
       };
     });
+
+  /** Which variable of the environment the token would come from; the token itself stays here. */
+  const environment = async ({ params }: Request) => {
+    const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
+    const origin = typeof node?.client === "function" ? node.origin() : ROUTER_ORIGIN;
+    return { variable: origin && environmentToken(origin)?.name };
+  };
 
   /** Answers with what a handler makes, or with its error; a browser that has gone ends its work. */
   const answer = (handle: (request: Request, signal: AbortSignal) => Promise<object>) => {
@@ -102,16 +126,11 @@ export function addConfigRoutes(RED: NodeAPI): void {
     needsPermission("huggingface-config.read"),
     answer(listDeployed) as never,
   );
+  RED.httpAdmin.get(
+    "/huggingface/environment/:id",
+    needsPermission("huggingface-config.read"),
+    answer(environment) as never,
+  );
   RED.httpAdmin.post("/huggingface/models", needsPermission("huggingface-config.write"), answer(list) as never);
   RED.httpAdmin.post("/huggingface/test", needsPermission("huggingface-config.write"), answer(test) as never);
-}
-
-/** Runs something with a client of its own, which is closed afterwards. */
-async function withForm<T>(RED: NodeAPI, body: unknown, run: (form: FormConfig) => Promise<T>): Promise<T> {
-  const form = formClient(RED, body);
-  try {
-    return await run(form);
-  } finally {
-    await form.client.close();
-  }
 }

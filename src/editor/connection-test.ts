@@ -1,0 +1,43 @@
+import { make, makeButton, text } from "./red.js";
+import { type ConfigForm, isError, postForm } from "./server.js";
+
+interface TestAnswer {
+  model: string;
+  host: string;
+  ms: number;
+  provider?: string;
+  isTokenWithheld?: boolean;
+}
+
+/**
+ * Makes the button that asks for one token with what is in the form right now, and shows what came of it.
+ *
+ * @param element what the button is put into
+ * @param read reads the form
+ * @returns what ends a test that runs
+ */
+export function createConnectionTest(element: HTMLElement, read: () => ConfigForm): { destroy(): void } {
+  const abort = new AbortController();
+  const result = make("div", { class: "huggingface-hint huggingface-test-result", role: "status" });
+  const button = makeButton(text("test.button"), "fa-plug", () => void test());
+  const test = async () => {
+    button.disabled = true;
+    show(text("test.running"), "");
+    const answer = await postForm<TestAnswer>("test", read(), abort.signal);
+    button.disabled = false;
+    if (isError(answer)) {
+      show(answer.error.message, "huggingface-problem");
+    } else {
+      const { model, host, ms, provider = host } = answer;
+      show(text("test.reached", { model, provider, seconds: (ms / 1000).toFixed(1) }), "huggingface-good");
+    }
+    if (answer.isTokenWithheld) result.append(` ${text("test.withheld")}`);
+    RED.tray.resize();
+  };
+  const show = (message: string, kind: string) => {
+    result.className = `huggingface-hint huggingface-test-result ${kind}`;
+    result.textContent = message;
+  };
+  element.append(button, result);
+  return { destroy: () => abort.abort() };
+}

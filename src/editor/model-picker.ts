@@ -1,0 +1,236 @@
+import {
+  chooseRows,
+  joinModel,
+  type ModelColumn,
+  type ModelRow,
+  type ProviderRow,
+  readModelRows,
+  showPrice,
+  showRate,
+  showTokens,
+  splitModel,
+} from "./model-list.js";
+import { make, text } from "./red.js";
+import { type ConfigForm, isError, postForm } from "./server.js";
+
+/** Lines that are made at once; further ones come when the list is scrolled down. */
+const PAGE = 100;
+
+const COLUMNS: { name: ModelColumn; isDescendingFirst?: boolean }[] = [
+  { name: "id" },
+  { name: "context", isDescendingFirst: true },
+  { name: "input" },
+  { name: "output" },
+  { name: "latency" },
+  { name: "throughput", isDescendingFirst: true },
+];
+
+/**
+ * Opens the list of the server's models over the form.
+ *
+ * @param form the form right now: it says which server, and with which token
+ * @param current the model field
+ * @param done takes the model that was chosen, with its provider or policy behind a colon
+ */
+export function pickModel(form: ConfigForm, current: string, done: (model: string) => void): void {
+  const abort = new AbortController();
+  const picker = new ModelPicker(current);
+  RED.tray.show({
+    title: text("picker.title"),
+    buttons: [
+      { id: "node-dialog-cancel", text: RED._("common.label.cancel"), click: () => RED.tray.close() },
+      {
+        id: "node-dialog-ok",
+        text: RED._("common.label.done"),
+        class: "primary",
+        click: () => RED.tray.close(() => picker.chosen && done(picker.chosen)),
+      },
+    ],
+    open: (tray) => {
+      tray.find(".red-ui-tray-body").append(picker.element);
+      void postForm<{ models: unknown }>("models", form, abort.signal).then((answer) => {
+        if (abort.signal.aborted) return;
+        if (isError(answer)) picker.fail(answer.error.message);
+        else picker.fill(readModelRows(answer.models));
+      });
+    },
+    resize: () => {},
+    close: () => abort.abort(),
+  });
+}
+
+class ModelPicker {
+  readonly element = make("div", { class: "huggingface-form huggingface-picker" });
+  readonly #search = make("input", {
+    type: "search",
+    placeholder: text("picker.search"),
+    "aria-label": text("picker.search"),
+  });
+  readonly #checks = new Map<"tools" | "json" | "images", HTMLInputElement>();
+  readonly #count = make("span", { class: "huggingface-hint", role: "status" });
+  readonly #body = make("tbody");
+  readonly #list = make("div", { class: "huggingface-picker-list" });
+  readonly #providers = make("div", { class: "huggingface-picker-providers", role: "radiogroup" });
+  readonly #headings = new Map<ModelColumn, HTMLTableCellElement>();
+  #rows: ModelRow[] = [];
+  #shown: ModelRow[] = [];
+  #by: ModelColumn = "id";
+  #isDescending = false;
+  #id: string;
+  #suffix: string;
+
+  constructor(current: string) {
+    const { id, suffix } = splitModel(current);
+    this.#id = id;
+    this.#suffix = suffix;
+    const filters = make("div", { class: "huggingface-picker-filters" }, this.#search);
+    for (const name of ["tools", "json", "images"] as const) {
+      const check = make("input", { type: "checkbox" });
+      check.addEventListener("change", () => this.#show());
+      this.#checks.set(name, check);
+      filters.append(make("label", { class: "huggingface-check" }, check, text(`picker.${name}`)));
+    }
+    filters.append(this.#count);
+    this.#search.addEventListener("input", () => this.#show());
+    const head = make("tr");
+    for (const { name, isDescendingFirst = false } of COLUMNS) {
+      const button = make(
+        "button",
+        { type: "button", class: "huggingface-picker-plain huggingface-picker-sort" },
+        text(`picker.column.${name}`),
+      );
+      button.addEventListener("click", () => this.#sort(name, isDescendingFirst));
+      const heading = make("th", { scope: "col" }, button);
+      this.#headings.set(name, heading);
+      head.append(heading);
+    }
+    this.#list.append(make("table", {}, make("thead", {}, head), this.#body));
+    this.#list.addEventListener("scroll", () => this.#more());
+    this.#providers.setAttribute("aria-label", text("picker.providers"));
+    this.element.append(filters, this.#list, this.#providers);
+    this.#count.textContent = text("picker.loading");
+  }
+
+  /** The model with its suffix; blank for none. */
+  get chosen(): string {
+    return this.#id && joinModel(this.#id, this.#suffix);
+  }
+
+  fill(rows: ModelRow[]): void {
+    this.#rows = rows;
+    this.#show();
+    this.#showProviders();
+    this.#search.focus();
+  }
+
+  fail(message: string): void {
+    this.#count.textContent = message;
+    this.#count.classList.add("huggingface-problem");
+  }
+
+  #sort(by: ModelColumn, isDescendingFirst: boolean): void {
+    this.#isDescending = this.#by === by ? !this.#isDescending : isDescendingFirst;
+    this.#by = by;
+    this.#show();
+  }
+
+  #show(): void {
+    const isChecked = (name: "tools" | "json" | "images") => this.#checks.get(name)?.checked ?? false;
+    const filter = {
+      text: this.#search.value,
+      tools: isChecked("tools"),
+      json: isChecked("json"),
+      images: isChecked("images"),
+    };
+    this.#shown = chooseRows(this.#rows, filter, this.#by, this.#isDescending);
+    this.#count.textContent = `${this.#shown.length} / ${this.#rows.length}`;
+    for (const [name, heading] of this.#headings) {
+      if (name === this.#by) heading.setAttribute("aria-sort", this.#isDescending ? "descending" : "ascending");
+      else heading.removeAttribute("aria-sort");
+    }
+    this.#body.replaceChildren();
+    this.#list.scrollTop = 0;
+    this.#more();
+  }
+
+  /** Adds lines until the list is filled a good way beyond what can be seen. */
+  #more(): void {
+    const { scrollTop, clientHeight, scrollHeight } = this.#list;
+    const isNearEnd = scrollTop + 2 * clientHeight >= scrollHeight;
+    const from = this.#body.childElementCount;
+    if (from > 0 && !isNearEnd) return;
+    this.#body.append(...this.#shown.slice(from, from + PAGE).map((row) => this.#line(row)));
+  }
+
+  #line(row: ModelRow): HTMLTableRowElement {
+    const badges = (["tools", "json", "images"] as const)
+      .filter((name) => row[name])
+      .map((name) => make("span", { class: "huggingface-badge" }, text(`picker.${name}`)));
+    const button = make("button", { type: "button", class: "huggingface-picker-plain" }, row.id);
+    const numbers = [
+      showTokens(row.context),
+      showPrice(row.input),
+      showPrice(row.output),
+      showRate(row.latency),
+      showRate(row.throughput),
+    ];
+    const names = row.providers.map(({ name }) => name).join(", ");
+    const providers = make("div", { class: "huggingface-hint" }, names);
+    const line = make(
+      "tr",
+      {},
+      make("td", {}, button, ...badges, providers),
+      ...numbers.map((value) => make("td", {}, value)),
+    );
+    const isChosen = row.id === this.#id;
+    line.classList.toggle("selected", isChosen);
+    button.setAttribute("aria-pressed", String(isChosen));
+    line.addEventListener("click", () => this.#choose(row));
+    return line;
+  }
+
+  #choose({ id }: ModelRow): void {
+    if (id !== this.#id) this.#suffix = "";
+    this.#id = id;
+    for (const [index, line] of [...this.#body.children].entries()) {
+      const isChosen = this.#shown[index]?.id === id;
+      line.classList.toggle("selected", isChosen);
+      line.querySelector("button")?.setAttribute("aria-pressed", String(isChosen));
+    }
+    this.#showProviders();
+  }
+
+  /** Who may serve the chosen model: the router's own choice, or one provider. */
+  #showProviders(): void {
+    const row = this.#rows.find(({ id }) => id === this.#id);
+    const choices = row && row.providers.length > 0 ? ["", "fastest", "cheapest", ...row.providers] : [];
+    const lines = choices.map((choice) => {
+      const isProvider = typeof choice !== "string";
+      const suffix = isProvider ? choice.name : choice;
+      const radio = make("input", { type: "radio", name: "huggingface-provider", value: suffix });
+      radio.checked = suffix === this.#suffix;
+      radio.addEventListener("change", () => {
+        this.#suffix = suffix;
+      });
+      const label = isProvider ? describeProvider(choice) : text(`picker.policy.${choice || "none"}`);
+      return make("label", { class: "huggingface-check" }, radio, label);
+    });
+    this.#providers.replaceChildren(...lines);
+  }
+}
+
+function describeProvider(provider: ProviderRow): string {
+  const { name, isLive, context, input, output, latency, throughput } = provider;
+  const facts = [
+    context !== undefined && text("picker.fact.context", { value: showTokens(context) }),
+    input !== undefined &&
+      output !== undefined &&
+      text("picker.fact.price", { input: showPrice(input), output: showPrice(output) }),
+    latency !== undefined && text("picker.fact.latency", { value: showRate(latency) }),
+    throughput !== undefined && text("picker.fact.throughput", { value: showRate(throughput) }),
+    provider.tools && text("picker.tools"),
+    provider.json && text("picker.json"),
+    !isLive && text("picker.fact.down"),
+  ].filter(Boolean);
+  return facts.length > 0 ? `${name}: ${facts.join(", ")}` : name;
+}

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { type Handler, json, reply, startServer, startTlsServer, type TestServer } from "../support/server";
+import { Editor, type Form, skipWithoutChromium } from "./editor";
+
+const MODELS = Array.from({ length: 1000 }, (_, index) => ({
+  id: `org/model-${String(index).padStart(4, "0")}`,
+  architecture: { input_modalities: index % 10 === 0 ? ["text", "image"] : ["text"] },
+  providers: [
+    {
+      provider: "novita",
+      context_length: 8192 * (1 + (index % 4)),
+      pricing: { input: index / 100, output: index / 50 },
+      first_token_latency_ms: 500,
+      throughput: index,
+      supports_tools: index % 2 === 0,
+      supports_structured_output: index % 3 === 0,
+    },
+    { provider: "groq", status: "live" },
+  ],
+}));
+
+describe("the form of a configuration and its server", function () {
+  this.timeout(90_000);
+  let editor: Editor;
+  let server: TestServer;
+  let chat: Handler;
+  let models: unknown;
+  let form: Form;
+  let config: Form;
+
+  before(async function () {
+    skipWithoutChromium(this);
+    editor = await Editor.start();
+    server = await startServer((request, response, index) =>
+      request.url === "/v1/models" ? json(response, 200, { data: models }) : chat(request, response, index),
+    );
+  });
+  after(async () => {
+    await editor?.stop();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    chat = (_, response) =>
+      json(
+        response,
+        200,
+        { choices: [{ message: { content: "Hi" } }], model: "org/it" },
+        { "x-inference-provider": "groq" },
+      );
+    models = MODELS;
+    await editor.loadAnew();
+    await editor.addNode("huggingface-chat", 200, 80);
+    form = await editor.edit();
+    config = await editor.editConfig("config", "add");
+    await config.fill("model", "org/model");
+    await config.fill("baseUrl", server.url);
+  });
+  afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
+
+  const test = async (): Promise<string> => {
+    await editor.page.locator("#huggingface-config-test button").click();
+    const result = editor.page.locator(".huggingface-test-result");
+    await editor.page.waitForFunction(
+      () => !document.querySelector<HTMLButtonElement>("#huggingface-config-test button")?.disabled,
+    );
+    return (await result.textContent()) ?? "";
+  };
+
+  it("is tested as it is in the form, before it was ever deployed", async () => {
+    await config.fill("token", "hf_typed_now");
+    assert.match(await test(), /^org\/it answers, through groq, in \d+\.\d s\.$/);
+    assert.equal(server.last.headers.authorization, "Bearer hf_typed_now");
+    assert.equal(server.last.body.model, "org/model");
+    assert.equal(server.last.body.max_tokens, 1);
+  });
+
+  it("keeps the stored token from another address, and says so", async () => {
+    await config.fill("token", "hf_stored_token");
+    await config.done();
+    await form.done();
+    await editor.deploy();
+    const other = await startServer((_, response) => json(response, 401, { error: "Who are you?" }));
+    form = await editor.edit();
+    config = await editor.editConfig("config", "edit");
+    assert.match(await test(), /answers/);
+    assert.equal(server.last.headers.authorization, "Bearer hf_stored_token");
+    await config.fill("baseUrl", other.url);
+    assert.match(await test(), /The server wants a token .*Who are you\?.*enter it again/);
+    assert.equal(other.last.headers.authorization, undefined);
+    await config.fill("token", "hf_for_the_other");
+    assert.doesNotMatch(await test(), /enter it again/);
+    assert.equal(other.last.headers.authorization, "Bearer hf_for_the_other");
+    assert.doesNotMatch(await editor.page.content(), /hf_stored_token/);
+    await other.close();
+  });
+
+  it("explains what fails", async () => {
+    const tls = await startTlsServer(reply("ok"));
+    chat = (_, response) => json(response, 401, { error: "no" });
+    assert.match(await test(), /wants a token .* Enter one in the configuration/);
+    await config.fill("token", "hf_wrong");
+    assert.match(await test(), /does not accept the token/);
+    await config.tab("Limits");
+    await config.fill("retries", "0");
+    await config.tab("Model");
+    for (const [url, says] of [
+      ["http://nowhere.invalid", /was not found/],
+      [tls.url, /certificate .* was not accepted/],
+      ["nonsense", /not an address/],
+    ] as const) {
+      await config.fill("baseUrl", url);
+      assert.match(await test(), says);
+    }
+    await config.fill("model", "");
+    await config.fill("baseUrl", server.url);
+    assert.match(await test(), /No model is set/);
+    await tls.close();
+  });
+
+  it("lists a thousand models to search, sort and choose from, with who runs them", async () => {
+    await editor.page.locator("#huggingface-config-pick").click();
+    const picker = editor.page.locator(".huggingface-picker");
+    const lines = picker.locator("tbody tr");
+    const count = picker.locator(".huggingface-picker-filters .huggingface-hint");
+    await lines.first().waitFor();
+    assert.equal(await count.textContent(), "1000 / 1000");
+    assert.ok((await lines.count()) <= 200, "only what can be seen soon is made");
+    await picker.locator(".huggingface-picker-list").evaluate((list) => {
+      list.scrollTop = list.scrollHeight;
+    });
+    await editor.page.waitForFunction(() => document.querySelectorAll(".huggingface-picker tbody tr").length > 100);
+
+    await picker.getByLabel("tools").check();
+    await picker.getByLabel("images").check();
+    assert.equal(await count.textContent(), "100 / 1000");
+    await picker.locator("th", { hasText: "Tokens/s" }).locator("button").click();
+    assert.match((await lines.first().textContent()) ?? "", /^org\/model-0990/);
+    await picker.getByLabel("Search").fill("0120 novita");
+    assert.equal(await lines.count(), 1);
+    assert.match(
+      (await lines.first().textContent()) ?? "",
+      /^org\/model-0120toolsJSON schemaimagesnovita, groq8k\$1\.20\$2\.400\.5120$/,
+    );
+    await lines.first().locator("button").press("Enter");
+    const providers = picker.locator(".huggingface-picker-providers label");
+    assert.equal(await providers.count(), 5);
+    await providers.filter({ hasText: "novita: 8k tokens" }).locator("input").check();
+    for (const width of [300, 600, 900]) assert.deepEqual(await config.overflowing(width), [], `${width} px`);
+    await editor.page.locator("#node-dialog-ok").last().click();
+    await picker.waitFor({ state: "detached" });
+    assert.equal(await config.value("model"), "org/model-0120:novita");
+  });
+
+  it("lists models that have only ids, and says so where there is no list", async () => {
+    models = [{ id: "llama3.2" }, { id: "qwen" }];
+    await config.fill("token", "another");
+    await editor.page.locator("#huggingface-config-pick").click();
+    const picker = editor.page.locator(".huggingface-picker");
+    await picker.locator("tbody tr", { hasText: "qwen" }).click();
+    assert.equal(await picker.locator(".huggingface-picker-providers label").count(), 0);
+    await editor.page.locator("#node-dialog-ok").last().click();
+    await picker.waitFor({ state: "detached" });
+    assert.equal(await config.value("model"), "qwen");
+
+    models = undefined;
+    await config.fill("token", "yet-another");
+    await editor.page.locator("#huggingface-config-pick").click();
+    await picker.locator(".huggingface-problem", { hasText: "gives no list of models" }).waitFor();
+    await editor.page.locator("#node-dialog-cancel").last().click();
+    await picker.waitFor({ state: "detached" });
+    assert.equal(await config.value("model"), "qwen");
+  });
+
+  it("shows when the token comes from the environment", async () => {
+    const hint = editor.page.locator("#huggingface-config-environment");
+    assert.equal(await hint.textContent(), "");
+    await config.cancel();
+    process.env.HUGGINGFACE_API_KEY = "hf_environment";
+    try {
+      config = await editor.editConfig("config", "add");
+      await hint.filter({ hasText: "HUGGINGFACE_API_KEY" }).waitFor();
+      assert.doesNotMatch(await editor.page.content(), /hf_environment/);
+    } finally {
+      delete process.env.HUGGINGFACE_API_KEY;
+    }
+  });
+});

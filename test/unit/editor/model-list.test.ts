@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  chooseRows,
+  joinModel,
+  type ModelRow,
+  readModelRows,
+  showPrice,
+  showRate,
+  showTokens,
+  splitModel,
+} from "../../../src/editor/model-list";
+
+const MODELS = [
+  {
+    id: "org/big",
+    architecture: { input_modalities: ["text", "image"] },
+    providers: [
+      {
+        provider: "novita",
+        context_length: 131_072,
+        pricing: { input: 1, output: 3 },
+        throughput: 20,
+        supports_tools: true,
+      },
+      {
+        provider: "groq",
+        status: "error",
+        context_length: 8192,
+        pricing: { input: 2, output: 2 },
+        first_token_latency_ms: 300,
+        throughput: 500,
+        supports_structured_output: true,
+      },
+    ],
+  },
+  { id: "org/small", providers: [{ provider: "groq", pricing: { input: 0.1, output: 0.2 }, supports_tools: false }] },
+  { id: "local" },
+];
+const ALL = { text: "", tools: false, json: false, images: false };
+const ids = (rows: ModelRow[]) => rows.map(({ id }) => id);
+
+describe("a server's list of models", () => {
+  const rows = readModelRows(MODELS);
+
+  it("is told with the best of all providers, and the least context", () => {
+    const { providers, ...big } = rows[0] as ModelRow;
+    assert.deepEqual(big, {
+      id: "org/big",
+      context: 8192,
+      input: 1,
+      output: 2,
+      latency: 0.3,
+      throughput: 500,
+      tools: true,
+      json: true,
+      images: true,
+    });
+    assert.deepEqual(
+      providers.map(({ name, isLive }) => [name, isLive]),
+      [
+        ["novita", true],
+        ["groq", false],
+      ],
+    );
+  });
+
+  it("may have ids only", () => {
+    const local = rows[2] as ModelRow;
+    assert.deepEqual([local.providers, local.context, local.tools], [[], undefined, false]);
+  });
+
+  it("is sorted by any column; what is not said comes last", () => {
+    assert.deepEqual(ids(chooseRows(rows, ALL, "id", false)), ["local", "org/big", "org/small"]);
+    assert.deepEqual(ids(chooseRows(rows, ALL, "input", false)), ["org/small", "org/big", "local"]);
+    assert.deepEqual(ids(chooseRows(rows, ALL, "input", true)), ["org/big", "org/small", "local"]);
+  });
+
+  it("is filtered by words of the id or a provider, and by what a model can", () => {
+    const chosen = (filter: object) => ids(chooseRows(rows, { ...ALL, ...filter }, "id", false));
+    assert.deepEqual(chosen({ text: "GROQ org" }), ["org/big", "org/small"]);
+    assert.deepEqual(chosen({ text: "novita" }), ["org/big"]);
+    assert.deepEqual(chosen({ tools: true }), ["org/big"]);
+    assert.deepEqual(chosen({ json: true, images: true }), ["org/big"]);
+    assert.deepEqual(chosen({ text: "nobody" }), []);
+  });
+
+  it("is read whatever the server has sent", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        for (const list of [value, [value], [{ id: "x", providers: value }], [{ id: "x", providers: [value] }]]) {
+          chooseRows(readModelRows(list), { ...ALL, text: "x" }, "context", true);
+        }
+      }),
+    );
+  });
+});
+
+describe("a model's name", () => {
+  for (const [name, id, suffix] of [
+    ["org/a", "org/a", ""],
+    [" org/a:groq ", "org/a", "groq"],
+    ["", "", ""],
+  ] as const) {
+    it(`has parts: "${name}"`, () => {
+      assert.deepEqual(splitModel(name), { id, suffix });
+      assert.equal(joinModel(id, suffix), name.trim());
+    });
+  }
+});
+
+describe("figures of a model", () => {
+  it("are short", () => {
+    assert.deepEqual([undefined, 512, 8192, 131_072, 1_048_576].map(showTokens), ["", "512", "8k", "131k", "1M"]);
+    assert.deepEqual([undefined, 0, 0.1, 12].map(showPrice), ["", "$0.00", "$0.10", "$12.00"]);
+    assert.deepEqual([undefined, 0.61, 24.7, 9.96].map(showRate), ["", "0.6", "25", "10"]);
+  });
+});
