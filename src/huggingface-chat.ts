@@ -1,4 +1,5 @@
 import type { Node, NodeAPI } from "node-red";
+import { addChatRoutes } from "./lib/node-red/admin/chat-routes";
 import type { ChatDef } from "./lib/node-red/chat-options";
 import { ChatSession } from "./lib/node-red/chat-session";
 
@@ -16,4 +17,5 @@ export = (RED: NodeAPI): void => {
   }
 
   RED.nodes.registerType("huggingface-chat", HuggingFaceChat);
+  addChatRoutes(RED);
 };

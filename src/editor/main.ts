@@ -3,6 +3,7 @@ import { createFunctionList } from "./functions-list.js";
 import { pickModel } from "./model-picker.js";
 import type { EditedNode } from "./red.js";
 import { createSchemaForm } from "./schema-form.js";
+import { createTryIt } from "./try-it.js";
 import { functions, jsonObject, number, schema } from "./validators.js";
 
 /**
@@ -18,6 +19,7 @@ const huggingfaceForms = {
   createSchemaForm,
   createFunctionList,
   createConnectionTest,
+  createTryIt,
   pickModel,
 };
 

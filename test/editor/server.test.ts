@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { type Handler, json, reply, startServer, startTlsServer, type TestServer } from "../support/server";
+import {
+  chunk,
+  type Handler,
+  json,
+  reply,
+  sse,
+  startServer,
+  startTlsServer,
+  type TestServer,
+  usage,
+} from "../support/server";
+import { callRound } from "../support/tools";
 import { Editor, type Form, skipWithoutChromium } from "./editor";
 
 const MODELS = Array.from({ length: 1000 }, (_, index) => ({
@@ -183,5 +194,96 @@ describe("the form of a configuration and its server", function () {
     } finally {
       delete process.env.HUGGINGFACE_API_KEY;
     }
+  });
+});
+
+describe("the box that tries a prompt", function () {
+  this.timeout(90_000);
+  let editor: Editor;
+  let server: TestServer;
+  let form: Form;
+
+  before(async function () {
+    skipWithoutChromium(this);
+    editor = await Editor.start();
+    server = await startServer();
+  });
+  after(async () => {
+    await editor?.stop();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    await editor.loadAnew();
+    await editor.addNode("huggingface-chat", 200, 80);
+    form = await editor.edit();
+    const config = await editor.editConfig("config", "add");
+    await config.fill("model", "org/model");
+    await config.fill("baseUrl", server.url);
+    await config.fill("token", "hf_typed_now");
+    await config.done();
+  });
+  afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
+
+  const box = () => editor.page.locator("#huggingface-chat-try");
+  const ask = async (prompt: string): Promise<void> => {
+    await box().locator("textarea").fill(prompt);
+    await box().locator("button").click();
+  };
+  const figures = () => box().locator("[role=status]");
+
+  it("shows the reply and its reasoning while they come, with what is in the form, before any deploy", async () => {
+    let finish = (): void => {};
+    server.handle(async (_, response) => {
+      await sse(response, [chunk(undefined, { delta: { reasoning: "Hm." } }), chunk("Hel")], {
+        end: false,
+        done: false,
+      });
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      response.end(
+        `data: ${JSON.stringify(chunk("lo", { finish_reason: "stop", usage: usage(7, 2) }))}\n\ndata: [DONE]\n\n`,
+      );
+    });
+    await form.input("system-text").fill("Be brief.");
+    await ask("Hi");
+    await box().locator("[role=log]", { hasText: /^Hel$/ }).waitFor();
+    assert.equal(await box().locator("button").textContent(), " Stop");
+    finish();
+    await figures().filter({ hasText: "7 tokens in, 2 out" }).waitFor();
+    assert.equal(await box().locator("[role=log]").textContent(), "Hello");
+    assert.equal(await box().locator("details > div").textContent(), "Hm.");
+    assert.match((await figures().textContent()) ?? "", /first after .* s · .* s in all · .*stop/);
+    assert.equal(server.last.headers.authorization, "Bearer hf_typed_now");
+    assert.equal(server.last.body.messages[0].content, "Be brief.");
+    for (const width of [300, 600, 900]) assert.deepEqual(await form.overflowing(width), [], `${width} px`);
+  });
+
+  it("shows calls apart, and explains what fails", async () => {
+    server.handle(callRound({ id: "a", name: "lamp", args: '{"on":true}' }));
+    await ask("Light!");
+    await box().locator(".huggingface-try-text", { hasText: 'lamp({"on":true})' }).waitFor();
+    server.handle((_, response) =>
+      json(response, 404, { error: { message: "no such model", code: "model_not_found" } }),
+    );
+    await ask("Hi");
+    await figures()
+      .filter({ hasText: /cannot be used .*Check the model ID/ })
+      .waitFor();
+    await ask("");
+    await figures().filter({ hasText: "There is nothing to ask" }).waitFor();
+  });
+
+  it("can be stopped, and stops when the form is closed", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { end: false, done: false }));
+    await ask("Hi");
+    await box().locator("[role=log]", { hasText: "Hel" }).waitFor();
+    await box().locator("button").click();
+    await server.last.closed;
+    await figures().filter({ hasText: "Stopped." }).waitFor();
+    await ask("Hi");
+    await box().locator("[role=log]", { hasText: "Hel" }).waitFor();
+    await form.cancel();
+    await server.last.closed;
   });
 });

@@ -49,7 +49,8 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-function renderTemplate(template: string, msg: NodeMessage, name: string): string {
+/** @throws ChatError `template_failed` */
+export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {

@@ -2,19 +2,8 @@ import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
 import { type ChatClient, ChatError, environmentToken, type ModelEntry, resolveEndpoint } from "../../client";
 import { type ConfigNode, readModel, readServerStreams } from "../config-options";
-import { localizeError, makeTranslate } from "../localize";
 import { type FormConfig, formClient } from "./form-client";
-
-/** As far as they are used: Node-RED brings express along, and its types are not ours. */
-interface Request {
-  params: Record<string, string>;
-  body: unknown;
-}
-interface Response {
-  json(body: unknown): void;
-  on(event: "close", listener: () => void): void;
-  writableEnded: boolean;
-}
+import { type AdminRequest, type AdminResponse, errorAnswer, goneSignal } from "./routes";
 
 /** What the picker gets, unless an error. */
 interface ModelsAnswer {
@@ -29,12 +18,6 @@ interface TestAnswer {
   provider?: string;
 }
 
-/** In the words of the chat node. */
-interface AdminError {
-  code: string;
-  message: string;
-}
-
 /** Lists change with the hours; a dialog that is opened again should be quick. */
 const FRESH_MS = 5 * 60 * 1000;
 const MOST_LISTS = 20;
@@ -46,12 +29,7 @@ const ROUTER_ORIGIN = resolveEndpoint("").origin;
  * deployed; what takes values from a form wants the right to write. No answer holds a token.
  */
 export function addConfigRoutes(RED: NodeAPI): void {
-  const translate = makeTranslate(RED);
   const lists = new Map<string, { at: number; models: ModelEntry[] }>();
-  const describe = (error: unknown): { error: AdminError } => {
-    const { code, message } = localizeError(error, translate);
-    return { error: { code, message } };
-  };
 
   const modelsOf = async (client: ChatClient, owner: string): Promise<ModelEntry[]> => {
     const key = createHash("sha256").update(`${client.endpoint.origin}${client.endpoint.path} ${owner}`).digest("hex");
@@ -67,7 +45,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return models;
   };
 
-  const listDeployed = async ({ params }: Request): Promise<ModelsAnswer> => {
+  const listDeployed = async ({ params }: AdminRequest): Promise<ModelsAnswer> => {
     const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
     if (typeof node?.client !== "function") throw new ChatError("config_missing");
     return { models: await modelsOf(node.client(), node.credentials?.token ?? "") };
@@ -76,18 +54,18 @@ export function addConfigRoutes(RED: NodeAPI): void {
   /** Runs something with a client of what is in a form; the client ends with it. */
   const withForm = async <T extends object>(body: unknown, run: (form: FormConfig) => Promise<T>) => {
     const form = formClient(RED, body);
-    const answer = await run(form).catch(describe);
+    const answer = await run(form).catch((error) => errorAnswer(RED, error));
     await form.client.close();
     return { ...answer, ...(form.isTokenWithheld && { isTokenWithheld: true }) };
   };
 
-  const list = ({ body }: Request) =>
+  const list = ({ body }: AdminRequest) =>
     withForm(
       body,
       async ({ client }): Promise<ModelsAnswer> => ({ models: await modelsOf(client, JSON.stringify(body)) }),
     );
 
-  const test = ({ body }: Request, signal: AbortSignal) =>
+  const test = ({ body }: AdminRequest, signal: AbortSignal) =>
     withForm(body, async ({ client, def }): Promise<TestAnswer> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
@@ -104,19 +82,18 @@ export function addConfigRoutes(RED: NodeAPI): void {
     });
 
   /** Which variable of the environment the token would come from; the token itself stays here. */
-  const environment = async ({ params }: Request) => {
+  const environment = async ({ params }: AdminRequest) => {
     const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
     const origin = typeof node?.client === "function" ? node.origin() : ROUTER_ORIGIN;
     return { variable: origin && environmentToken(origin)?.name };
   };
 
   /** Answers with what a handler makes, or with its error; a browser that has gone ends its work. */
-  const answer = (handle: (request: Request, signal: AbortSignal) => Promise<object>) => {
-    return async (request: Request, response: Response): Promise<void> => {
-      const abort = new AbortController();
-      response.on("close", () => abort.abort());
-      const body = await handle(request, abort.signal).catch(describe);
-      if (!abort.signal.aborted) response.json(body);
+  const answer = (handle: (request: AdminRequest, signal: AbortSignal) => Promise<object>) => {
+    return async (request: AdminRequest, response: AdminResponse): Promise<void> => {
+      const signal = goneSignal(response);
+      const body = await handle(request, signal).catch((error) => errorAnswer(RED, error));
+      if (!signal.aborted) response.json(body);
     };
   };
 

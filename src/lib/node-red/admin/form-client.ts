@@ -14,6 +14,8 @@ export interface FormConfig {
   client: ChatClient;
   /** A token is stored for another address, and was not sent to this one. */
   isTokenWithheld: boolean;
+  /** Puts the environment into a value, where the server may know it. */
+  resolve<T>(value: T): T;
 }
 
 /**
@@ -47,7 +49,12 @@ export function formClient(RED: NodeAPI, body: unknown): FormConfig {
   const sent = isUnchanged ? (isTrusted ? stored : undefined) : withEnvironment(RED, undefined, typed);
   const options = readClientOptions(RED, deployed, def, sent ? { token: sent } : {});
   const client = new ChatClient({ ...options, useEnvironment: isTrusted });
-  return { def, client, isTokenWithheld: isUnchanged && !isTrusted && stored !== undefined };
+  return {
+    def,
+    client,
+    isTokenWithheld: isUnchanged && !isTrusted && stored !== undefined,
+    resolve: (value) => (isTrusted ? withEnvironment(RED, undefined, value) : value),
+  };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };

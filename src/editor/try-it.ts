@@ -1,0 +1,131 @@
+import { make, makeButton, text } from "./red.js";
+
+/** What a line of the answer says; at the end either `done` or `error`. */
+interface Line {
+  text?: string;
+  reasoning?: string;
+  done?: Done;
+  error?: { message: string };
+}
+
+interface Done {
+  calls: { name: string; arguments: unknown }[];
+  reply?: unknown;
+  finish_reason?: string;
+  usage?: { prompt_tokens?: number; completion_tokens?: number };
+  timing: { first_ms?: number; total_ms: number; tokens_per_second?: number };
+  cost?: number;
+  isTokenWithheld?: boolean;
+}
+
+/**
+ * Makes the box that sends a prompt with what is in the form right now, and shows what comes as it comes.
+ *
+ * @param element what it is put into
+ * @param read reads the form
+ * @returns what ends a question that runs
+ */
+export function createTryIt(element: HTMLElement, read: () => object): { destroy(): void } {
+  const label = text("try.prompt");
+  const prompt = make("textarea", {
+    class: "huggingface-try-prompt",
+    rows: "2",
+    placeholder: label,
+    "aria-label": label,
+  });
+  const reply = make("div", { class: "huggingface-try-reply", role: "log", "aria-label": text("try.reply") });
+  const reasoning = make("div", { class: "huggingface-try-text" });
+  const details = make("details", {}, make("summary", {}, text("try.reasoning")), reasoning);
+  const calls = make("div", { class: "huggingface-try-text" });
+  const figures = make("div", { class: "huggingface-hint", role: "status" });
+  let running: JQuery.jqXHR | undefined;
+  const button = makeButton(text("try.button"), "fa-play", () => {
+    if (running) running.abort();
+    else start();
+  });
+
+  const show = (line: Line): void => {
+    if (line.text) reply.append(line.text);
+    if (line.reasoning) {
+      reasoning.append(line.reasoning);
+      details.hidden = false;
+    }
+    if (line.error) fail(line.error.message);
+    if (line.done) showEnd(line.done);
+    RED.tray.resize();
+  };
+  const showEnd = (done: Done): void => {
+    if (done.reply !== undefined) reply.textContent = JSON.stringify(done.reply, null, 2);
+    calls.textContent = done.calls.map((call) => `${call.name}(${JSON.stringify(call.arguments)})`).join("\n");
+    calls.hidden = done.calls.length === 0;
+    figures.textContent = describe(done);
+  };
+  const fail = (message: string): void => {
+    figures.textContent = message;
+    figures.classList.add("huggingface-problem");
+  };
+  const setRunning = (request: JQuery.jqXHR | undefined): void => {
+    running = request;
+    button.lastChild?.replaceWith(` ${text(request ? "try.stop" : "try.button")}`);
+    button.querySelector("i")?.setAttribute("class", `fa ${request ? "fa-stop" : "fa-play"}`);
+  };
+  const start = (): void => {
+    for (const part of [reply, reasoning, calls, figures]) part.textContent = "";
+    figures.classList.remove("huggingface-problem");
+    details.hidden = true;
+    calls.hidden = true;
+    const request = ask({ ...read(), prompt: prompt.value }, show);
+    setRunning(request);
+    request.fail(({ status, statusText }) => {
+      if (statusText === "abort") figures.textContent = text("try.stopped");
+      else fail(text(status === 401 || status === 403 ? "test.forbidden" : "test.unreachable", { status }));
+    });
+    request.always(() => setRunning(undefined));
+  };
+
+  details.hidden = true;
+  calls.hidden = true;
+  element.append(prompt, button, details, reply, calls, figures);
+  return { destroy: () => running?.abort() };
+}
+
+/** `$.ajax`, since the editor puts the token of who is logged in into its requests; its own request object streams. */
+function ask(body: object, take: (line: Line) => void): JQuery.jqXHR {
+  let taken = 0;
+  const takeLines = (answer: string): void => {
+    for (let end = answer.indexOf("\n", taken); end >= 0; end = answer.indexOf("\n", taken)) {
+      const line = answer.slice(taken, end);
+      taken = end + 1;
+      take(JSON.parse(line) as Line);
+    }
+  };
+  return $.ajax({
+    url: "huggingface/try",
+    method: "POST",
+    contentType: "application/json",
+    dataType: "text",
+    data: JSON.stringify(body),
+    xhr: () => {
+      const xhr = new XMLHttpRequest();
+      xhr.addEventListener("progress", () => takeLines(xhr.responseText));
+      xhr.addEventListener("load", () => xhr.status === 200 && takeLines(xhr.responseText));
+      return xhr;
+    },
+  });
+}
+
+function describe({ finish_reason = "", usage, timing, cost, isTokenWithheld }: Done): string {
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  const { prompt_tokens: sent, completion_tokens: written } = usage ?? {};
+  const { first_ms, total_ms, tokens_per_second } = timing;
+  const facts = [
+    sent !== undefined && written !== undefined && text("try.tokens", { sent, written }),
+    first_ms !== undefined && text("try.first", { seconds: seconds(first_ms) }),
+    text("try.total", { seconds: seconds(total_ms) }),
+    tokens_per_second !== undefined && text("try.rate", { rate: tokens_per_second }),
+    cost !== undefined && `$${cost}`,
+    finish_reason,
+    isTokenWithheld && text("test.withheld"),
+  ];
+  return facts.filter(Boolean).join(" · ");
+}

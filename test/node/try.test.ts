@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
+import { chunk, json, reply, replyChunks, sse, startServer, type TestServer, usageChunk } from "../support/server";
+import { callRound } from "../support/tools";
+
+const TOKEN = "hf_the_stored_token";
+
+describe("the route behind the try-it box", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  beforeEach(async () => {
+    server = await startServer(reply("Hel", "lo"));
+    await red.deploy(chatFlow(server.url), { config: { token: TOKEN } });
+  });
+  afterEach(async () => {
+    await red.reset();
+    await server.close();
+  });
+
+  const post = (body: unknown, signal?: AbortSignal): Promise<Response> =>
+    fetch(`${red.url}/huggingface/try`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    });
+  const form = (chat: Message = {}, more: Message = {}) => ({
+    prompt: "Hi",
+    chat,
+    tools: [],
+    config: { id: "config", def: { model: "org/a", baseUrl: server.url }, token: "__PWRD__" },
+    ...more,
+  });
+  const lines = async (body: unknown): Promise<Message[]> =>
+    (await (await post(body)).text())
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+
+  it("streams the reply, and then what is known of it", async () => {
+    server.handle((_, response) =>
+      sse(response, [
+        chunk(undefined, { delta: { reasoning: "Hm" } }),
+        ...replyChunks(["Hel", "lo"]),
+        usageChunk(3, 2),
+      ]),
+    );
+    const answer = await lines(form({ temperature: "0.5", system: "Be brief.", systemType: "str" }));
+    const { done } = answer.pop() as Message;
+    assert.deepEqual(answer, [{ reasoning: "Hm" }, { text: "Hel" }, { text: "lo" }]);
+    assert.equal(done.finish_reason, "stop");
+    assert.deepEqual(done.usage, { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 });
+    assert.equal(typeof done.timing.first_ms, "number");
+    const { messages, temperature, model } = server.last.body;
+    assert.deepEqual(messages, [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Hi" },
+    ]);
+    assert.deepEqual([temperature, model], [0.5, "org/a"]);
+    assert.equal(server.last.headers.authorization, `Bearer ${TOKEN}`);
+    assert.equal(
+      red.completions("chat").length + red.statuses("chat").length,
+      0,
+      "the node itself has nothing to do with it",
+    );
+  });
+
+  it("shows calls of tools and functions, and runs none", async () => {
+    server.handle(callRound({ id: "a", name: "weather", args: '{"city":"Paris"}' }));
+    const tools = [{ name: "weather", description: "tells", parameters: '{"type":"object"}', strict: false }];
+    const { done } = (await lines(form({ functions: [{ name: "lamp" }] }, { tools }))).at(-1) as Message;
+    assert.deepEqual(done.calls, [{ id: "a", name: "weather", arguments: { city: "Paris" } }]);
+    assert.deepEqual(
+      server.last.body.tools.map((tool: Message) => tool.function.name),
+      ["weather", "lamp"],
+    );
+    assert.equal(server.requests.length, 1);
+  });
+
+  it("gives the value of a reply in JSON, after a repair if need be", async () => {
+    server.handle((request, response, index) => reply(index === 0 ? "no" : '{"a":1}')(request, response, index));
+    const { done } = (await lines(form({ format: "json_object" }))).at(-1) as Message;
+    assert.deepEqual(done.reply, { a: 1 });
+  });
+
+  it("makes a template of the system prompt, and leaves out one that only a message has", async () => {
+    await lines(form({ system: "Say {{payload}}.", systemType: "template" }));
+    assert.equal(server.last.body.messages[0].content, "Say Hi.");
+    await lines(form({ system: "prompt", systemType: "msg" }));
+    assert.equal(server.last.body.messages.length, 1);
+  });
+
+  const failures: [what: string, body: () => unknown, code: string][] = [
+    ["no prompt", () => form({}, { prompt: " " }), "invalid_input"],
+    ["no configuration", () => form({}, { config: undefined }), "invalid_input"],
+    ["a field that cannot be", () => form({ temperature: "warm" }), "invalid_input"],
+    ["a server that refuses", () => form(), "auth_error"],
+    ["nothing at all", () => ({}), "invalid_input"],
+  ];
+  for (const [what, body, code] of failures) {
+    it(`ends with the node's own error for ${what}`, async () => {
+      server.handle((_, response) => json(response, 401, { error: `no ${TOKEN}` }));
+      const answer = await lines(body());
+      assert.equal(answer.length, 1);
+      assert.equal(answer[0]?.error.code, code);
+      assert.doesNotMatch(JSON.stringify(answer), new RegExp(TOKEN));
+    });
+  }
+
+  it("ends when the browser goes", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { end: false, done: false }));
+    const leave = new AbortController();
+    const response = await post(form(), leave.signal);
+    await response.body?.getReader().read();
+    leave.abort();
+    await server.last.closed;
+  });
+
+  it("sends the stored token nowhere else", async () => {
+    const other = await startServer(reply("ok"));
+    const config = { id: "config", def: { model: "org/a", baseUrl: other.url }, token: "__PWRD__" };
+    const { done } = (await lines(form({}, { config }))).at(-1) as Message;
+    assert.equal(done.isTokenWithheld, true);
+    assert.equal(other.last.headers.authorization, undefined);
+    await other.close();
+  });
+});
