@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { NodeDef } from "./node-red";
+import { freePort } from "./server";
+
+const root = path.join(__dirname, "../..");
+
+/** Node-RED as users start it, in a process of its own that can be killed. */
+export class OwnNodeRed {
+  readonly userDir = mkdtempSync(path.join(tmpdir(), "huggingface-own-"));
+  readonly #flow: NodeDef[];
+  readonly #settings: string;
+  #port = 0;
+  #child: ChildProcess | undefined;
+  #output = "";
+
+  /**
+   * @param settings - beside those of all tests
+   * @param more - settings that JSON cannot express, as JavaScript between braces
+   */
+  constructor(flow: NodeDef[], settings: object, more = "") {
+    this.#flow = flow;
+    const common = {
+      nodesDir: root,
+      uiHost: "127.0.0.1",
+      credentialSecret: false,
+      telemetry: { enabled: false, updateNotification: false },
+    };
+    this.#settings = `module.exports = { ...${JSON.stringify({ ...common, ...settings })}, ${more} };`;
+  }
+
+  /** Where its http nodes and admin routes are. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it, or starts it again, and waits until its flow runs. */
+  async start(): Promise<void> {
+    if (this.#port === 0) {
+      this.#port = await freePort();
+      writeFileSync(path.join(this.userDir, "settings.js"), this.#settings);
+      writeFileSync(path.join(this.userDir, "flows.json"), JSON.stringify(this.#flow));
+    }
+    const args = ["-u", this.userDir, "-s", path.join(this.userDir, "settings.js"), "-p", String(this.#port)];
+    const child = spawn(process.execPath, [require.resolve("node-red/red.js"), ...args, "flows.json"], { cwd: root });
+    this.#child = child;
+    this.#output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (data) => {
+        this.#output += data;
+      });
+    }
+    while (!this.#output.includes("Started flows")) {
+      if (child.exitCode !== null) throw new Error(`Node-RED has ended: ${this.#output}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Ends it for good. */
+  async remove(): Promise<void> {
+    await this.end("SIGKILL");
+    rmSync(this.userDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
