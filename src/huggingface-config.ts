@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { ChatClient, ChatError, type Endpoint, resolveEndpoint } from "./lib/client";
+import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./lib/client";
 import { addConfigRoutes } from "./lib/node-red/admin/config-routes";
 import {
   type ConfigCredentials,
@@ -29,6 +29,9 @@ export = (RED: NodeAPI): void => {
     if (endpoint?.retiredHost) {
       const params = { old: endpoint.retiredHost, host: endpoint.host };
       this.warn(RED._("huggingface-config.warning.retired", params as never));
+    }
+    if (endpoint && isReadable(endpoint.origin) && this.credentials?.token?.trim()) {
+      this.warn(RED._("huggingface-config.warning.plain", { host: endpoint.host } as never));
     }
     this.on("close", (done: () => void) => {
       (client?.close() ?? Promise.resolve()).then(done, done);

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { inspect } from "node:util";
 import nodeRed from "node-red";
+import { pollution, SecretWatch } from "./secrets";
 import { slowStore } from "./slow-store";
 
 /** The parts of Node-RED's own API that the tests use; the published types lack some of them. */
@@ -93,6 +94,13 @@ const packageRoot = path.join(__dirname, "..", "..");
 /** How long tests wait for something unless they say otherwise. */
 const patience = 5000;
 
+/** What Node-RED has answered by http. */
+interface Answer {
+  url: string;
+  headers: http.OutgoingHttpHeaders | undefined;
+  body: string;
+}
+
 interface Waiter {
   ready(): boolean;
   resolve(): void;
@@ -114,13 +122,24 @@ export class NodeRed {
   #completions = new Map<string, Completion[]>();
   #statuses = new Map<string, Status[]>();
   readonly #log: LogEntry[];
+  readonly #answers: Answer[];
+  readonly #secrets = new SecretWatch();
+  #flow: NodeDef[] = [];
   readonly #server: http.Server;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(parts: { red: Red; server: http.Server; userDir: string; log: LogEntry[]; context: Message }) {
+  constructor(parts: {
+    red: Red;
+    server: http.Server;
+    userDir: string;
+    log: LogEntry[];
+    answers: Answer[];
+    context: Message;
+  }) {
     this.red = parts.red;
     this.userDir = parts.userDir;
     this.#log = parts.log;
+    this.#answers = parts.answers;
     this.#server = parts.server;
     this.port = (parts.server.address() as AddressInfo).port;
     this.url = `http://127.0.0.1:${this.port}`;
@@ -142,6 +161,8 @@ export class NodeRed {
    * credentials; without them those that are there stay.
    */
   async deploy(flow: NodeDef[], credentials?: Record<string, object>, type: DeployType = "full"): Promise<void> {
+    this.#secrets.learn(credentials);
+    this.#flow = flow;
     const started = this.#flowsStarted();
     started.catch(() => {});
     await this.red.runtime.flows.setFlows({ flows: { flows: flow, credentials }, deploymentType: type });
@@ -250,19 +271,57 @@ export class NodeRed {
     });
   }
 
-  /** Stops all flows and forgets what was captured: for `afterEach`. */
+  /**
+   * Stops all flows and forgets what was captured: for `afterEach`.
+   *
+   * @throws Error if a secret has come anywhere that it should not, or a prototype was changed
+   */
   async reset(): Promise<void> {
+    const found = await this.#leaked();
     await this.deploy([], {});
+    found.push(...this.#captures());
+    this.#secrets.forget();
     this.forget();
+    if (found.length > 0) throw new Error([...new Set(found)].join("\n"));
+  }
+
+  /** Secrets in flow file and context stores, while the flow is there. */
+  async #leaked(): Promise<string[]> {
+    this.#secrets.learn();
+    if (this.#secrets.isIdle) return [];
+    const contexts = this.#flow.flatMap(({ id }) => this.red.nodes.getNode(id)?.context?.() ?? []);
+    const stores = contexts.flatMap((context) => [context, context.flow, context.global]).filter(Boolean);
+    const kept = stores.flatMap((store) => store.keys("memory").map((key: string) => [key, store.get(key, "memory")]));
+    return [
+      ...this.#secrets.find("the flow file", await this.flowFile()),
+      ...this.#secrets.find("a context store", kept),
+      ...this.#secrets.find("the slow context store", slowStore.all),
+      ...this.#secrets.find("the context store on disk", filesIn(path.join(this.userDir, "context"))),
+    ];
+  }
+
+  /** Secrets in what was captured and logged. */
+  #captures(): string[] {
+    return [
+      ...pollution(),
+      ...this.#secrets.find("a message", this.#captured),
+      ...this.#secrets.find("what done was called with", this.#completions),
+      ...this.#secrets.find("a status", this.#statuses),
+      ...this.#secrets.find("the log", this.#log),
+      ...this.#secrets.find("an admin answer", this.#answers),
+    ];
   }
 
   /** Forgets what was captured and logged; the flows run on. */
   forget(): void {
+    const found = this.#captures();
+    this.#answers.length = 0;
     this.#captured.clear();
     this.#taken.clear();
     this.#completions.clear();
     this.#statuses.clear();
     this.#log.length = 0;
+    if (found.length > 0) throw new Error(found.join("\n"));
   }
 
   /** Ends Node-RED for good. It cannot be started again in this process. */
@@ -351,7 +410,9 @@ async function launch(): Promise<NodeRed> {
   const userDir = mkdtempSync(path.join(tmpdir(), "huggingface-test-"));
   const log: LogEntry[] = [];
   const context: Message = {};
+  const answers: Answer[] = [];
   const server = http.createServer((request, response) => {
+    keepAnswer(request, response, answers);
     red.httpAdmin(request, response, () => red.httpNode(request, response));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -360,7 +421,7 @@ async function launch(): Promise<NodeRed> {
   await red.start();
   await started;
   await checkNodesLoaded(red);
-  return new NodeRed({ red, server, userDir, log, context });
+  return new NodeRed({ red, server, userDir, log, answers, context });
 }
 
 function settings(userDir: string, log: LogEntry[], context: Message): object {
@@ -397,6 +458,38 @@ function recorder(log: LogEntry[]): (entry: LogEntry) => void {
     const { id, type } = entry;
     log.push({ level: entry.level, text, ...(id && { id }), ...(type && { type }) });
   };
+}
+
+/** The editor's own files. */
+const STATIC = /^\/(vendor|red|locales|icons|core|types|plugins|nodes|resources|theme)\b|^\/$/;
+
+/** Keeps what an admin route or http node has answered. */
+function keepAnswer({ url = "" }: http.IncomingMessage, response: http.ServerResponse, answers: Answer[]): void {
+  if (STATIC.test(url)) return;
+  const answer: Answer = { url: url.split("?")[0] ?? "", headers: undefined, body: "" };
+  answers.push(answer);
+  const take = (piece: unknown) => {
+    answer.headers ??= response.getHeaders();
+    if (typeof piece === "string" || Buffer.isBuffer(piece)) answer.body += piece.toString();
+  };
+  const { write, end } = response;
+  response.write = (...args: unknown[]) => {
+    take(args[0]);
+    return write.apply(response, args as never);
+  };
+  response.end = (...args: unknown[]) => {
+    take(args[0]);
+    return end.apply(response, args as never);
+  };
+}
+
+/** The texts of all files in a folder and below it. */
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8"));
 }
 
 /** Node-RED goes on without nodes that fail to load; tests should say why they failed instead. */

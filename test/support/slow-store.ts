@@ -15,6 +15,11 @@ class SlowStore {
     return Object.fromEntries(entries);
   }
 
+  /** All that it holds, as text. */
+  get all(): string[] {
+    return [...this.#scopes.values()].flatMap((scope) => [...scope.values()]);
+  }
+
   /** Forgets all, and works again. */
   reset(): void {
     this.#scopes.clear();

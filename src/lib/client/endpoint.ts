@@ -62,6 +62,26 @@ export function isHuggingFace(origin: string): boolean {
   );
 }
 
+/**
+ * Whether everybody on the way to this origin can read what is sent there, the token among it: plain http to a host that
+ * is not this machine.
+ */
+export function isReadable(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === "http:" && !isLoopback(hostname);
+}
+
+/** @param hostname - as `URL` has it: addresses in their shortest form, those of IPv6 in brackets */
+function isLoopback(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    /^127(\.\d+){3}$/.test(name) ||
+    /^\[::(1|ffff:7f[\da-f]{2}:[\da-f]{1,4})\]$/.test(name)
+  );
+}
+
 /** Whether this is Hugging Face's router, which lists its models with their prices. */
 export function isRouter(origin: string): boolean {
   return origin === new URL(ROUTER_URL).origin;

@@ -8,7 +8,7 @@ export {
   type ProgressListener,
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
-export { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
+export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./endpoint";
 export { asChatError, ChatError, type ErrorCode, fillIn, isOfModel } from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";

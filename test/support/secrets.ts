@@ -1,0 +1,100 @@
+/**
+ * Looks for secrets where none may be: in messages, logs, statuses, errors, answers of admin routes, flow files and
+ * context stores. Every test with Node-RED passes through here.
+ */
+
+/** Fields of credentials that are secret, as against user names and certificates. */
+const SECRET_FIELDS = new Set(["token", "password", "passphrase"]);
+const ENVIRONMENT = ["HF_TOKEN", "HUGGINGFACE_API_KEY"];
+/** Shorter ones stand in texts by chance. */
+const SHORTEST = 6;
+/** Requests and responses of http nodes: they belong to Node-RED, and hold half of it. */
+const NOT_OURS = new Set(["req", "res", "_req"]);
+
+export class SecretWatch {
+  readonly #secrets = new Set<string>();
+
+  /** Takes the secrets among the credentials of a deploy, by node id, and those of the environment. */
+  learn(credentials: Record<string, object> = {}): void {
+    for (const fields of Object.values(credentials)) {
+      for (const [name, value] of Object.entries(fields)) if (SECRET_FIELDS.has(name)) this.#add(value);
+    }
+    for (const name of ENVIRONMENT) this.#add(process.env[name]);
+  }
+
+  get isIdle(): boolean {
+    return this.#secrets.size === 0;
+  }
+
+  forget(): void {
+    this.#secrets.clear();
+  }
+
+  /**
+   * Searches a value of any kind through and through: keys, values, what errors hide, bytes, maps and sets.
+   *
+   * @param where - what it is, for the report
+   * @returns a line for each place in which a secret stands
+   */
+  find(where: string, value: unknown): string[] {
+    if (this.isIdle) return [];
+    const found: string[] = [];
+    const seen = new Set<object>();
+    // A list instead of recursion: messages of tests are nested thousands of levels deep.
+    const left: [path: string, value: unknown][] = [[where, value]];
+    for (let next = left.pop(); next; next = left.pop()) {
+      const [path, item] = next;
+      if (typeof item === "string") {
+        if (this.#isIn(item)) found.push(`${path} holds a secret: ${this.#masked(item)}`);
+      } else if (typeof item === "object" && item !== null && !seen.has(item)) {
+        seen.add(item);
+        for (const [name, inner] of contents(item)) {
+          if (this.#isIn(name)) found.push(`${path} has a secret as key`);
+          if (!NOT_OURS.has(name)) left.push([path.length > 200 ? path : `${path}.${name}`, inner]);
+        }
+      }
+    }
+    return found;
+  }
+
+  #add(value: unknown): void {
+    if (typeof value !== "string") return;
+    const secret = value.trim();
+    // Node-RED writes this in place of a password that stays as it is; names of variables are no secrets.
+    if (secret.length < SHORTEST || secret === "__PWRD__" || secret.startsWith("${")) return;
+    this.#secrets.add(secret);
+    this.#secrets.add(encodeURIComponent(secret));
+    this.#secrets.add(Buffer.from(secret).toString("base64").replace(/=+$/, ""));
+    this.#secrets.add(Buffer.from(`user:${secret}`).toString("base64").replace(/=+$/, ""));
+  }
+
+  #isIn(text: string): boolean {
+    for (const secret of this.#secrets) if (text.includes(secret)) return true;
+    return false;
+  }
+
+  #masked(text: string): string {
+    let masked = text;
+    for (const secret of this.#secrets) masked = masked.replaceAll(secret, "<SECRET>");
+    const at = masked.indexOf("<SECRET>");
+    return masked.slice(Math.max(0, at - 60), at + 60);
+  }
+}
+
+function contents(item: object): [string, unknown][] {
+  if (item instanceof Map) return [...item].map(([key, value]) => [String(key), value]);
+  if (item instanceof Set) return [...item].map((value, index) => [String(index), value]);
+  if (ArrayBuffer.isView(item)) return [["bytes", Buffer.from(item.buffer).toString("latin1")]];
+  // What is not enumerable counts, too: message, stack and cause of errors.
+  return Reflect.ownKeys(item).flatMap((key): [string, unknown][] => {
+    const property = Object.getOwnPropertyDescriptor(item, key);
+    return property && "value" in property ? [[String(key), property.value]] : [];
+  });
+}
+
+/** What stands in `Object.prototype` and the like that does not belong there: somebody's JSON has polluted it. */
+export function pollution(): string[] {
+  return [Object.prototype, Array.prototype, Function.prototype]
+    .flatMap((prototype) => Object.keys(prototype))
+    .map((name) => `a prototype is polluted with ${name}`);
+}
