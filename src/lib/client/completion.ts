@@ -208,6 +208,7 @@ export class CompletionBuilder implements TextSink {
         case "choices":
         case "object":
         case "obfuscation": // random padding against traffic analysis
+        case "__proto__": // would be no field of `extra`, but what it inherits from
           break;
         case "id":
           if (known.id === undefined) known.id = String(value);

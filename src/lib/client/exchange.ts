@@ -7,6 +7,7 @@ import type { Endpoint } from "./endpoint";
 import { asChatError, ChatError } from "./errors";
 import { asRecord, firstHeader } from "./json";
 import { hasAsciiEscape, type Redaction } from "./redact";
+import { redactPieces } from "./redact-pieces";
 import { shouldRetryHeader } from "./retry";
 import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
 import { Silence } from "./silence";
@@ -71,6 +72,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   readonly #input: ExchangeInput;
   readonly #resolve: (result: ExchangeResult) => void;
   readonly #builder: CompletionBuilder;
+  /** In between where there are secrets that a server may echo. */
+  readonly #pieces: ReturnType<typeof redactPieces> | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
   #isClosed = false;
@@ -93,7 +96,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
     this.#resolve = resolve;
-    this.#builder = new CompletionBuilder(input.listener);
+    const { listener, redaction } = input;
+    if (redaction.needles.length > 0) this.#pieces = redactPieces(listener, redaction);
+    this.#builder = new CompletionBuilder(this.#pieces ?? listener);
   }
 
   start(): void {
@@ -351,6 +356,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   #flush(): ChatError | undefined {
     try {
       this.#builder.end();
+      this.#pieces?.end();
       return undefined;
     } catch (error) {
       return asChatError(error);
@@ -373,10 +379,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   /** A secret that came in several pieces is found only here, where they are one text. */
   #completion(): PartialCompletion {
     const completion = this.#builder.build();
-    const { reply } = this.#input.redaction;
-    const { message } = completion;
+    const { reply, json } = this.#input.redaction;
+    const { message, echo = {} } = completion;
     if (message.content) message.content = reply(message.content);
     if (message.reasoning) message.reasoning = reply(message.reasoning);
+    for (const { function: called } of message.tool_calls ?? []) {
+      called.name = reply(called.name);
+      called.arguments = json(called.arguments);
+    }
+    for (const [name, value] of Object.entries(echo)) if (typeof value === "string") echo[name] = reply(value);
     return completion;
   }
 

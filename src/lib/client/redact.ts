@@ -15,14 +15,27 @@ export interface Redaction {
   error: Redact;
   /** For the data of replies, before it is parsed. Called for every piece, so it does nothing but search. */
   reply: Redact;
+  /** The same for JSON text that stands as text in a reply, in which characters may be written in a roundabout way. */
+  json: Redact;
+  /** What `reply` looks for, the longest first. */
+  needles: readonly string[];
 }
 
 /** @param secrets - tokens, secret header values, proxy passwords */
 export function makeRedaction(secrets: Iterable<string | undefined>): Redaction {
   const known = [...secrets].filter((secret) => secret !== undefined);
+  const needles = formsOf(known.filter(isUnmistakable));
+  const reply = makeRedact(needles);
   return {
-    error: makeRedact(known.filter((secret) => secret.length >= SHORTEST)),
-    reply: makeRedact(known.filter(isUnmistakable)),
+    error: makeRedact(formsOf(known.filter((secret) => secret.length >= SHORTEST))),
+    reply,
+    json: (text) => {
+      const redacted = reply(text);
+      if (needles.length === 0 || !hasAsciiEscape(redacted)) return redacted;
+      const plain = unescaped(redacted);
+      return plain === undefined || reply(plain) === plain ? redacted : reply(plain);
+    },
+    needles,
   };
 }
 
@@ -36,15 +49,27 @@ export function hasAsciiEscape(json: string): boolean {
   return json.includes("\\/") || json.includes("\\u00");
 }
 
-function makeRedact(secrets: string[]): Redact {
+/** The JSON text as we would write it; undefined if it is none. */
+function unescaped(json: string): string | undefined {
+  try {
+    return JSON.stringify(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The ways in which secrets are written, the longest first, so that one that contains another goes as a whole. */
+function formsOf(secrets: string[]): string[] {
   const forms = new Set<string>();
   for (const secret of secrets) {
     forms.add(secret);
     forms.add(encodeURIComponent(secret));
     forms.add(JSON.stringify(secret).slice(1, -1));
   }
-  // The longest first, so that a secret which contains another one goes as a whole.
-  const needles = [...forms].sort((a, b) => b.length - a.length);
+  return [...forms].sort((a, b) => b.length - a.length);
+}
+
+function makeRedact(needles: readonly string[]): Redact {
   return (text) => {
     for (const needle of needles) {
       if (text.includes(needle)) text = text.replaceAll(needle, "***");

@@ -248,7 +248,8 @@ function cleanFields(fields: Fields, place: string | undefined): Fields {
   for (const [name, value] of Object.entries(fields)) {
     const fullName = place ? `${place}.${name}` : name;
     if (FORBIDDEN.includes(name)) throw new ChatError("option_forbidden", { name: fullName });
-    if (value === undefined) continue;
+    // Set as a field, `__proto__` would become what the others are inherited from.
+    if (value === undefined || name === "__proto__") continue;
     if (value === "" && KNOWN.has(name)) continue;
     clean[name] = cleanField(name, value, fullName);
   }

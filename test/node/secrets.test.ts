@@ -1,0 +1,447 @@
+import assert from "node:assert/strict";
+import {
+  chatFlow,
+  flowNode,
+  getNodeRed,
+  level,
+  type Message,
+  type NodeRed,
+  proxyNode,
+  sink,
+  tlsConfig,
+} from "../support/node-red";
+import { startProxy } from "../support/proxy";
+import {
+  chunk,
+  type Handler,
+  json,
+  reply,
+  replyChunks,
+  type SeenRequest,
+  sse,
+  startServer,
+  startTlsServer,
+  type TestServer,
+} from "../support/server";
+import { callRound, valueTool } from "../support/tools";
+
+const TOKEN = "hf_abcDEFghiJKLmno";
+const credentials = { config: { token: TOKEN } };
+const sentToken = ({ headers }: SeenRequest) => headers.authorization?.replace("Bearer ", "") ?? "none";
+
+describe("what the tests look at for secrets", () => {
+  let red: NodeRed;
+  before(async () => {
+    red = await getNodeRed();
+  });
+
+  const places: Record<string, [() => unknown, RegExp]> = {
+    "a message, deep in it": [
+      () => red.send("reply-sink", { a: [{ b: new Map([["c", `x ${TOKEN}`]]) }] }),
+      /a message/,
+    ],
+    "the log": [() => red.node("chat").warn(`with ${TOKEN}`), /the log/],
+    "a status": [() => red.node("chat").status({ text: TOKEN }), /a status/],
+    "an error that hides it": [
+      () => red.node("chat")._complete({}, Object.assign(new Error("no"), { hidden: { deep: TOKEN } })),
+      /done/,
+    ],
+    "a context store": [() => red.node("chat").context().set("a", { b: TOKEN }), /a context store/],
+    "the flow file": [() => red.deploy(chatFlow("http://127.0.0.1:1", { info: TOKEN })), /the flow file/],
+    "a prototype": [() => Object.assign(Object.prototype, { polluted: true }), /polluted/],
+  };
+  for (const [what, [leak, says]] of Object.entries(places)) {
+    it(`is ${what}`, async () => {
+      await red.deploy(chatFlow("http://127.0.0.1:1"), credentials);
+      await leak();
+      const found = await red.reset().then(
+        () => assert.fail("it was not found"),
+        (error: Error) => error.message,
+      );
+      Reflect.deleteProperty(Object.prototype, "polluted");
+      await red.reset();
+      assert.match(found, says);
+      assert.doesNotMatch(found, new RegExp(TOKEN));
+    });
+  }
+});
+
+describe("huggingface-chat, a server that echoes the token", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer();
+  });
+  // Here every message, log line and status is searched for it.
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  /** As the tokenizers of models cut it. */
+  const cut = (text: string) => text.match(/.{1,3}/gs) ?? [];
+  const echoes: Record<string, Handler> = {
+    "in a reply": (request, response) => sse(response, replyChunks([`You sent ${sentToken(request)}.`])),
+    "in a reply, in pieces": (request, response) => sse(response, replyChunks(cut(`You sent ${sentToken(request)}.`))),
+    "in a reply, letter by letter": (request, response) =>
+      sse(response, replyChunks([...`You sent ${sentToken(request)}.`])),
+    "in its header's form": (request, response) =>
+      sse(response, replyChunks(cut(`You sent ${request.headers.authorization}.`))),
+  };
+  for (const [what, handler] of Object.entries(echoes)) {
+    it(`${what}: *** is in its place, on Reply and Stream`, async () => {
+      server.handle(handler);
+      await red.deploy(chatFlow(server.url, { stream: true }), credentials);
+      red.send("chat", { payload: "Hi" });
+      assert.equal((await red.next("reply")).payload, "You sent ***.");
+      const streamed = red.captured("stream").map(({ payload }) => payload);
+      assert.equal(streamed.join(""), "You sent ***.");
+    });
+  }
+
+  it("holds back nothing that only begins like it", async () => {
+    const text = "Bear with me: hf_abcDEF is the beginning, h";
+    server.handle((_, response) => sse(response, replyChunks([...text])));
+    await red.deploy(chatFlow(server.url, { stream: true }), credentials);
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("reply")).payload, text);
+    const streamed = red.captured("stream").map(({ payload }) => payload);
+    assert.equal(streamed.join(""), text);
+  });
+
+  it("in its reasoning: neither in the completion nor on Stream", async () => {
+    server.handle((request, response) =>
+      sse(response, [
+        ...cut(`Thinking of ${sentToken(request)}`).map((reasoning) => chunk(undefined, { delta: { reasoning } })),
+        ...replyChunks(["Hello"]),
+      ]),
+    );
+    await red.deploy(chatFlow(server.url, { stream: true, streamReasoning: true }), credentials);
+    red.send("chat", { payload: "Hi" });
+    assert.equal((await red.next("reply")).completion.message.reasoning, "Thinking of ***");
+    const reasoning = red.captured("stream").map((msg) => msg.reasoning ?? "");
+    assert.equal(reasoning.join(""), "Thinking of ***");
+  });
+
+  it("in the arguments of a call, in pieces: neither for the tool flow nor at output 3", async () => {
+    const calls = (name: string): Handler => {
+      return (request, response) =>
+        sse(response, [
+          chunk(undefined, {
+            delta: { tool_calls: [{ index: 0, id: "1", function: { name, arguments: '{"key":"' } }] },
+          }),
+          ...cut(`${sentToken(request)}\\u0068f_\\u0061bcDEFghiJKLmno`).map((piece) =>
+            chunk(undefined, { delta: { tool_calls: [{ index: 0, function: { arguments: piece } }] } }),
+          ),
+          chunk(undefined, { delta: { tool_calls: [{ index: 0, function: { arguments: '"}' } }] } }),
+          chunk(undefined, { finish_reason: "tool_calls" }),
+        ]);
+    };
+    let turn = 0;
+    server.handle((request, response, index) => {
+      const handlers = [calls("look"), calls("other"), reply("ok")];
+      return handlers[turn++]?.(request, response, index);
+    });
+    const functions = [{ name: "other", description: "", parameters: "" }];
+    const tool = [...valueTool("look", "seen"), sink("start")];
+    for (const node of tool) if (node.id === "tool-look") node.wires = [["do-look", "start"]];
+    await red.deploy([...chatFlow(server.url, { tools: ["tool-look"], functions }), ...tool], credentials);
+    red.send("chat", { payload: "Hi" });
+    const { payload } = await red.next("calls");
+    assert.deepEqual(payload[0].arguments, { key: "******" });
+    assert.deepEqual((await red.next("start")).payload, { key: "******" });
+  });
+
+  const errors: Record<string, Handler> = {
+    "in an error": (request, response) => json(response, 400, { error: { message: `bad ${sentToken(request)}` } }),
+    "in an error's code": (request, response) =>
+      json(response, 400, { error: { message: "bad", code: sentToken(request) } }),
+    "in a page": (request, response) => json(response, 500, `<title>${sentToken(request)}</title>`),
+    "in headers": (request, response) =>
+      json(response, 429, "busy", {
+        "x-request-id": sentToken(request),
+        "x-inference-provider": sentToken(request),
+        "x-error-message": sentToken(request),
+      }),
+    "in an error inside a stream": (request, response) =>
+      sse(response, [chunk("Hel"), { error: { message: sentToken(request), code: sentToken(request) } }]),
+    "in garbage": (request, response) => json(response, 200, `<<${sentToken(request)}`),
+    "in a stream that breaks off": (request, response) =>
+      sse(response, replyChunks(cut(sentToken(request))).slice(0, -1), { done: false }),
+    "in the name of the model": (request, response) =>
+      sse(
+        response,
+        replyChunks(["ok"]).map((piece) => ({ ...piece, model: sentToken(request), id: sentToken(request) })),
+      ),
+    "in fields that nobody knows": (request, response) =>
+      sse(response, [
+        { ...chunk("ok"), [sentToken(request)]: { deep: [sentToken(request)] } },
+        chunk("", { finish_reason: "stop" }),
+      ]),
+  };
+  for (const [what, handler] of Object.entries(errors)) {
+    it(`${what}: it is nowhere`, async () => {
+      server.handle(handler);
+      await red.deploy(chatFlow(server.url, { stream: true }, { retries: 0 }), credentials);
+      red.send("chat", { payload: "Hi" });
+      const [completion] = await red.completed("chat");
+      await red.until(() => red.captured("reply").length + red.captured("error").length > 0, "an end");
+      assert.match(server.last.headers.authorization ?? "", new RegExp(TOKEN));
+      const seen = JSON.stringify([completion?.error?.message, completion?.error, red.captured("reply")]);
+      assert.match(seen, /\*\*\*/);
+    });
+  }
+});
+
+describe("huggingface-config, a token that others on the way could read", () => {
+  let red: NodeRed;
+  before(async () => {
+    red = await getNodeRed();
+  });
+  afterEach(() => red.reset());
+
+  const addresses: [baseUrl: string, token: string, isWarned: boolean][] = [
+    ["http://models.example/v1", TOKEN, true],
+    ["http://192.168.1.20:8080/v1", TOKEN, true],
+    ["http://router.huggingface.co/v1", TOKEN, true],
+    ["http://127.0.0.1.example/v1", TOKEN, true],
+    ["http://localhost.example/v1", TOKEN, true],
+    ["http://[fe80::1]:8080/v1", TOKEN, true],
+    ["http://models.example/v1", "", false],
+    ["https://models.example/v1", TOKEN, false],
+    ["http://localhost:11434/v1", TOKEN, false],
+    ["http://LOCALHOST./v1", TOKEN, false],
+    ["http://ollama.localhost/v1", TOKEN, false],
+    ["http://127.0.0.1:1/v1", TOKEN, false],
+    ["http://127.1/v1", TOKEN, false],
+    ["http://[::1]:1/v1", TOKEN, false],
+    ["http://[::ffff:127.0.0.1]/v1", TOKEN, false],
+    ["no address", TOKEN, false],
+  ];
+  for (const [baseUrl, token, isWarned] of addresses) {
+    it(`${isWarned ? "is warned of once" : "is not warned of"}: ${baseUrl}${token ? "" : " without a token"}`, async () => {
+      await red.deploy(chatFlow(baseUrl), { config: { token } });
+      const warnings = red.logOf("config", level.warn).map(({ text }) => text);
+      assert.equal(warnings.length, isWarned ? 1 : 0, warnings.join());
+      if (isWarned) assert.match(warnings[0] ?? "", /token goes to .* over plain http/);
+    });
+  }
+
+  it("is warned of again with the next deploy, and not with the next question", async () => {
+    const server = await startServer(reply("ok"));
+    const proxy = await startProxy(undefined, server.port);
+    const flow = [...chatFlow("http://models.example/v1", {}, { proxy: "proxy" }), proxyNode({ url: proxy.url })];
+    await red.deploy(flow, credentials);
+    for (let turn = 0; turn < 2; turn++) {
+      red.send("chat", { payload: "Hi" });
+      assert.equal((await red.next("reply")).payload, "ok");
+    }
+    assert.equal(server.last.headers.authorization, `Bearer ${TOKEN}`, "it is the user's to decide");
+    assert.equal(red.logOf("config", level.warn).length, 1);
+    await red.deploy(flow);
+    assert.equal(red.logOf("config", level.warn).length, 2);
+    await proxy.close();
+    await server.close();
+  });
+});
+
+describe("huggingface-config, the token of the environment", () => {
+  let red: NodeRed;
+  let plain: TestServer;
+  let tls: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    plain = await startServer(reply("ok"));
+    tls = await startTlsServer(reply("ok"));
+  });
+  afterEach(() => red.reset());
+  after(async () => {
+    await plain.close();
+    await tls.close();
+  });
+
+  const hosts: [baseUrl: string, isSent: boolean][] = [
+    ["https://router.huggingface.co/v1", true],
+    ["https://huggingface.co/api/v1", true],
+    ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", true],
+    ["http://router.huggingface.co/v1", false],
+    ["http://huggingface.co/v1", false],
+    ["https://huggingface.cloud/v1", false],
+    ["https://endpoints.huggingface.cloud.evil.example/v1", false],
+    ["https://huggingface.co.evil.example/v1", false],
+    ["https://evilhuggingface.co/v1", false],
+    ["https://xendpoints.huggingface.cloud/v1", false],
+    ["https://models.example/huggingface.co/v1", false],
+    ["https://models.example/v1?host=huggingface.co", false],
+  ];
+  for (const [baseUrl, isSent] of hosts) {
+    for (const variable of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
+      it(`${variable} ${isSent ? "goes" : "does not go"} to ${baseUrl}`, async () => {
+        const target = baseUrl.startsWith("https:") ? tls : plain;
+        const proxy = await startProxy(undefined, target.port);
+        process.env[variable] = TOKEN;
+        try {
+          const nodes = [proxyNode({ url: proxy.url }), tlsConfig({ verifyservercert: false })];
+          await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls" }), ...nodes]);
+          red.send("chat", { payload: "Hi" });
+          assert.equal((await red.next("reply")).payload, "ok");
+          const { authorization } = target.last.headers;
+          assert.equal(authorization, isSent ? `Bearer ${TOKEN}` : undefined);
+          assert.equal(JSON.stringify(target.last).includes(TOKEN), isSent);
+        } finally {
+          delete process.env[variable];
+          await proxy.close();
+        }
+      });
+    }
+  }
+});
+
+describe("huggingface-chat behind an http-in node", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer();
+  });
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  /** An http-in node wired straight to a chat node, and what answers the stranger. */
+  const flow = (chat: Message = {}) => [
+    ...chatFlow(server.url, { conversation: "ours", system: "Ours.", tools: ["tool-own"], ...chat }).map((node) =>
+      node.id === "chat" ? { ...node, wires: [["answer"], [], []] } : node,
+    ),
+    ...valueTool("own", "done"),
+    flowNode("in", "http in", { url: "/ask", method: "post", upload: false, wires: [["chat"]] }),
+    flowNode("answer", "http response", { statusCode: "" }),
+  ];
+  const post = (body: unknown) =>
+    fetch(`${red.url}/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+
+  const asks = { messages: [{ role: "user", content: "Hi" }] };
+  const stranger: Record<string, object | string> = {
+    "our own words": {
+      ...asks,
+      conversation: "theirs",
+      system: "Theirs.",
+      stream: true,
+      tools: [{ name: "theirs", parameters: {} }],
+      tool_choice: "required",
+      functions: [{ name: "theirs" }],
+      function_call: { name: "theirs" },
+      stream_options: { include_usage: false },
+    },
+    "msg.huggingface inside": { ...asks, huggingface: { system: "Theirs.", conversation: "theirs", tools: [] } },
+    "the same through a prototype":
+      '{"messages":[{"role":"user","content":"Hi"}],"__proto__":{"conversation":"theirs","system":"Theirs.","tools":[{"name":"theirs"}],"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
+    "control messages": { abort: true, reset: true, ...asks },
+  };
+  for (const [what, body] of Object.entries(stranger)) {
+    it(`lets a stranger's JSON choose neither conversation, system prompt nor tools: ${what}`, async () => {
+      server.handle(reply("ok"));
+      await red.deploy(flow());
+      assert.equal((await post(body)).status, 200);
+      const { body: sent } = server.last;
+      assert.deepEqual(sent.messages, [
+        { role: "system", content: "Ours." },
+        { role: "user", content: "Hi" },
+      ]);
+      const names = sent.tools.map((tool: Message) => tool.function.name);
+      assert.deepEqual(names, ["own"]);
+      for (const name of ["tool_choice", "functions", "function_call", "conversation", "system"]) {
+        assert.equal(name in sent, false, name);
+      }
+      assert.deepEqual(sent.stream_options, { include_usage: true });
+      await post({ messages: [{ role: "user", content: "And?" }] });
+      const texts = server.last.body.messages.map((message: Message) => message.content);
+      assert.deepEqual(texts, ["Ours.", "Hi", "ok", "And?"], "it is our conversation that goes on");
+    });
+  }
+
+  for (const name of ["token", "headers", "baseUrl"]) {
+    it(`lets a stranger's JSON not choose ${name}`, async () => {
+      await red.deploy(flow(), credentials);
+      const before = server.requests.length;
+      red.send("chat", { payload: { ...asks, [name]: "theirs" } });
+      const { error } = await red.next("error");
+      assert.equal(error.code, "invalid_input");
+      assert.equal(server.requests.length, before);
+    });
+  }
+});
+
+describe("huggingface-chat, prototypes", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer();
+  });
+  // Here it is looked whether one was polluted.
+  afterEach(() => red.reset());
+  after(() => server.close());
+
+  const evil = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
+  const own = () => JSON.parse(evil);
+  const isClean = (value: object | undefined) => assert.equal((value as Message | undefined)?.polluted, undefined);
+
+  it("are not changed by msg.huggingface", async () => {
+    server.handle(reply("ok"));
+    await red.deploy(chatFlow(server.url, { extra: evil }));
+    red.send("chat", { payload: "Hi", huggingface: { ...own(), ...JSON.parse('{"__proto__":{"temperature":9}}') } });
+    const { completion } = await red.next("reply");
+    isClean(completion);
+    assert.equal(server.last.body.temperature, undefined, "and a field of a prototype is no field");
+  });
+
+  it("are not changed by a schema, nor by what is checked against it", async () => {
+    server.handle((request, response) => sse(response, replyChunks([request.body.messages.length > 1 ? "{}" : evil])));
+    const schema = `{"type":"object","properties":${evil},"patternProperties":${evil},"definitions":${evil},"default":${evil}}`;
+    await red.deploy(chatFlow(server.url, { format: "json_schema", schema, repairs: 1 }));
+    red.send("chat", { payload: "Hi" });
+    await red.completed("chat");
+    const { completion } = await Promise.race([red.next("reply"), red.next("error")]);
+    isClean(completion);
+  });
+
+  it("are not changed by the arguments of a call, nor by its result", async () => {
+    let turn = 0;
+    const round = callRound({ id: "__proto__", name: "own", args: evil }, { id: "2", name: "__proto__", args: evil });
+    server.handle((request, response, index) => (turn++ === 0 ? round : reply("ok"))(request, response, index));
+    await red.deploy([...chatFlow(server.url, { tools: ["tool-own"] }), ...valueTool("own", evil)]);
+    red.send("chat", { payload: "Hi" });
+    const { completion } = await red.next("reply");
+    for (const call of completion.steps[0].tool_calls) isClean(call);
+  });
+
+  it("are not changed by a reply", async () => {
+    const piece = `{"__proto__":{"polluted":1},"choices":[{"delta":{"content":"ok","__proto__":{"polluted":1}},"finish_reason":"stop","logprobs":{"content":[${evil}]}}],"usage":${evil},"x":${evil}}`;
+    server.handle((_, response) => sse(response, [`data: ${piece}\n\n`]));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    const { completion } = await red.next("reply");
+    for (const part of [completion, completion.message, completion.extra, completion.usage]) isClean(part);
+  });
+
+  it("are not changed by an error", async () => {
+    server.handle((_, response) => json(response, 400, `{"error":${evil},"__proto__":{"message":"polluted"}}`));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    isClean((await red.next("error")).error);
+  });
+
+  it("are not changed by keys of conversations", async () => {
+    server.handle(reply("ok"));
+    await red.deploy(chatFlow(server.url, { conversation: "topic", conversationType: "msg" }));
+    for (const topic of ["__proto__", "constructor", "__proto__.polluted"]) {
+      red.send("chat", { payload: "Hi", topic });
+      await red.next("reply");
+      red.send("chat", { payload: "Again", topic });
+      assert.equal((await red.next("reply")).messages.length, 4);
+    }
+  });
+});
