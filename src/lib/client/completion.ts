@@ -1,4 +1,4 @@
-import { asRecord } from "./json";
+import { asRecord, toText } from "./json";
 import { TextBuffer } from "./text-buffer";
 import { type TextSink, ThinkSplitter } from "./think-splitter";
 import { type ToolCall, ToolCallMerger } from "./tool-calls";
@@ -105,7 +105,7 @@ export class CompletionBuilder implements TextSink {
     if (delta) this.#addDelta(delta);
     // Some servers write "" for "not yet".
     if (choice.finish_reason != null && choice.finish_reason !== "")
-      this.#known.finish_reason = String(choice.finish_reason);
+      this.#known.finish_reason = toText(choice.finish_reason);
     if (choice.logprobs != null) this.#addLogprobs(choice.logprobs);
   }
 
@@ -211,13 +211,13 @@ export class CompletionBuilder implements TextSink {
         case "__proto__": // would be no field of `extra`, but what it inherits from
           break;
         case "id":
-          if (known.id === undefined) known.id = String(value);
+          if (known.id === undefined) known.id = toText(value);
           break;
         case "created":
           if (known.created === undefined && typeof value === "number") known.created = value;
           break;
         case "model":
-          if (known.model === undefined) known.model = String(value);
+          if (known.model === undefined) known.model = toText(value);
           break;
         case "usage":
           if (typeof value === "object") known.usage = value as Usage;

@@ -24,6 +24,11 @@ export function toJson(value: unknown): string {
   }
 }
 
+/** A value of any kind as text: `String` would throw for an object whose `toString` is none. */
+export function toText(value: unknown): string {
+  return typeof value === "string" ? value : toJson(value);
+}
+
 /** A header's first value. */
 export function firstHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];

@@ -1,0 +1,205 @@
+import fc from "fast-check";
+
+/** Values for property tests: what servers and flows may send, and what nobody should. */
+
+/** Names that mean something to the API, to us, to JavaScript, or to JSON. */
+const NAMES = [
+  ...["messages", "role", "content", "name", "type", "text", "image_url", "url", "tool_calls", "tool_call_id"],
+  ...["function", "arguments", "parameters", "index", "id", "choices", "delta", "message", "finish_reason"],
+  ...["reasoning", "reasoning_content", "reasoning_details", "thinking", "refusal", "logprobs", "usage", "model"],
+  ...["prompt_tokens", "completion_tokens", "created", "object", "error", "code", "status", "detail", "errors"],
+  ...["error_type", "loc", "msg", "title", "x_groq", "provider", "data", "system", "conversation", "stream"],
+  ...["temperature", "max_tokens", "stop", "seed", "tools", "tool_choice", "response_format", "json_schema", "schema"],
+  ...["n", "token", "headers", "baseUrl", "properties", "$ref", "pattern", "strict", "stream_options"],
+  ...["__proto__", "constructor", "prototype", "toString", "toJSON", "valueOf", "hasOwnProperty", "length", "then", ""],
+];
+const WORDS = [
+  ...["user", "assistant", "system", "tool", "human", "ai", "text", "image_url", "function", "json_schema"],
+  ...[
+    "json_object",
+    "stop",
+    "length",
+    "tool_calls",
+    "error",
+    "eos",
+    "auto",
+    "none",
+    "required",
+    "true",
+    "null",
+    "[DONE]",
+  ],
+  ...[
+    "<think>",
+    "</think>",
+    "{",
+    "{}",
+    "[1",
+    "Buffer",
+    "429",
+    "\uD800",
+    "\u0000",
+    "data:image/png;base64,",
+    "http://x",
+  ],
+];
+
+const leaf = fc.oneof(
+  fc.constantFrom<unknown>(null, true, false, 0, -1, 1.5, 1e308, 429, 2 ** 53, ""),
+  fc.constantFrom(...WORDS),
+  fc.string({ maxLength: 8 }),
+  fc.integer(),
+  fc.double({ noNaN: true }),
+);
+
+/** An object whose `__proto__` is a field like any other, as `JSON.parse` makes it. */
+const fields = (value: fc.Arbitrary<unknown>) =>
+  fc
+    .array(
+      fc.tuple(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...NAMES) }, fc.string({ maxLength: 5 })), value),
+      {
+        maxLength: 5,
+      },
+    )
+    .map((entries) => Object.fromEntries(entries));
+
+/** JSON that looks like the API's, with anything anywhere. */
+export const apiJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    leaf,
+    fields(tie("value")),
+    fc.array(tie("value"), { maxLength: 4 }),
+  ),
+})).value;
+
+/** A reply in the API's shape, in which any part may be anything. */
+export const replyJson: fc.Arbitrary<unknown> = fc
+  .tuple(apiJson, apiJson, apiJson, apiJson, fields(apiJson), fc.constantFrom("delta", "message"))
+  .map(([content, tool_calls, reasoning, finish_reason, others, name]) => ({
+    choices: [{ [name]: { role: "assistant", content, tool_calls, reasoning }, finish_reason }],
+    ...others,
+  }));
+
+/** A value nested so deep that whoever walks it by calling himself runs out of stack. */
+export const deep: fc.Arbitrary<unknown> = fc
+  .tuple(fc.integer({ min: 1000, max: 20_000 }), fc.constantFrom("array", "messages", "content", "__proto__", "toJSON"))
+  .map(([levels, kind]) => {
+    let value: unknown = "deep";
+    for (let level = 0; level < levels; level++) value = kind === "array" ? [value] : { [kind]: value };
+    return value;
+  });
+
+/** What may be thrown: not everybody throws errors, and not every error can be read. */
+const THROWN: (() => unknown)[] = [
+  () => new Error("thrown"),
+  () => "a string",
+  () => undefined,
+  () => null,
+  () => 7n,
+  () => Symbol("thrown"),
+  () => Object.create(null),
+  () => ({ toString: () => raise(new Error("from toString")) }),
+  () => Object.defineProperty(new Error(), "message", { get: () => raise(new Error("from message")) }),
+  () => Object.assign(new Error(), { message: { not: "text" } }),
+  () => new Proxy({}, { get: () => raise(new Error("from a proxy")), getPrototypeOf: () => raise(new Error("again")) }),
+];
+
+function raise(what: unknown): never {
+  throw what;
+}
+
+/** Values that work against whoever reads them. They can be on messages that function nodes and other nodes make. */
+export const hostile: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom(...THROWN).chain((make) => {
+    const fail = () => raise(make());
+    return fc.constantFrom<unknown>(
+      Object.defineProperty({}, "content", { enumerable: true, get: fail }),
+      Object.defineProperty({ role: "user" }, "content", { enumerable: true, get: fail }),
+      Object.defineProperty([], "0", { enumerable: true, get: fail }),
+      { toJSON: fail },
+      { toString: fail, valueOf: fail },
+      { [Symbol.toPrimitive]: fail },
+      new Proxy({}, { get: fail }),
+      new Proxy([], { get: fail }),
+      new Proxy({}, { ownKeys: fail, has: fail, getPrototypeOf: fail }),
+    );
+  }),
+  fc.constantFrom(...THROWN).map((make) => make()),
+  fc.constant(0).map(() => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  }),
+  fc.constant(0).map(() => {
+    const circle: unknown[] = [];
+    circle.push({ circle });
+    return circle;
+  }),
+  fc.constantFrom<unknown>(
+    () => {},
+    class Some {},
+    /x/,
+    Promise.resolve(),
+    new Date(Number.NaN),
+    new WeakMap(),
+    new Uint16Array(3),
+    new SharedArrayBuffer(2),
+    { toJSON: () => undefined },
+    { toJSON: () => 1n },
+    // biome-ignore lint/suspicious/noThenProperty: what looks like a promise is the point
+    { then: () => {} },
+    Object.freeze({ role: "user", content: Object.freeze(["a"]) }),
+  ),
+);
+
+/** Anything that JavaScript has. */
+export const anything: fc.Arbitrary<unknown> = fc.oneof(
+  apiJson,
+  fc.anything({
+    withBigInt: true,
+    withBoxedValues: true,
+    withDate: true,
+    withMap: true,
+    withNullPrototype: true,
+    withObjectString: true,
+    withSet: true,
+    withSparseArray: true,
+    withTypedArray: true,
+  }),
+  hostile,
+  deep,
+);
+
+/** Bytes with some of them flipped, dropped or doubled, by places and ways as fast-check picks them. */
+export function mutate(bytes: Buffer, changes: readonly Mutation[]): Buffer {
+  let result = bytes;
+  for (const { at, length, way } of changes) {
+    const start = Math.floor(at * result.length);
+    const [before, part, after] = [
+      result.subarray(0, start),
+      result.subarray(start, start + length),
+      result.subarray(start + length),
+    ];
+    const made = way === "dropped" ? [] : way === "doubled" ? [part, part] : [part.map((byte) => byte ^ way)];
+    result = Buffer.concat([before, ...made, after]);
+  }
+  return result;
+}
+
+export interface Mutation {
+  /** Where, as a fraction of the length. */
+  at: number;
+  length: number;
+  /** What happens to the bytes there; a number is the mask that flips bits. */
+  way: "dropped" | "doubled" | number;
+}
+
+export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    length: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 3 }) }, fc.integer({ min: 1, max: 400 })),
+    way: fc.oneof(fc.constantFrom<Mutation["way"]>("dropped", "doubled"), fc.integer({ min: 1, max: 255 })),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
