@@ -81,14 +81,43 @@ export const replyJson: fc.Arbitrary<unknown> = fc
     ...others,
   }));
 
+/**
+ * Stands for a value that fast-check itself could not look at or print. `made` puts the value in its place.
+ */
+class Recipe {
+  readonly name: string;
+  readonly make: () => unknown;
+
+  constructor(name: string, make: () => unknown) {
+    this.name = name;
+    this.make = make;
+  }
+
+  [fc.toStringMethod](): string {
+    return `<${this.name}>`;
+  }
+}
+
+/** Makes the values that recipes in it stand for. */
+export function made(value: unknown): unknown {
+  if (value instanceof Recipe) return value.make();
+  if (Array.isArray(value)) return Object.isFrozen(value) ? value : value.map(made);
+  const isPlain = typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  if (!isPlain) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, made(item)]));
+}
+
 /** A value nested so deep that whoever walks it by calling himself runs out of stack. */
 export const deep: fc.Arbitrary<unknown> = fc
   .tuple(fc.integer({ min: 1000, max: 20_000 }), fc.constantFrom("array", "messages", "content", "__proto__", "toJSON"))
-  .map(([levels, kind]) => {
-    let value: unknown = "deep";
-    for (let level = 0; level < levels; level++) value = kind === "array" ? [value] : { [kind]: value };
-    return value;
-  });
+  .map(
+    ([levels, kind]) =>
+      new Recipe(`${levels} levels of ${kind}`, () => {
+        let value: unknown = "deep";
+        for (let level = 0; level < levels; level++) value = kind === "array" ? [value] : { [kind]: value };
+        return value;
+      }),
+  );
 
 /** What may be thrown: not everybody throws errors, and not every error can be read. */
 const THROWN: (() => unknown)[] = [
@@ -109,48 +138,57 @@ function raise(what: unknown): never {
   throw what;
 }
 
-/** Values that work against whoever reads them. They can be on messages that function nodes and other nodes make. */
-export const hostile: fc.Arbitrary<unknown> = fc.oneof(
-  fc.constantFrom(...THROWN).chain((make) => {
-    const fail = () => raise(make());
-    return fc.constantFrom<unknown>(
-      Object.defineProperty({}, "content", { enumerable: true, get: fail }),
-      Object.defineProperty({ role: "user" }, "content", { enumerable: true, get: fail }),
-      Object.defineProperty([], "0", { enumerable: true, get: fail }),
-      { toJSON: fail },
-      { toString: fail, valueOf: fail },
-      { [Symbol.toPrimitive]: fail },
-      new Proxy({}, { get: fail }),
-      new Proxy([], { get: fail }),
-      new Proxy({}, { ownKeys: fail, has: fail, getPrototypeOf: fail }),
-    );
-  }),
-  fc.constantFrom(...THROWN).map((make) => make()),
-  fc.constant(0).map(() => {
+/** Values that throw when they are read in one way or another. */
+const THROWING: Record<string, (fail: () => never) => unknown> = {
+  "a getter": (fail) => Object.defineProperty({}, "content", { enumerable: true, get: fail }),
+  "a getter of a message": (fail) =>
+    Object.defineProperty({ role: "user" }, "content", { enumerable: true, get: fail }),
+  "a getter in an array": (fail) => Object.defineProperty([], "0", { enumerable: true, get: fail }),
+  "a getter of tools": (fail) => [Object.defineProperty({ type: "function" }, "function", { get: fail })],
+  "a toJSON": (fail) => ({ toJSON: fail }),
+  "a toString": (fail) => ({ toString: fail, valueOf: fail }),
+  "a toPrimitive": (fail) => ({ [Symbol.toPrimitive]: fail }),
+  "a proxy": (fail) => new Proxy({}, { get: fail }),
+  "a proxy of an array": (fail) => new Proxy([], { get: fail }),
+  "a proxy without keys": (fail) => new Proxy({}, { ownKeys: fail, has: fail, getPrototypeOf: fail }),
+};
+
+const ODD: Record<string, () => unknown> = {
+  "a revoked proxy": () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     return proxy;
-  }),
-  fc.constant(0).map(() => {
+  },
+  "a circle": () => {
     const circle: unknown[] = [];
     circle.push({ circle });
     return circle;
-  }),
-  fc.constantFrom<unknown>(
-    () => {},
-    class Some {},
-    /x/,
-    Promise.resolve(),
-    new Date(Number.NaN),
-    new WeakMap(),
-    new Uint16Array(3),
-    new SharedArrayBuffer(2),
-    { toJSON: () => undefined },
-    { toJSON: () => 1n },
-    // biome-ignore lint/suspicious/noThenProperty: what looks like a promise is the point
-    { then: () => {} },
-    Object.freeze({ role: "user", content: Object.freeze(["a"]) }),
-  ),
+  },
+  "a function": () => () => {},
+  "a class": () => class Some {},
+  "a pattern": () => /x/,
+  "a promise": () => Promise.resolve(),
+  "no date": () => new Date(Number.NaN),
+  "a weak map": () => new WeakMap(),
+  words: () => new Uint16Array(3),
+  "shared bytes": () => new SharedArrayBuffer(2),
+  "toJSON of undefined": () => ({ toJSON: () => undefined }),
+  "toJSON of a bigint": () => ({ toJSON: () => 1n }),
+  // biome-ignore lint/suspicious/noThenProperty: what looks like a promise is the point
+  "a promise for ever": () => ({ then: () => {} }),
+  "a frozen message": () => Object.freeze({ role: "user", content: Object.freeze(["a"]) }),
+};
+
+/** Values that work against whoever reads them. They can be on messages that function nodes and other nodes make. */
+export const hostile: fc.Arbitrary<unknown> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...Object.keys(THROWING)), fc.nat(THROWN.length - 1))
+    .map(
+      ([name, index]) =>
+        new Recipe(`${name} that throws ${index}`, () => THROWING[name]?.(() => raise(THROWN[index]?.()))),
+    ),
+  fc.nat(THROWN.length - 1).map((index) => new Recipe(`thrown ${index}`, () => THROWN[index]?.())),
+  fc.constantFrom(...Object.keys(ODD)).map((name) => new Recipe(name, () => ODD[name]?.())),
 );
 
 /** Anything that JavaScript has. */

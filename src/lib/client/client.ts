@@ -2,7 +2,7 @@ import { Attempts } from "./attempts";
 import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
-import { ChatError, isOfModel } from "./errors";
+import { asInputError, ChatError, isOfModel } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { fetchModels, type ModelEntry } from "./models";
@@ -272,7 +272,7 @@ function serialize(request: ChatRequest): Buffer {
   try {
     return Buffer.from(JSON.stringify(request));
   } catch (error) {
-    throw new ChatError("request_unsendable", { reason: (error as Error).message.split("\n")[0] ?? "" });
+    throw asInputError(error);
   }
 }
 

@@ -173,8 +173,33 @@ export class ChatError extends Error {
 
 /** Makes a ChatError of whatever was thrown: what is none is a mistake of ours or of a library, and says so. */
 export function asChatError(error: unknown): ChatError {
-  if (error instanceof ChatError) return error;
-  return new ChatError("internal", { reason: error instanceof Error ? error.message : String(error) });
+  return asKnown(error) ?? new ChatError("internal", { reason: reasonOf(error) });
+}
+
+/** The same for what was thrown while a message was read: then the mistake is in what the message holds. */
+export function asInputError(error: unknown): ChatError {
+  return asKnown(error) ?? new ChatError("request_unsendable", { reason: reasonOf(error) });
+}
+
+/**
+ * What was thrown, in words: the first line of an error's message. Getters in a message can throw anything, also what
+ * throws when it is read.
+ */
+export function reasonOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error).split("\n")[0] || "no reason given";
+  } catch {
+    return "an error that cannot be read";
+  }
+}
+
+function asKnown(error: unknown): ChatError | undefined {
+  try {
+    return error instanceof ChatError ? error : undefined;
+  } catch {
+    // A proxy can refuse even this.
+    return undefined;
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ export {
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./endpoint";
-export { asChatError, ChatError, type ErrorCode, fillIn, isOfModel } from "./errors";
+export { asChatError, asInputError, ChatError, type ErrorCode, fillIn, isOfModel, reasonOf } from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";
 export { inUsd } from "./prices";

@@ -1,4 +1,4 @@
-import { asRecord, ChatError } from "../client";
+import { asRecord, ChatError, toJson } from "../client";
 
 /** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
 
@@ -93,6 +93,6 @@ export function readStop(value: unknown, name: string): string[] | null {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
+  const text = typeof value === "string" ? value : toJson(value) || typeof value;
   return text.slice(0, 80);
 }

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
-import { asRecord, ChatError } from "../client";
+import { asInputError, asRecord, ChatError } from "../client";
 import type { Answer } from "../conversation/answer";
 import { ask, type Outcome } from "../conversation/ask";
 import { readNumber, readObject } from "../conversation/fields";
@@ -157,7 +157,7 @@ export class ChatSession {
 
   async #ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus): Promise<Asked> {
     const config = this.#config();
-    const options = readMessageOptions(msg.huggingface);
+    const options = reading(() => readMessageOptions(msg.huggingface));
     const conversation = this.#readConversation(msg, options);
     running.conversation = conversation.catch(() => undefined);
     const key = await conversation;
@@ -165,9 +165,11 @@ export class ChatSession {
     const { signal } = running.abort;
     running.recollection = await this.#memory.begin(key, client, signal, status.waiting);
     const { claim, history, keep } = running.recollection;
-    const tools = this.#tools(msg);
-    const question = await this.#question(msg, options, config, tools, history);
-    const stream = this.#openStream(msg, options, send);
+    const tools = reading(() => this.#tools(msg));
+    const question = await this.#question(msg, options, config, tools, history).catch((error) => {
+      throw asInputError(error);
+    });
+    const stream = reading(() => this.#openStream(msg, options, send));
     const onPiece = status.piece;
     try {
       const outcome = await ask(client, question.request, {
@@ -291,6 +293,15 @@ export class ChatSession {
 /** `msg.completion` of an error that came before any request. */
 function nothingCame() {
   return { message: { role: "assistant", content: "" }, attempts: 0, steps: [] };
+}
+
+/** What a message holds may throw when it is read, and may be too deep to be copied: then it cannot be sent. */
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw asInputError(error);
+  }
 }
 
 /** A message may be frozen; its error is told all the same. */

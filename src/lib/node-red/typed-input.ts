@@ -1,6 +1,6 @@
 import Mustache from "mustache";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError } from "../client";
+import { ChatError, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
 
 /** A value as the editor's typed input stores it. */
@@ -26,17 +26,30 @@ export async function resolveTypedInput(
   checkEnvironment(value, name);
   if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
   return new Promise((resolve, reject) => {
-    const onResult = (error: Error | null, result?: unknown) => {
-      if (error)
-        reject(new ChatError("property_failed", { name, property: label(value, type), reason: error.message }));
+    const fail = (reason: string) =>
+      reject(new ChatError("property_failed", { name, property: label(value, type), reason }));
+    const onResult = (error: unknown, result?: unknown) => {
+      if (error) fail(reasonOf(error));
+      // `resolve` would wait for it, and it may never come.
+      else if (isPromise(result)) fail("it is a promise");
       else resolve(result);
     };
     try {
       RED.util.evaluateNodeProperty(value as string, type as never, node, msg, onResult as never);
     } catch (error) {
-      onResult(error as Error);
+      fail(reasonOf(error));
     }
   });
+}
+
+function isPromise(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === "function";
+  } catch {
+    // A getter that throws: whoever reads more of it will say so.
+    return false;
+  }
 }
 
 /** How a typed input is called in a sentence: `msg.payload`, `flow.question`. */
@@ -54,7 +67,7 @@ export function renderTemplate(template: string, msg: NodeMessage, name: string)
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
-    throw new ChatError("template_failed", { name, reason: (error as Error).message });
+    throw new ChatError("template_failed", { name, reason: reasonOf(error) });
   }
 }
 

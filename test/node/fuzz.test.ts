@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { anything, apiJson, deep, hostile, made, mutate, mutations, replyJson } from "../support/arbitrary";
+import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
+import { type Handler, json, pieces, reply, sse, startServer, type TestServer } from "../support/server";
+import { callRound, valueTool } from "../support/tools";
+import { loadWire, wireSkipReason } from "../support/wire";
+
+const FIELDS = [
+  ...["model", "temperature", "max_tokens", "stop", "seed", "tools", "tool_choice", "response_format", "messages"],
+  ...["system", "conversation", "stream", "n", "token", "reasoning_effort", "stream_options", "x", "__proto__"],
+];
+const CODES = [
+  ...["auth_error", "rate_limit", "budget_exhausted", "not_found", "invalid_input", "timeout"],
+  ...["provider_unavailable", "tool_failed", "invalid_output"],
+];
+
+describe("huggingface-chat, what may be anything", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  let handler: Handler;
+  before(async () => {
+    red = await getNodeRed();
+    server = await startServer((request, response, index) => handler(request, response, index));
+  });
+  after(async () => {
+    await red.reset();
+    await server.close();
+  });
+
+  /** Deploys a flow for many questions. */
+  async function deploy(chat: Message = {}, isWatched = true) {
+    const flow = chatFlow(server.url, { stream: true, ...chat }, { retries: 0, timeout: 5 });
+    // Core's Catch and Complete nodes copy the message, which not every one lets happen.
+    const kept = isWatched ? flow : flow.filter(({ type }) => !["catch", "complete"].includes(type));
+    await red.deploy([...kept, ...valueTool("own", "done")]);
+  }
+
+  /** Sends a message and waits for its end, of which there must be one. */
+  async function ask(msg: Message): Promise<Message | undefined> {
+    red.forget();
+    red.send("chat", msg);
+    const [completion] = await red.completed("chat");
+    // A second end would come at once, if there were one.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(red.completions("chat").length, 1);
+    const ends = red.captured("reply").length + red.captured("calls").length;
+    assert.equal(ends, completion?.error ? 0 : 1);
+    const error = completion?.error as Message | undefined;
+    if (error) {
+      assert.ok(CODES.includes(error.code), `${error.code}: ${error.message}`);
+      assert.doesNotMatch(error.message, /[\r\n]|__(?!proto__)[a-z_]+__/);
+      structuredClone(error.cause);
+    }
+    return error;
+  }
+
+  it("as the reply of a server: one end, and none that is a mistake of ours", async () => {
+    await deploy();
+    const document = fc.tuple(fc.oneof(apiJson, replyJson), fc.constantFrom(200, 200, 400, 500));
+    const ends = fc.oneof(
+      document.map(
+        ([value, status]): Handler =>
+          (_, response) =>
+            json(response, status, value),
+      ),
+      fc.array(fc.oneof(apiJson, replyJson), { maxLength: 4 }).map(
+        (values): Handler =>
+          (_, response) =>
+            sse(response, values),
+      ),
+    );
+    const asked = async (next: Handler) => {
+      handler = next;
+      assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
+    };
+    await fc.assert(fc.asyncProperty(ends, asked), { numRuns: 300 });
+  });
+
+  it("as a reply that should be JSON by a schema", async () => {
+    const schema = '{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}';
+    await deploy({ format: "json_schema", schema, repairs: 1 });
+    const asked = async (value: unknown) => {
+      handler = reply(JSON.stringify(value));
+      assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
+    };
+    await fc.assert(fc.asyncProperty(fc.oneof(apiJson, replyJson), asked), { numRuns: 100 });
+  });
+
+  it("as the arguments of calls, and as the names of functions", async () => {
+    await deploy({ tools: ["tool-own"], functions: [{ name: "other", description: "", parameters: "" }] });
+    const name = fc.constantFrom("own", "other", "__proto__", "toString", "");
+    const args = fc.oneof(
+      apiJson.map((value) => JSON.stringify(value)),
+      fc.string(),
+    );
+    const asked = async (called: string, text: string) => {
+      const round = callRound({ id: "1", name: called, args: text }, { id: "1", name: "own", args: text });
+      let turn = 0;
+      handler = (request, response, index) => (turn++ === 0 ? round : reply("ok"))(request, response, index);
+      assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
+    };
+    await fc.assert(fc.asyncProperty(name, args, asked), { numRuns: 100 });
+  });
+
+  const healthy = () => {
+    handler = reply("ok");
+  };
+
+  it("as JSON in msg.payload: a reply, or invalid_input", async () => {
+    await deploy();
+    healthy();
+    const body = fc.record({ messages: fc.array(apiJson, { maxLength: 3 }), x: apiJson });
+    const asked = async (payload: unknown) => {
+      const error = await ask({ payload });
+      if (error) assert.equal(error.code, "invalid_input", error.message);
+    };
+    await fc.assert(fc.asyncProperty(fc.oneof(apiJson, body, fc.array(apiJson)), asked), { numRuns: 200 });
+  });
+
+  it("as JSON in msg.huggingface: a reply, or invalid_input", async () => {
+    await deploy({ conversation: "a" });
+    healthy();
+    const options = fc.dictionary(fc.constantFrom(...FIELDS), apiJson, { maxKeys: 4 });
+    const asked = async (huggingface: unknown) => {
+      const error = await ask({ payload: "Hi", huggingface });
+      if (error) assert.ok(["invalid_input", "invalid_output"].includes(error.code), error.message);
+    };
+    await fc.assert(fc.asyncProperty(fc.oneof(apiJson, options), asked), { numRuns: 200 });
+  });
+
+  it("as any value, also one that works against its reader, anywhere in a message: one end", async () => {
+    await deploy({ conversation: "topic", conversationType: "msg", tools: ["tool-own"] }, false);
+    healthy();
+    const options = fc.dictionary(fc.constantFrom(...FIELDS), anything, { maxKeys: 3 });
+    const body = fc.record({
+      messages: fc.array(fc.oneof(anything, fc.record({ role: fc.constant("user"), content: anything }))),
+    });
+    const message = fc.record(
+      {
+        payload: fc.oneof(anything, body),
+        huggingface: fc.oneof(anything, options),
+        images: anything,
+        topic: anything,
+        parts: anything,
+        reset: anything,
+        other: anything,
+      },
+      { requiredKeys: ["payload"] },
+    );
+    const asked = async (msg: Message) => {
+      if (msg.reset === true) return;
+      await ask(made({ ...msg }) as Message);
+    };
+    await fc.assert(fc.asyncProperty(message, asked), { numRuns: 400 });
+  });
+
+  it("as a value that works against its reader, one place at a time: invalid_input where it is in the way", async () => {
+    await deploy({}, false);
+    healthy();
+    const asked = async (value: unknown, place: string) => {
+      const [first = "", second] = place.split(".");
+      const error = await ask({ payload: "Hi", [first]: second ? { [second]: made(value) } : made(value) });
+      if (error) assert.equal(error.code, "invalid_input", error.message);
+    };
+    const places = fc.constantFrom("payload", "images", ...FIELDS.map((name) => `huggingface.${name}`));
+    await fc.assert(fc.asyncProperty(fc.oneof(hostile, deep), places, asked), { numRuns: 400 });
+  });
+
+  it("with Catch and Complete nodes, which copy the message: one end, also where they cannot", async () => {
+    await deploy();
+    healthy();
+    const asked = async (value: unknown) => {
+      red.forget();
+      red.send("chat", { payload: "Hi", other: made(value) });
+      await red.completed("chat");
+      assert.equal(red.completions("chat").length, 1);
+    };
+    await fc.assert(fc.asyncProperty(fc.oneof(hostile, deep), asked), { numRuns: 100 });
+  });
+
+  it("as recordings with bytes flipped, dropped and doubled: one end", async function () {
+    const cases = loadWire()?.cases.filter(({ body }) => body.length < 20_000);
+    if (!cases) {
+      console.log(`      skipped: ${wireSkipReason}`);
+      this.skip();
+      return;
+    }
+    await deploy();
+    const asked = async ({ body, reply }: (typeof cases)[number], changes: never[], size: number) => {
+      const {
+        "content-encoding": _,
+        "content-length": _length,
+        "transfer-encoding": _coding,
+        ...headers
+      } = reply.headers;
+      const bytes = mutate(body, changes);
+      handler = (_request, response) => pieces(response, bytes, size, { status: reply.status, headers });
+      assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
+    };
+    const sizes = fc.integer({ min: 100, max: 20_000 });
+    await fc.assert(fc.asyncProperty(fc.constantFrom(...cases), mutations as never, sizes, asked), { numRuns: 150 });
+  });
+});
