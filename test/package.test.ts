@@ -56,12 +56,13 @@ describe("the package", () => {
     assert.ok(paths.some((file) => file.startsWith("examples/")));
     // Without the script that the forms name, the editor would wait for it for ever.
     assert.ok(paths.includes("resources/main.js") && paths.includes("resources/forms.css"));
+    assert.ok(paths.includes("SECURITY.md"));
     for (const { imports, file } of editorModules()) {
       for (const imported of imports) assert.ok(paths.includes(`resources/${imported}`), `${file}: ${imported}`);
     }
     const strange = paths.filter(
       (file) =>
-        !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(
+        !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
           file,
         ),
     );

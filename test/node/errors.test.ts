@@ -121,6 +121,15 @@ describe("huggingface-chat, errors", () => {
     assert.equal(caught.completion.steps.length, 1);
   });
 
+  it("show what a server says as it says it, also where it looks like a template", async () => {
+    const said = 'Use __host__, __said__, $t(huggingface-chat.errors.gone) and {{model}}: <b>"&amp;"</b>.';
+    server.handle((_, response) => json(response, 400, { error: { message: said } }));
+    await red.deploy(chatFlow(server.url));
+    red.send("chat", { payload: "Hi" });
+    const { message } = (await red.next("error")).error;
+    assert.ok(message.includes(said), message);
+  });
+
   it("a body nested thousands of levels deep is the error that it comes with", async () => {
     const body = `{"error":{"message":${'{"a":'.repeat(9000)}1${"}".repeat(9000)}}}`;
     await red.deploy(chatFlow(server.url, {}, { retries: 0 }));

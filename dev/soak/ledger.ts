@@ -1,0 +1,54 @@
+/** How a question can end. */
+export type End = "reply" | "calls" | "error" | "redeploy";
+
+/** Accounts for every question: each that is asked must end once, in one way. */
+export class Ledger {
+  /** Questions that run, and the node that they were sent to. */
+  readonly #open = new Map<number, string>();
+  readonly ends: Record<End, number> = { reply: 0, calls: 0, error: 0, redeploy: 0 };
+  readonly codes: Record<string, number> = {};
+  asked = 0;
+  done = 0;
+  /** What should not have happened. */
+  readonly problems: string[] = [];
+
+  /** @returns the number of a new question */
+  ask(node: string): number {
+    this.asked++;
+    this.#open.set(this.asked, node);
+    return this.asked;
+  }
+
+  end(id: number, how: Exclude<End, "redeploy">, code?: string): void {
+    if (!this.#open.delete(id)) this.problems.push(`question ${id} has ended again, or after a redeploy: ${how}`);
+    this.ends[how]++;
+    if (code) this.codes[code] = (this.codes[code] ?? 0) + 1;
+  }
+
+  /** A redeploy of these nodes is over: what ran in them when it began has ended in nothing. */
+  redeployed(ids: readonly number[]): void {
+    for (const id of ids) if (this.#open.delete(id)) this.ends.redeploy++;
+  }
+
+  /** The questions that run in one of these nodes. */
+  openIn(nodes: readonly string[]): number[] {
+    return [...this.#open].filter(([, node]) => nodes.includes(node)).map(([id]) => id);
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** What does not add up, in words; empty if all does. */
+  audit(): string[] {
+    const { reply, calls, error, redeploy } = this.ends;
+    const found = [...this.problems];
+    if (this.open > 0)
+      found.push(`${this.open} questions never ended: ${[...this.#open.values()].join(", ").slice(0, 200)}`);
+    if (this.asked !== reply + calls + error + redeploy)
+      found.push(`${this.asked} asked, ${reply + calls + error + redeploy} ended`);
+    if (this.done !== reply + calls + error)
+      found.push(`done was called ${this.done} times for ${reply + calls + error} ends`);
+    return found;
+  }
+}
