@@ -237,6 +237,7 @@ export class ChatClient {
     try {
       this.#connection ??= connect(this.#route);
       this.#prices?.refresh();
+      attempts.sentAt = performance.now();
       listener.onAsking?.();
       return await exchange({
         dispatcher: this.#connection.dispatcher,
