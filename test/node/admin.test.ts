@@ -88,9 +88,13 @@ describe("the routes behind the form of a configuration", () => {
           form({ baseUrl: other.url, model: hidden }),
           form({ baseUrl: other.url, billTo: hidden }),
           form({ baseUrl: other.url, headers: { "x-a": hidden } }),
+          form({ baseUrl: other.url, headers: { token: hidden } }),
+          form({ baseUrl: other.url, model: hidden, headers: { model: "x" } }),
+          form({ baseUrl: other.url, billTo: hidden, headers: JSON.stringify({ billTo: "x" }) }),
+          form({ baseUrl: other.url, fallback: [[hidden]] }),
           form({ baseUrl: hidden }, "", "never-deployed"),
         ]) {
-          assert.equal((await post("test", body)).error.code, "invalid_input");
+          assert.equal((await post("test", body)).error?.code, "invalid_input", JSON.stringify(body));
         }
         assert.equal(other.requests.length, 0);
         await post("test", form({ headers: { "x-a": hidden } }));
