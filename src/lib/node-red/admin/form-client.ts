@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatClient, ChatError, isRouter, resolveEndpoint } from "../../client";
+import { asRecord, asText, ChatClient, ChatError, environmentToken, isRouter, resolveEndpoint } from "../../client";
 import { readObject } from "../../conversation/fields";
 import { type ConfigDef, type ConfigNode, readClientOptions } from "../config-options";
 import { withEnvironment } from "../environment";
@@ -8,12 +8,19 @@ import { withEnvironment } from "../environment";
 const UNCHANGED = "__PWRD__";
 const VARIABLE = /^\$\{.+\}$/s;
 
+/** What would be sent after a deploy, and was not sent from the form; for the form to say so. */
+export interface Withheld {
+  /** A token is stored for another address. */
+  isTokenWithheld?: true;
+  /** The environment has a token that may go to this address once it is deployed. */
+  isEnvironmentWithheld?: true;
+}
+
 /** The configuration as it stands in an open form. */
 export interface FormConfig {
   def: ConfigDef;
   client: ChatClient;
-  /** A token is stored for another address, and was not sent to this one. */
-  isTokenWithheld: boolean;
+  withheld: Withheld;
   /** Puts the environment into a value, where the server may know it. */
   resolve<T>(value: T): T;
 }
@@ -55,12 +62,17 @@ export function formClient(RED: NodeAPI, body: unknown): FormConfig {
   return {
     def,
     client,
-    isTokenWithheld: isUnchanged && !isTrusted && stored !== undefined,
+    withheld: isTrusted || sent ? {} : findWithheld(origin, isUnchanged && Boolean(stored)),
     resolve: (value) => (isTrusted ? withEnvironment(RED, undefined, value) : value),
   };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
+
+function findWithheld(origin: string, isTokenWithheld: boolean): Withheld {
+  if (isTokenWithheld) return { isTokenWithheld };
+  return environmentToken(origin) ? { isEnvironmentWithheld: true } : {};
+}
 
 /** An address that stands in the environment is that of the deployed configuration, or none. */
 function addressOf(baseUrl: unknown, deployed: ConfigNode | undefined): string {
