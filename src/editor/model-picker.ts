@@ -125,7 +125,8 @@ class ModelPicker {
     this.#suffix = suffix;
     this.#show();
     this.#showProviders();
-    this.#search.focus();
+    // The tray may still slide in from outside: to scroll to it would push the whole editor aside.
+    this.#search.focus({ preventScroll: true });
   }
 
   fail(message: string): void {
