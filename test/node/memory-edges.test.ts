@@ -282,7 +282,8 @@ describe("conversations at their edges", () => {
     await deploy({ conversation: "", conversationType: "str" }, { maxConcurrent: 1, serverStreams: false });
     for (let index = 0; index < 4; index++) red.send("chat", { payload: "Hi" });
     const rates = (await red.next("reply", 4)).map(({ completion }) => completion.timing.tokens_per_second);
-    assert.ok(Math.min(...rates) > 60, JSON.stringify(rates));
+    // About 100 each; with the wait of the last one it would be a quarter of that.
+    assert.ok(Math.min(...rates) > 30, JSON.stringify(rates));
   });
 
   it("the total counts the time of tool flows", async () => {
