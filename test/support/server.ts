@@ -388,13 +388,21 @@ export interface RawServer {
 /** Answers a connection with bytes; called once its first request is there in full. */
 export type RawHandler = (socket: Socket, request: string, index: number) => unknown;
 
-/** A bare TCP server, for replies that an HTTP server would not write: no headers, broken chunks, a sudden end. */
-export async function startRawServer(handler: RawHandler): Promise<RawServer> {
+/**
+ * A bare TCP server, for replies that an HTTP server would not write: no headers, broken chunks, a sudden end.
+ *
+ * @param onConnect - sees every connection before anything was sent over it
+ */
+export async function startRawServer(
+  handler: RawHandler,
+  onConnect?: (socket: Socket, index: number) => void,
+): Promise<RawServer> {
   const received: string[] = [];
   const server = net.createServer();
   const connections = new Connections(server, "connection");
   server.on("connection", (socket) => {
     const index = received.push("") - 1;
+    onConnect?.(socket, index);
     let answered = false;
     socket.setNoDelay(true);
     socket.on("data", async (data) => {

@@ -156,6 +156,11 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     return this.#status < 200 || this.#status > 299;
   }
 
+  /** The server has promised a stream of events: one that ends before its first is no mistake of the address. */
+  get #isStream(): boolean {
+    return /^text\/event-stream\b/i.test(firstHeader(this.#headers, "content-type")?.trim() ?? "");
+  }
+
   onNews(): void {
     this.#silence.note();
   }
@@ -250,7 +255,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
       const params = { said: "error.", host: this.#input.facts.host };
       this.#fail(new ChatError("reply_error", params, { retryable: true }), false);
     } else if (isCut && !this.#builder.hasFinished) {
-      this.#fail(new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true }), false);
+      this.#failIncomplete();
     } else if (!this.#builder.hasChoice) {
       this.#failSenseless("no choices");
     } else {
@@ -266,6 +271,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
       // handled below
     }
     if (reply) this.#onChunk(reply, undefined, 0);
+    else if (text.trim() === "" && this.#isStream) this.#failIncomplete();
     else this.#failSenseless(text.trim() || "empty");
     if (!this.#isSettled) this.#endOfReply();
   }
@@ -311,6 +317,10 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     const quote = this.#input.redaction.error(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, 80);
     const params = { reason: sentence(quote), host: this.#input.facts.host };
     this.#fail(new ChatError("reply_senseless", params, this.#status ? { status: this.#status } : {}), false);
+  }
+
+  #failIncomplete(): void {
+    this.#fail(new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true }), false);
   }
 
   #failTooLong(): void {
