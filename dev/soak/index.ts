@@ -61,7 +61,7 @@ class Soak {
       },
     };
     (nodeRed as unknown as Deployer).hooks.add("onComplete.soak", ({ msg, node }) => {
-      if (msg.soak !== undefined && CHATS.includes(node.id as never)) ledger.done++;
+      if (msg.soak !== undefined && CHATS.includes(node.id as never)) ledger.done(msg.soak);
     });
   }
 
@@ -173,10 +173,10 @@ async function main(): Promise<void> {
     problems.push(`the heap has grown by ${(heapAfter - heapBefore).toFixed(1)} MB`);
   await soak.deploy([], "full");
   await assertNothingLeft(before).catch((error: Error) => problems.push(error.message));
-  const { asked, done, ends, codes } = soak.ledger;
+  const { asked, ends, lost, codes } = soak.ledger;
   const { deploys, aborts, pieces } = soak;
   const heap = { before: Number(heapBefore.toFixed(1)), after: Number(heapAfter.toFixed(1)) };
-  console.log(JSON.stringify({ asked, ends, done, codes, deploys, aborts, pieces, heap, problems }, null, 2));
+  console.log(JSON.stringify({ asked, ends, lost, codes, deploys, aborts, pieces, heap, problems }, null, 2));
   await red.stop();
   child.disconnect();
   rmSync(userDir, { recursive: true, force: true, maxRetries: 5 });

@@ -8,7 +8,10 @@ export class Ledger {
   readonly ends: Record<End, number> = { reply: 0, calls: 0, error: 0, redeploy: 0 };
   readonly codes: Record<string, number> = {};
   asked = 0;
-  done = 0;
+  /** Questions for which `done` was called. */
+  readonly #done = new Set<number>();
+  /** Replies that were on their way to the next node when a redeploy took it away. */
+  lost = 0;
   /** What should not have happened. */
   readonly problems: string[] = [];
 
@@ -25,9 +28,19 @@ export class Ledger {
     if (code) this.codes[code] = (this.codes[code] ?? 0) + 1;
   }
 
+  done(id: number): void {
+    if (this.#done.has(id)) this.problems.push(`done was called again for question ${id}`);
+    this.#done.add(id);
+  }
+
   /** A redeploy of these nodes is over: what ran in them when it began has ended in nothing. */
   redeployed(ids: readonly number[]): void {
-    for (const id of ids) if (this.#open.delete(id)) this.ends.redeploy++;
+    for (const id of ids) {
+      if (!this.#open.delete(id)) continue;
+      this.ends.redeploy++;
+      // Node-RED hands a message on a moment after it was sent: `done` has been called by then.
+      if (this.#done.has(id)) this.lost++;
+    }
   }
 
   /** The questions that run in one of these nodes. */
@@ -47,8 +60,8 @@ export class Ledger {
       found.push(`${this.open} questions never ended: ${[...this.#open.values()].join(", ").slice(0, 200)}`);
     if (this.asked !== reply + calls + error + redeploy)
       found.push(`${this.asked} asked, ${reply + calls + error + redeploy} ended`);
-    if (this.done !== reply + calls + error)
-      found.push(`done was called ${this.done} times for ${reply + calls + error} ends`);
+    const told = reply + calls + error + this.lost;
+    if (this.#done.size !== told) found.push(`done was called for ${this.#done.size} questions of ${told}`);
     return found;
   }
 }

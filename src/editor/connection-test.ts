@@ -1,12 +1,11 @@
 import { make, makeButton, text } from "./red.js";
-import { type ConfigForm, isError, postForm } from "./server.js";
+import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./server.js";
 
-interface TestAnswer {
+interface TestAnswer extends Withheld {
   model: string;
   host: string;
   ms: number;
   provider?: string;
-  isTokenWithheld?: boolean;
 }
 
 /**
@@ -31,7 +30,7 @@ export function createConnectionTest(element: HTMLElement, read: () => ConfigFor
       const { model, host, ms, provider = host } = answer;
       show(text("test.reached", { model, provider, seconds: (ms / 1000).toFixed(1) }), "huggingface-good");
     }
-    if (answer.isTokenWithheld) result.append(` ${text("test.withheld")}`);
+    result.append(` ${describeWithheld(answer)}`.trimEnd());
     RED.tray.resize();
   };
   const show = (message: string, kind: string) => {

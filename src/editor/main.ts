@@ -16,6 +16,7 @@ const huggingfaceForms = {
   schema,
   functions,
   fillMissing,
+  nameFields,
   createSchemaForm,
   createFunctionList,
   createConnectionTest,
@@ -34,6 +35,28 @@ function fillMissing(node: EditedNode): void {
     const input = $(`#${prefix}-${name}`);
     if (typeof value === "boolean") input.prop("checked", value);
     else if (typeof value !== "object" && type === undefined) input.val(String(value));
+  }
+}
+
+/**
+ * The editor's own widgets have fields without a name for screen readers: they get that of their row. By reference, since
+ * the editor puts the texts in only afterwards.
+ *
+ * @param expand the name of the buttons that open a larger editor
+ */
+function nameFields(expand: string): void {
+  for (const field of document.querySelectorAll(".huggingface-form .red-ui-typedInput-input")) {
+    const property = field.closest(".huggingface-field")?.querySelector("input")?.id;
+    const label = field.closest(".form-row")?.querySelector("label");
+    if (!label || !property) continue;
+    label.id = `${property}-label`;
+    field.setAttribute("aria-labelledby", label.id);
+  }
+  for (const box of document.querySelectorAll(".huggingface-form .red-ui-treeList-checkbox")) {
+    box.setAttribute("aria-label", box.closest(".red-ui-treeList-label")?.textContent?.trim() ?? "");
+  }
+  for (const button of document.querySelectorAll(".huggingface-form .red-ui-typedInput-option-expand")) {
+    button.setAttribute("aria-label", expand);
   }
 }
 

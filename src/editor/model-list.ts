@@ -105,10 +105,15 @@ export function chooseRows(rows: ModelRow[], filter: ModelFilter, by: ModelColum
   });
 }
 
-/** The parts of a model's name: its id, and what follows the colon. */
-export function splitModel(name: string): { id: string; suffix: string } {
-  const [id = "", suffix = ""] = name.trim().split(":");
-  return { id, suffix };
+/**
+ * The parts of a model's name: its id, and what follows the colon. A name that the server itself lists is whole:
+ * Ollama has models such as `llama3.2:3b`.
+ */
+export function splitModel(name: string, rows: ModelRow[] = []): { id: string; suffix: string } {
+  const whole = name.trim();
+  if (rows.some(({ id }) => id === whole)) return { id: whole, suffix: "" };
+  const [id = "", ...suffix] = whole.split(":");
+  return { id, suffix: suffix.join(":") };
 }
 
 export function joinModel(id: string, suffix: string): string {
@@ -122,9 +127,12 @@ export function showTokens(tokens: number | undefined): string {
   return tokens >= 1000 ? `${Math.round(tokens / 1000)}k` : String(tokens);
 }
 
-/** USD per million tokens. */
+/** USD, in cents; a price below ten cents has two digits that count. */
 export function showPrice(price: number | undefined): string {
-  return price === undefined ? "" : `$${price.toFixed(2)}`;
+  if (price === undefined) return "";
+  const cents = price.toFixed(2);
+  const isExact = price >= 0.1 || Number(cents) === price;
+  return `$${isExact ? cents : Number(price.toPrecision(2))}`;
 }
 
 /** Seconds, or tokens per second. */

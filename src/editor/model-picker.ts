@@ -11,7 +11,7 @@ import {
   splitModel,
 } from "./model-list.js";
 import { make, text } from "./red.js";
-import { type ConfigForm, isError, postForm } from "./server.js";
+import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./server.js";
 
 /** Lines that are made at once; further ones come when the list is scrolled down. */
 const PAGE = 100;
@@ -48,9 +48,9 @@ export function pickModel(form: ConfigForm, current: string, done: (model: strin
     ],
     open: (tray) => {
       tray.find(".red-ui-tray-body").append(picker.element);
-      void postForm<{ models: unknown }>("models", form, abort.signal).then((answer) => {
+      void postForm<{ models: unknown } & Withheld>("models", form, abort.signal).then((answer) => {
         if (abort.signal.aborted) return;
-        if (isError(answer)) picker.fail(answer.error.message);
+        if (isError(answer)) picker.fail(`${answer.error.message} ${describeWithheld(answer)}`.trimEnd());
         else picker.fill(readModelRows(answer.models));
       });
     },
@@ -76,11 +76,13 @@ class ModelPicker {
   #shown: ModelRow[] = [];
   #by: ModelColumn = "id";
   #isDescending = false;
+  readonly #current: string;
   #id: string;
   #suffix: string;
 
   constructor(current: string) {
     const { id, suffix } = splitModel(current);
+    this.#current = current;
     this.#id = id;
     this.#suffix = suffix;
     const filters = make("div", { class: "huggingface-picker-filters" }, this.#search);
@@ -118,9 +120,13 @@ class ModelPicker {
 
   fill(rows: ModelRow[]): void {
     this.#rows = rows;
+    const { id, suffix } = splitModel(this.#current, rows);
+    this.#id = id;
+    this.#suffix = suffix;
     this.#show();
     this.#showProviders();
-    this.#search.focus();
+    // The tray may still slide in from outside: to scroll to it would push the whole editor aside.
+    this.#search.focus({ preventScroll: true });
   }
 
   fail(message: string): void {
@@ -189,8 +195,9 @@ class ModelPicker {
     return line;
   }
 
-  #choose({ id }: ModelRow): void {
-    if (id !== this.#id) this.#suffix = "";
+  #choose({ id, providers }: ModelRow): void {
+    // Where nobody is known to choose from, what stood behind a colon was part of another model's name.
+    if (id !== this.#id || providers.length === 0) this.#suffix = "";
     this.#id = id;
     for (const [index, line] of [...this.#body.children].entries()) {
       const isChosen = this.#shown[index]?.id === id;

@@ -8,10 +8,15 @@ export interface ConfigForm {
   token: string;
 }
 
-/** An error in the words of the node. */
-export interface ServerError {
-  error: { code: string; message: string };
+/** What would be sent after a deploy, and was not sent from the form. */
+export interface Withheld {
   isTokenWithheld?: boolean;
+  isEnvironmentWithheld?: boolean;
+}
+
+/** An error in the words of the node. */
+export interface ServerError extends Withheld {
+  error: { code: string; message: string };
 }
 
 /**
@@ -38,6 +43,12 @@ export function postForm<T extends object>(
       resolve({ error: { code: "editor", message: text(key, { status }) } });
     });
   });
+}
+
+/** Which token was not sent, and what to do about it; blank for none. */
+export function describeWithheld({ isTokenWithheld, isEnvironmentWithheld }: Withheld): string {
+  if (isTokenWithheld) return text("test.withheld");
+  return isEnvironmentWithheld ? text("test.environmentWithheld") : "";
 }
 
 /** Whether an answer is an error. */

@@ -1,21 +1,22 @@
+import { showPrice } from "./model-list.js";
 import { make, makeButton, text } from "./red.js";
+import { describeWithheld, type Withheld } from "./server.js";
 
 /** What a line of the answer says; at the end either `done` or `error`. */
-interface Line {
+interface Line extends Withheld {
   text?: string;
   reasoning?: string;
   done?: Done;
   error?: { message: string };
 }
 
-interface Done {
+interface Done extends Withheld {
   calls: { name: string; arguments: unknown }[];
   reply?: unknown;
   finish_reason?: string;
   usage?: { prompt_tokens?: number; completion_tokens?: number };
   timing: { first_ms?: number; total_ms: number; tokens_per_second?: number };
   cost?: number;
-  isTokenWithheld?: boolean;
 }
 
 /**
@@ -50,7 +51,7 @@ export function createTryIt(element: HTMLElement, read: () => object): { destroy
       reasoning.append(line.reasoning);
       details.hidden = false;
     }
-    if (line.error) fail(line.error.message);
+    if (line.error) fail(`${line.error.message} ${describeWithheld(line)}`.trimEnd());
     if (line.done) showEnd(line.done);
     RED.tray.resize();
   };
@@ -96,7 +97,7 @@ function ask(body: object, take: (line: Line) => void): JQuery.jqXHR {
     for (let end = answer.indexOf("\n", taken); end >= 0; end = answer.indexOf("\n", taken)) {
       const line = answer.slice(taken, end);
       taken = end + 1;
-      take(JSON.parse(line) as Line);
+      take(readLine(line));
     }
   };
   return $.ajax({
@@ -114,7 +115,16 @@ function ask(body: object, take: (line: Line) => void): JQuery.jqXHR {
   });
 }
 
-function describe({ finish_reason = "", usage, timing, cost, isTokenWithheld }: Done): string {
+/** A proxy or a login page may answer in Node-RED's place. */
+function readLine(line: string): Line {
+  try {
+    return JSON.parse(line) as Line;
+  } catch {
+    return { error: { message: text("test.unreachable", { status: 200 }) } };
+  }
+}
+
+function describe({ finish_reason = "", usage, timing, cost, ...withheld }: Done): string {
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   const { prompt_tokens: sent, completion_tokens: written } = usage ?? {};
   const { first_ms, total_ms, tokens_per_second } = timing;
@@ -123,9 +133,9 @@ function describe({ finish_reason = "", usage, timing, cost, isTokenWithheld }: 
     first_ms !== undefined && text("try.first", { seconds: seconds(first_ms) }),
     text("try.total", { seconds: seconds(total_ms) }),
     tokens_per_second !== undefined && text("try.rate", { rate: tokens_per_second }),
-    cost !== undefined && `$${cost}`,
+    cost !== undefined && showPrice(cost),
     finish_reason,
-    isTokenWithheld && text("test.withheld"),
+    describeWithheld(withheld),
   ];
   return facts.filter(Boolean).join(" · ");
 }

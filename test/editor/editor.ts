@@ -74,6 +74,22 @@ export function skipWithoutChromium(context: Mocha.Context): void {
   context.skip();
 }
 
+/** Starts the browser. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findChromium() ?? "",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-sync",
+      "--disable-background-networking",
+      "--disable-component-update",
+    ],
+  });
+}
+
 /** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */
 export class Editor {
   /** What went wrong in the page: uncaught exceptions and errors on its console. */
@@ -92,18 +108,7 @@ export class Editor {
 
   static async start(): Promise<Editor> {
     const nodeRed = await startNodeRed();
-    const browser = await chromium.launch({
-      executablePath: findChromium() ?? "",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-sync",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    });
+    const browser = await launchChromium();
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(10_000);
     const editor = new Editor(nodeRed, browser, page);

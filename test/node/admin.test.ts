@@ -88,9 +88,13 @@ describe("the routes behind the form of a configuration", () => {
           form({ baseUrl: other.url, model: hidden }),
           form({ baseUrl: other.url, billTo: hidden }),
           form({ baseUrl: other.url, headers: { "x-a": hidden } }),
+          form({ baseUrl: other.url, headers: { token: hidden } }),
+          form({ baseUrl: other.url, model: hidden, headers: { model: "x" } }),
+          form({ baseUrl: other.url, billTo: hidden, headers: JSON.stringify({ billTo: "x" }) }),
+          form({ baseUrl: other.url, fallback: [[hidden]] }),
           form({ baseUrl: hidden }, "", "never-deployed"),
         ]) {
-          assert.equal((await post("test", body)).error.code, "invalid_input");
+          assert.equal((await post("test", body)).error?.code, "invalid_input", JSON.stringify(body));
         }
         assert.equal(other.requests.length, 0);
         await post("test", form({ headers: { "x-a": hidden } }));
@@ -119,6 +123,15 @@ describe("the routes behind the form of a configuration", () => {
           .filter(({ url }) => url !== "/v1/models")
           .map(({ headers }) => headers.authorization);
         assert.deepEqual(chats, ["Bearer hf_of_the_environment", undefined, undefined]);
+        for (const token of ["", "hf_typed_now"]) {
+          const endpoint = form(
+            { ...way, baseUrl: "https://evil.endpoints.huggingface.cloud" },
+            token,
+            "never-deployed",
+          );
+          const { isEnvironmentWithheld } = await post("test", endpoint);
+          assert.equal(isEnvironmentWithheld, token === "" ? true : undefined, "the form can say why");
+        }
       } finally {
         delete process.env.HF_TOKEN;
         await tls.close();
@@ -162,17 +175,28 @@ describe("the routes behind the form of a configuration", () => {
       });
     }
 
-    it("ends when the browser goes", async () => {
-      server.handle(() => {});
-      const abort = new AbortController();
-      const body = JSON.stringify(form());
-      const headers = { "content-type": "application/json" };
-      const asked = fetch(`${red.url}/huggingface/test`, { method: "POST", headers, body, signal: abort.signal });
-      await server.waitFor(1);
-      abort.abort();
-      await assert.rejects(asked);
-      await server.last.closed;
+    it("is content with a model that has not come to its text by the first token", async () => {
+      for (const message of [{ content: "", reasoning: "Hm" }, { content: "" }, { content: null }]) {
+        server.handle((_, response) =>
+          json(response, 200, { model: "org/a", choices: [{ message, finish_reason: "length" }] }),
+        );
+        assert.equal((await post("test", form())).model, "org/a", JSON.stringify(message));
+      }
     });
+
+    for (const route of ["test", "models"]) {
+      it(`ends when the browser goes: ${route}`, async () => {
+        server.handle(() => {});
+        const abort = new AbortController();
+        const body = JSON.stringify(form());
+        const headers = { "content-type": "application/json" };
+        const asked = fetch(`${red.url}/huggingface/${route}`, { method: "POST", headers, body, signal: abort.signal });
+        await server.waitFor(1);
+        abort.abort();
+        await assert.rejects(asked);
+        await server.last.closed;
+      });
+    }
 
     for (const body of [null, [], {}, { def: [] }, { id: {}, def: { baseUrl: {} }, token: {} }]) {
       it(`takes anything: ${JSON.stringify(body)}`, async () => {
@@ -196,6 +220,38 @@ describe("the routes behind the form of a configuration", () => {
       assert.deepEqual((await get("config")).models, MODELS.data.slice(0, 2));
       assert.deepEqual(authorization(server), [`Bearer ${TOKEN}`]);
       for (const id of ["chat", "nobody", "__proto__"]) assert.equal((await get(id)).error.code, "invalid_input");
+    });
+
+    it("are, where the server is not reached or wants a token, the errors of a question", async () => {
+      server.handle((_, response) => json(response, 401, { error: TOKEN }));
+      for (const [body, code, says] of [
+        [form(), "auth_error", /does not accept the token/],
+        [form({}, ""), "auth_error", /wants a token/],
+        [form({ baseUrl: "http://nowhere.invalid" }), "provider_unavailable", /was not found/],
+        [form({ baseUrl: "http://127.0.0.1:1" }), "provider_unavailable", /Nothing answers/],
+      ] as const) {
+        const { error } = await post("models", body);
+        assert.equal(error.code, code);
+        assert.match(error.message, says);
+      }
+    });
+
+    it("may be many, and hostile", async () => {
+      const data = Array.from({ length: 1000 }, (_, index) => ({ id: `org/${index}`, providers: index }));
+      server.handle((_, response) => json(response, 200, { data: [...data, [], "x", { id: 5 }, { id: {} }] }));
+      assert.deepEqual((await post("models", form())).models, data);
+    });
+
+    it("are an error where the list has no end", async () => {
+      server.handle((_, response) => {
+        const write = (): void => {
+          while (response.write("x".repeat(65_536)));
+          response.once("drain", write);
+        };
+        write();
+      });
+      assert.match((await post("models", form())).error.message, /too long/);
+      await server.last.closed;
     });
 
     const lists: [what: string, answer: Handler, says: RegExp][] = [

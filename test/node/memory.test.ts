@@ -329,11 +329,14 @@ describe("conversations that are remembered", () => {
     await deploy({ maxMessages: "4" });
     for (let turn = 1; turn <= 5; turn++) await ask(`q${turn}`);
     assert.deepEqual(texts(), ["q3", "q3#3", "q4", "q4#3", "q5"]);
-    // Each question has some 17 tokens by our estimate, and 34 by the server's count.
-    const usage = (messages: Message[]) => ({ prompt_tokens: messages.length * 34, completion_tokens: 1 });
+    // Each question has some 130 tokens by our estimate, and twice as many by the server's count.
+    const usage = (messages: Message[]) => {
+      const questions = messages.filter(({ role }) => role === "user").length;
+      return { prompt_tokens: questions * 260, completion_tokens: 1 };
+    };
     server.handle(({ body }, response) => json(response, 200, completion("ok", { usage: usage(body.messages) })));
-    await deploy({ maxHistoryTokens: 80 });
-    for (let turn = 1; turn <= 5; turn++) await ask("long ".repeat(10), "b");
+    await deploy({ maxHistoryTokens: 400 });
+    for (let turn = 1; turn <= 5; turn++) await ask("long ".repeat(100), "b");
     assert.deepEqual(roles(), ["user", "assistant", "user"]);
   });
 

@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
 import { chatFlow } from "../support/node-red";
-import { OwnNodeRed } from "../support/own-node-red";
+import { ADMIN_AUTH, OwnNodeRed } from "../support/own-node-red";
 import { json, startServer, type TestServer } from "../support/server";
-
-/** Tokens that stand for who is logged in. */
-const ADMIN_AUTH = `adminAuth: {
-  type: "credentials",
-  users: async () => null,
-  tokens: async (token) => ({
-    reader: { username: "reader", permissions: "read" },
-    writer: { username: "writer", permissions: "*" },
-  })[token] ?? null,
-}`;
 
 describe("the admin routes with adminAuth", function () {
   this.timeout(30_000);

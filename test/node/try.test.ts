@@ -125,6 +125,10 @@ describe("the route behind the try-it box", () => {
     const { done } = (await lines(form({}, { config }))).at(-1) as Message;
     assert.equal(done.isTokenWithheld, true);
     assert.equal(other.last.headers.authorization, undefined);
+    other.handle((_, response) => json(response, 401, { error: "Who are you?" }));
+    const refused = (await lines(form({}, { config }))).at(-1) as Message;
+    assert.equal(refused.error.code, "auth_error");
+    assert.equal(refused.isTokenWithheld, true, "the error says why there was no token");
     await other.close();
   });
 });

@@ -7,6 +7,16 @@ import { freePort } from "./server";
 
 const root = path.join(__dirname, "../..");
 
+/** A setting that wants a login; tokens stand for who is logged in. */
+export const ADMIN_AUTH = `adminAuth: {
+  type: "credentials",
+  users: async () => null,
+  tokens: async (token) => ({
+    reader: { username: "reader", permissions: "read" },
+    writer: { username: "writer", permissions: "*" },
+  })[token] ?? null,
+}`;
+
 /** Node-RED as users start it, in a process of its own that can be killed. */
 export class OwnNodeRed {
   readonly userDir = mkdtempSync(path.join(tmpdir(), "huggingface-own-"));

@@ -67,19 +67,19 @@ describe("a history that is trimmed", () => {
       3,
       [system(), user("3"), said("4")],
     ],
-    ["parts no call from its results", [user(), calling("a", "b"), result("a"), result("b"), said()], 3, [said()]],
+    [
+      "keeps the question of a long one",
+      [user(), calling("a", "b"), result("a"), result("b"), said()],
+      3,
+      [user(), said()],
+    ],
     [
       "keeps a call with its results",
-      [user(), calling("a"), result("a"), said("x")],
-      3,
-      [calling("a"), result("a"), said("x")],
+      [user(), calling("a"), result("a"), calling("b"), result("b"), said("x")],
+      4,
+      [user(), calling("b"), result("b"), said("x")],
     ],
-    [
-      "keeps the last message, whatever the limit",
-      [user("1"), calling("a"), result("a")],
-      1,
-      [calling("a"), result("a")],
-    ],
+    ["keeps nothing if not even a question and its reply fit", [user("1"), calling("a"), result("a")], 2, []],
     ["drops results whose call is gone", [result("a"), user()], 5, [user()]],
     ["of nothing is nothing", [], 5, []],
     ["of a system message is that", [system()], 1, [system()]],
@@ -93,7 +93,7 @@ describe("a history that is trimmed", () => {
     assert.equal(trim(messages, 50, 230).length, 2);
     assert.equal(trim(messages, 50, 500).length, 4);
     assert.equal(trim(messages, 50, 500, 2).length, 2);
-    assert.equal(trim(messages, 50, 1).length, 1);
+    assert.equal(trim(messages, 50, 1).length, 0);
   });
 
   it("does not grow without bound in size", () => {
@@ -118,14 +118,15 @@ describe("a history that is trimmed", () => {
         ([hasSystem, list], most, tokens) => {
           const whole = joinHistory(hasSystem ? [system(), ...list] : list, []);
           const left = trim(whole, most, tokens);
-          // What is left is the system message and an end of the conversation.
-          const rest = left.filter(({ role }) => role !== "system");
-          assert.deepEqual(rest, rest.length > 0 ? whole.slice(-rest.length) : []);
+          // What is left is the system message, a question, and the end of the conversation.
+          const isSaid = ({ role }: Message) => role !== "system";
+          const rest = left.filter(isSaid);
+          const clean = trim(whole, 1000).filter(isSaid);
+          assert.deepEqual(rest.slice(1), rest.length > 1 ? clean.slice(1 - rest.length) : []);
           if (hasSystem) assert.equal(left[0]?.role, "system");
+          if (clean.some(({ role }) => role === "user") && rest.length > 0) assert.equal(rest[0]?.role, "user");
           assert.notEqual(rest[0]?.role, "tool");
-          if (rest.some(({ role }) => role === "user") && rest.length > 0) assert.equal(rest[0]?.role, "user");
-          const units = rest.filter(({ role }) => role !== "tool").length;
-          if (units > 1) assert.ok(left.length <= most && estimateTokens(left) <= tokens);
+          if (rest.length > 0) assert.ok(left.length <= most && estimateTokens(left) <= tokens);
           // Every call has its result, and every result its call.
           assert.deepEqual(joinHistory(left, []), left);
         },
@@ -143,10 +144,11 @@ describe("an estimate of tokens", () => {
   });
 
   it("is corrected by what the server has counted, within reason", () => {
-    const sent = [user("a".repeat(384))];
+    const sent = [user("a".repeat(3840))];
     const estimated = estimateTokens(sent);
     assert.equal(tokenCorrection({ prompt_tokens: 2 * estimated }, sent), 2);
     assert.equal(tokenCorrection({ prompt_tokens: 1e9 }, sent), 5);
+    assert.equal(tokenCorrection({ prompt_tokens: 60 }, [user("Hi")]), undefined, "mostly the server's template");
     for (const usage of [undefined, {}, { prompt_tokens: "5" }, { prompt_tokens: 0 }]) {
       assert.equal(tokenCorrection(usage, sent), undefined);
     }

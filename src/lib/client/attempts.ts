@@ -12,6 +12,8 @@ export class Attempts {
   /** Extra attempts that count. */
   retries = 0;
   queuedMs = 0;
+  /** When the last one was sent. */
+  sentAt = performance.now();
 
   constructor(wakeUp: number) {
     this.#wakeUpMs = wakeUp * 1000;
@@ -30,8 +32,8 @@ export class Attempts {
     return requested ?? backoff(this.retries - 1);
   }
 
-  completion({ completion, firstAt }: ExchangeResult): Completion {
-    return { ...completion, attempts: this.count, timing: this.#timing(completion, firstAt) };
+  completion({ completion, firstAt, lastAt }: ExchangeResult): Completion {
+    return { ...completion, attempts: this.count, timing: this.#timing(completion, firstAt, lastAt) };
   }
 
   /** Puts on the error what is known of the question. */
@@ -44,8 +46,10 @@ export class Attempts {
     return error;
   }
 
-  #timing(completion: PartialCompletion, firstAt: number | undefined): Timing {
+  #timing(completion: PartialCompletion, firstAt: number | undefined, lastAt: number | undefined): Timing {
     const now = performance.now();
+    // The end of the body may come later than the last piece.
+    const endedAt = lastAt ?? now;
     const timing: Timing = {
       queued_ms: Math.round(this.queuedMs),
       total_ms: Math.round(now - this.#startedAt),
@@ -53,7 +57,7 @@ export class Attempts {
     if (firstAt === undefined) return timing;
     timing.first_ms = Math.round(firstAt - this.#startedAt);
     // A reply that came as one piece has no time between its first and its last token.
-    const writing = now - firstAt > 1 ? now - firstAt : now - this.#startedAt;
+    const writing = endedAt - firstAt > 1 ? endedAt - firstAt : endedAt - this.sentAt;
     const tokens = completion.usage?.completion_tokens;
     if (typeof tokens === "number" && writing > 0) {
       timing.tokens_per_second = Math.round((tokens / writing) * 10_000) / 10;

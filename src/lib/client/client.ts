@@ -1,14 +1,16 @@
 import { Attempts } from "./attempts";
 import type { Completion, PieceListener } from "./completion";
+import { connectionError } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
 import { type ExchangeResult, exchange } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
-import { fetchModels, type ModelEntry } from "./models";
+import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
+import { errorFromAnswer } from "./server-error";
 import { type Claim, Slots } from "./slots";
 
 /** Which server, and how it is talked to. Times are in seconds. */
@@ -162,17 +164,24 @@ export class ChatClient {
   /**
    * The models of the server, asked for with the token: servers with a key of their own want it.
    *
-   * @throws ChatError `models_unavailable`
+   * @param signal - ends the request at once, with the error `cancelled`
+   * @throws ChatError as for a completion where the server is not reached or wants another token, else `models_unavailable`
    */
-  async models(): Promise<ModelEntry[]> {
+  async models(signal?: AbortSignal): Promise<ModelEntry[]> {
     try {
       this.#connection ??= connect(this.#route);
-      return await fetchModels(this.#connection.dispatcher, this.endpoint, this.#headers);
+      return await fetchModels(this.#connection.dispatcher, this.endpoint, this.#headers, signal);
     } catch (error) {
       if (error instanceof ChatError) throw error;
+      if (signal?.aborted) throw new ChatError("cancelled");
+      const { host } = this.endpoint;
+      if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
+        const facts = { model: "", host, hasToken: this.#hasToken, redact: this.#redaction.error };
+        throw errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
+      }
       const { code, message } = error as NodeJS.ErrnoException;
-      const reason = this.#redaction.error(code ?? message);
-      throw new ChatError("models_unavailable", { host: this.endpoint.host, reason });
+      if (typeof code === "string") throw connectionError(error, host, false, this.#connection?.proxyHost);
+      throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
     }
   }
 
@@ -237,6 +246,7 @@ export class ChatClient {
     try {
       this.#connection ??= connect(this.#route);
       this.#prices?.refresh();
+      attempts.sentAt = performance.now();
       listener.onAsking?.();
       return await exchange({
         dispatcher: this.#connection.dispatcher,

@@ -49,6 +49,8 @@ export interface ExchangeResult {
   completion: PartialCompletion;
   /** When the first text, reasoning or call came, by `performance.now()`. */
   firstAt?: number;
+  /** When the last piece came. */
+  lastAt?: number;
   failure?: {
     error: ChatError;
     /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
@@ -371,7 +373,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
     this.#body?.destroy();
     const result: ExchangeResult = { completion: this.#completion() };
-    if (this.#firstAt > 0) result.firstAt = this.#firstAt;
+    if (this.#firstAt > 0) Object.assign(result, { firstAt: this.#firstAt, lastAt: this.#silence.lastAt });
     if (failure) result.failure = failure;
     this.#resolve(result);
   }

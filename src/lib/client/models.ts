@@ -30,18 +30,27 @@ const LONGEST_LIST = 16 * 1024 * 1024;
 /** Until the headers, and between pieces of the list. */
 const PATIENCE_MS = 30_000;
 
+/** The server answers, and gives no list. */
+export class ListRefused extends Error {
+  constructor(readonly status: number) {
+    super(`the list of models has the status ${status}`);
+  }
+}
+
 /**
  * Fetches the list of models of a server, `GET /models` beside its chat completions.
  *
  * @returns the entries as they are, but for those without an id: what is in them may be of any kind
- * @throws Error if there is none; with the system's own code where the server was not reached
+ * @throws ListRefused for a status other than 200; Error if the answer is no list, with the system's or undici's own
+ *   code where the server was not reached
  */
 export async function fetchModels(
   dispatcher: Dispatcher,
   { origin, path }: Endpoint,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<ModelEntry[]> {
-  const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS };
+  const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, signal: signal ?? null };
   const answer = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
   const pieces: Buffer[] = [];
   let length = 0;
@@ -50,7 +59,7 @@ export async function fetchModels(
     length += piece.length;
     if (length > LONGEST_LIST) throw new Error("the list of models is too long");
   }
-  if (answer.statusCode !== 200) throw new Error(`the list of models has the status ${answer.statusCode}`);
+  if (answer.statusCode !== 200) throw new ListRefused(answer.statusCode);
   return readModels(JSON.parse(Buffer.concat(pieces).toString("utf8")));
 }
 

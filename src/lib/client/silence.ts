@@ -9,7 +9,8 @@ export class Silence {
   readonly #onSilence: (seconds: number) => void;
   #timer: NodeJS.Timeout | undefined;
   #limitMs = 0;
-  #lastAt = 0;
+  /** When something has come last, by `performance.now()`. */
+  lastAt = 0;
 
   constructor(onSilence: (seconds: number) => void) {
     this.#onSilence = onSilence;
@@ -19,13 +20,13 @@ export class Silence {
   start(limitMs: number): void {
     this.stop();
     this.#limitMs = Math.min(limitMs, LONGEST_TIMER_MS);
-    this.#lastAt = performance.now();
+    this.lastAt = performance.now();
     if (limitMs > 0) this.#timer = setTimeout(this.#check, this.#limitMs);
   }
 
   /** Something has come. */
   note(): void {
-    this.#lastAt = performance.now();
+    this.lastAt = performance.now();
   }
 
   stop(): void {
@@ -33,7 +34,7 @@ export class Silence {
   }
 
   #check = (): void => {
-    const left = this.#limitMs - (performance.now() - this.#lastAt);
+    const left = this.#limitMs - (performance.now() - this.lastAt);
     // Timers may fire up to a millisecond early.
     if (left >= 1) this.#timer = setTimeout(this.#check, left);
     else this.#onSilence(this.#limitMs / 1000);

@@ -44,6 +44,8 @@ export interface AskOptions {
   fallback?: readonly string[];
   /** `admitted` for a question that has waited before. */
   claim?: Claim;
+  /** How long the question has waited before, in ms. */
+  waitedMs?: number;
   /** What is known of the server, and will be known for the next question. */
   refusals?: Refusals;
 }
@@ -79,6 +81,7 @@ class Conversation {
   readonly #messages: Message[];
   /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
   readonly #sent: Message[];
+  readonly #startedAt: number;
   #repairsLeft: number;
   /** The question is the result of a call, or a call has been made: with the demand for one there were no reply. */
   #hasCalled: boolean;
@@ -92,6 +95,7 @@ class Conversation {
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
     this.#messages = [...request.messages];
     this.#sent = [...request.messages];
+    this.#startedAt = performance.now() - (options.waitedMs ?? 0);
     this.#repairsLeft = options.repairs ?? 0;
     this.#hasCalled = request.messages.at(-1)?.role === "tool";
   }
@@ -211,7 +215,18 @@ class Conversation {
 
   /** @param unfinished - a round that is not in the sums yet */
   #told(unfinished?: Completion): Answer {
-    return this.#answer.build(this.#models.failed, unfinished);
+    const { timing, ...answer } = this.#answer.build(this.#models.failed, unfinished);
+    const waited = Math.round(this.#options.waitedMs ?? 0);
+    return {
+      ...answer,
+      timing: {
+        ...timing,
+        queued_ms: timing.queued_ms + waited,
+        ...(timing.first_ms !== undefined && { first_ms: timing.first_ms + waited }),
+        // Tools take their time between the rounds.
+        total_ms: Math.max(timing.total_ms, Math.round(performance.now() - this.#startedAt)),
+      },
+    };
   }
 
   #aborted(completion: Completion): Outcome {

@@ -16,6 +16,8 @@ const IMAGE_TOKENS = 1000;
 const MESSAGE_TOKENS = 4;
 /** A token has about so many bytes, in English as in Chinese. */
 const BYTES_PER_TOKEN = 4;
+/** Shorter prompts say nothing of how long ones are counted. */
+const LEAST_COUNTED = 100;
 /** The server's count corrects the estimate by this factor at most. */
 const LARGEST_CORRECTION = 5;
 
@@ -42,46 +44,59 @@ function answerOpenCalls(messages: Message[]): Message[] {
 
 function callIds(message: Message | undefined): unknown[] {
   const calls = message?.role === "assistant" ? message.tool_calls : undefined;
-  return Array.isArray(calls) ? calls.map((call: { id?: unknown } | null) => call?.id) : [];
+  return Array.isArray(calls) ? calls.flatMap((call: { id?: unknown } | null) => call?.id ?? []) : [];
 }
 
 /**
- * Takes the oldest messages off until the limits hold. The system message stays, a call stays with its results, and what
- * is left begins with a message of the user where there is one, since many servers want it so. The last message stays,
- * whatever its size.
+ * Takes the oldest messages off until the limits hold. The system message stays, and a call stays with its results. What
+ * is left begins with a message of the user, since many servers take it only so: in the middle of a long question its
+ * first rounds go, and the question stays. If not even the question and the last message fit, nothing is left.
  *
  * @param correction - tokens that the server counts for one of the estimate
  */
 export function trimHistory(messages: Message[], limits: HistoryLimits, correction: number): Message[] {
   const firstSaid = messages.findIndex((message) => !isSystem(message));
   const system = firstSaid < 0 ? messages : messages.slice(0, firstSaid);
-  const units = firstSaid < 0 ? [] : unitsOf(messages.slice(firstSaid));
-  const left = {
-    messages: limits.messages - system.length,
-    tokens: (limits.tokens ?? Number.POSITIVE_INFINITY) - estimateTokens(system) * correction,
-    length: LONGEST - lengthOf(system),
-  };
+  const units = firstSaid < 0 ? [] : unitsOf(messages.slice(firstSaid)).filter(([message]) => message?.role !== "tool");
+  const left = new Room(limits, correction);
+  left.take(system);
   let from = units.length;
-  while (from > 0) {
-    const unit = units[from - 1] as Message[];
-    left.messages -= unit.length;
-    left.tokens -= estimateTokens(unit) * correction;
-    left.length -= lengthOf(unit);
-    const fits = left.messages >= 0 && left.tokens >= 0 && left.length >= 0;
-    if (!fits && from < units.length) break;
-    from--;
-    if (!fits) break;
+  while (from > 0 && left.take(units[from - 1] as Message[])) from--;
+  const firstUser = units.findIndex(([message], at) => at >= from && message?.role === "user");
+  if (firstUser >= 0) return [...system, ...units.slice(firstUser).flat()];
+  const question = units.findLastIndex(([message]) => message?.role === "user");
+  if (question < 0) return [...system, ...units.slice(from).flat()];
+  // In the middle of a long question.
+  const room = new Room(limits, correction);
+  room.take(system);
+  const fits = room.take(units[question] as Message[]);
+  let rest = units.length;
+  while (fits && rest > question + 1 && room.take(units[rest - 1] as Message[])) rest--;
+  return rest < units.length
+    ? [...system, ...[units[question], ...units.slice(rest)].flatMap((unit) => unit ?? [])]
+    : system;
+}
+
+/** What still fits into the limits. */
+class Room {
+  #messages: number;
+  #tokens: number;
+  #length = LONGEST;
+  readonly #correction: number;
+
+  constructor({ messages, tokens = Number.POSITIVE_INFINITY }: HistoryLimits, correction: number) {
+    this.#messages = messages;
+    this.#tokens = tokens;
+    this.#correction = correction;
   }
-  const kept = units.slice(from);
-  const firstUser = kept.findIndex(([message]) => message?.role === "user");
-  const isOrphan = ([message]: Message[]) => message?.role === "tool";
-  return [
-    ...system,
-    ...kept
-      .slice(Math.max(0, firstUser))
-      .filter((unit) => !isOrphan(unit))
-      .flat(),
-  ];
+
+  /** @returns whether the messages fit with those before */
+  take(messages: Message[]): boolean {
+    this.#messages -= messages.length;
+    this.#tokens -= estimateTokens(messages) * this.#correction;
+    this.#length -= lengthOf(messages);
+    return this.#messages >= 0 && this.#tokens >= 0 && this.#length >= 0;
+  }
 }
 
 /** Messages that belong together: one, and the results of the calls in it. */
@@ -89,7 +104,8 @@ function unitsOf(messages: Message[]): Message[][] {
   const units: Message[][] = [];
   for (const message of messages) {
     const last = units.at(-1);
-    if (message.role === "tool" && last && last[0]?.role !== "tool") last.push(message);
+    const isResult = message.role === "tool" && last?.[0]?.role === "assistant" && callIds(last[0]).length > 0;
+    if (isResult) last?.push(message);
     else units.push([message]);
   }
   return units;
@@ -122,6 +138,7 @@ function tokensOf(value: unknown): number {
 export function tokenCorrection(usage: Usage | undefined, sent: readonly unknown[]): number | undefined {
   const counted = usage?.prompt_tokens;
   const estimated = estimateTokens(sent);
-  if (typeof counted !== "number" || counted <= 0 || estimated <= 0) return undefined;
+  // What a short prompt costs is mostly the server's own template.
+  if (typeof counted !== "number" || counted <= 0 || estimated < LEAST_COUNTED) return undefined;
   return Math.min(LARGEST_CORRECTION, Math.max(1 / LARGEST_CORRECTION, counted / estimated));
 }

@@ -42,12 +42,13 @@ function readImage(value: unknown, name: string): unknown {
   return { type: "image_url", image_url: { url: urlOf(value, name) } };
 }
 
-function urlOf(value: unknown, name: string): string {
+function urlOf(value: unknown, name: string, isPart = false): string {
   const bytes = bytesOf(value);
   if (bytes) return bytesUrl(bytes, name);
   const record = asRecord(value);
-  const inner = record?.image_url;
-  if (inner !== undefined) return urlOf(asRecord(inner)?.url ?? inner, name);
+  // As the API has it, once: what holds itself has no end.
+  const inner = isPart ? undefined : record?.image_url;
+  if (inner !== undefined) return urlOf(asRecord(inner)?.url ?? inner, name, true);
   if (typeof value !== "string") throw new ChatError("images_invalid", { name });
   if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
   const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;

@@ -41,6 +41,16 @@ const IGNORED_FIELDS = new Set([
  * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
  */
 export function readPrompt(value: unknown, name: string): Prompt {
+  try {
+    return readAny(value, name);
+  } catch (error) {
+    // The stack has overflowed: the value contains itself, or is nested thousands of levels deep.
+    if (error instanceof RangeError) throw promptError(value, name);
+    throw error;
+  }
+}
+
+function readAny(value: unknown, name: string): Prompt {
   const bytes = bytesOf(value);
   if (bytes) return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
@@ -58,15 +68,18 @@ export function readPrompt(value: unknown, name: string): Prompt {
 
 /** Puts the system prompt first, unless the prompt brings one of its own. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
-  const text = typeof system === "string" || system == null ? (system ?? "") : toJson(system, "system");
+  const text = systemText(system);
   if (text.trim() === "") return messages;
   if (messages.some(({ role }) => role === "system" || role === "developer")) return messages;
   return [{ role: "system", content: text }, ...messages];
 }
 
-/** Joins images to the last message of the user; where there is none they are a message of their own. */
+/**
+ * Joins images to the last message of the user; where there is none they are a message of their own. Where the prompt ends
+ * with the result of a call the question goes on, and has them already.
+ */
 export function withImages(messages: Message[], images: unknown[]): Message[] {
-  if (images.length === 0) return messages;
+  if (images.length === 0 || messages.at(-1)?.role === "tool") return messages;
   const at = messages.findLastIndex(({ role }) => role === "user");
   const message = messages[at];
   if (!message) return [...messages, { role: "user", content: images }];
@@ -78,6 +91,11 @@ export function withImages(messages: Message[], images: unknown[]): Message[] {
 /** A copy of messages that nobody else can change. */
 export function copyMessages(messages: Message[]): Message[] {
   return copy(messages);
+}
+
+/** A system prompt as it is sent; blank for none. */
+export function systemText(system: unknown): string {
+  return typeof system === "string" || system == null ? (system ?? "") : toJson(system, "system");
 }
 
 function fromUser(content: unknown): Prompt {

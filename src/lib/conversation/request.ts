@@ -2,7 +2,7 @@ import { asRecord, ChatError, type ChatRequest } from "../client";
 import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { joinHistory } from "./history";
 import { readImages } from "./images";
-import { type Message, type Prompt, readPrompt, withImages, withSystem } from "./prompt";
+import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
 import type { Request } from "./round";
 import { type Grammar, type JsonOutput, readOutput } from "./structured-output";
 import { checkNames, type Declaration, readDeclarations } from "./tools";
@@ -177,7 +177,10 @@ export function buildRequest(input: RequestInput): Question {
   const output = readOutput(request.response_format, input.grammar, request.tools !== undefined);
   if (output?.responseFormat) request.response_format = output.responseFormat;
   else if (output) delete request.response_format;
-  return { request, output, added: request.messages.length - conversation.length };
+  // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
+  const [first] = request.messages;
+  const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
+  return { request, output, added: isOwn ? 1 : 0 };
 }
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */

@@ -37,6 +37,13 @@ interface Running {
   recollection?: Recollection;
 }
 
+/** What a question takes from the message and from contexts. */
+interface Inputs {
+  prompt: unknown;
+  system: unknown;
+  images: unknown;
+}
+
 /** How a question ended, and what remembers it. */
 interface Asked {
   outcome: Outcome;
@@ -65,6 +72,8 @@ export class ChatSession {
   readonly #warned = new Set<string>();
   readonly #refusals = new Refusals();
   readonly #memory: Memory;
+  /** Settled when the keys of all messages before are known: their questions come first. */
+  #arrivals: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
@@ -99,10 +108,8 @@ export class ChatSession {
     let error: ChatError | undefined;
     try {
       // A message that steers may carry anything else: only the conversation counts.
-      const key = await this.#readConversation(msg, {
-        conversation: asRecord(msg.huggingface)?.conversation,
-        fields: {},
-      });
+      const options = { conversation: asRecord(msg.huggingface)?.conversation, fields: {} };
+      const key = await this.#inOrder(this.#readConversation(msg, options));
       if (msg.abort === true) await this.#abort(key);
       if (msg.reset === true) this.#forget(key, msg);
     } catch (cause) {
@@ -137,8 +144,8 @@ export class ChatSession {
       outcome = asked.outcome;
       if (!this.#isClosed) {
         await this.#store(msg, outcome);
-        await asked.keep();
-        this.#send(msg, outcome, send);
+        if (!this.#isClosed) await asked.keep();
+        if (!this.#isClosed) this.#send(msg, outcome, send);
       }
     } catch (cause) {
       error = localizeError(cause, this.#translate);
@@ -160,21 +167,26 @@ export class ChatSession {
     const options = reading(() => readMessageOptions(msg.huggingface));
     const conversation = this.#readConversation(msg, options);
     running.conversation = conversation.catch(() => undefined);
-    const key = await conversation;
+    // As they are when the message comes: contexts may hold the next one's when its turn comes.
+    const inputs = this.#readInputs(msg, options);
+    inputs.catch(() => {});
+    const key = await this.#inOrder(conversation);
     const client = config.client();
     const { signal } = running.abort;
     running.recollection = await this.#memory.begin(key, client, signal, status.waiting);
-    const { claim, history, keep } = running.recollection;
+    const { claim, history, keep, waitedMs } = running.recollection;
     const tools = reading(() => this.#tools(msg));
-    const question = await this.#question(msg, options, config, tools, history).catch((error) => {
+    const read = await inputs.catch((error) => {
       throw asInputError(error);
     });
+    const question = reading(() => this.#question(read, options, config, tools, history));
     const stream = reading(() => this.#openStream(msg, options, send));
     const onPiece = status.piece;
     try {
       const outcome = await ask(client, question.request, {
         signal,
         claim,
+        waitedMs,
         fallback: config.fallback(),
         tools,
         maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
@@ -209,21 +221,36 @@ export class ChatSession {
     }
   }
 
-  async #question(
-    msg: ChatMessage,
+  /** @returns what a promise comes to, when those of all messages before are known too */
+  async #inOrder(key: Promise<string | undefined>): Promise<string | undefined> {
+    const before = this.#arrivals;
+    this.#arrivals = Promise.allSettled([before, key]).then(() => {});
+    if ((await key) !== undefined) await before;
+    return key;
+  }
+
+  async #readInputs(msg: ChatMessage, options: MessageOptions): Promise<Inputs> {
+    const [prompt, system, images] = await Promise.all([
+      options.messages === undefined ? this.#resolve("prompt", msg) : undefined,
+      options.system === undefined ? this.#resolve("system", msg) : undefined,
+      this.#resolve("images", msg),
+    ]);
+    return { prompt, system, images };
+  }
+
+  #question(
+    inputs: Inputs,
     options: MessageOptions,
     config: ConfigNode,
     tools: Tool[],
     history: Message[] | undefined,
-  ): Promise<Question> {
+  ): Question {
     const def = this.#def;
     return buildRequest({
-      prompt: options.messages === undefined ? await this.#resolve("prompt", msg) : undefined,
+      ...inputs,
       promptName: inputName(def, "prompt"),
-      images: await this.#resolve("images", msg),
       imagesName: inputName(def, "images"),
       ...(history && { history }),
-      system: options.system === undefined ? await this.#resolve("system", msg) : undefined,
       form: { ...def, extra: withEnvironment(this.#RED, this.#node, readObject(def.extra, "extra")) },
       options,
       defaultModel: config.model(),

@@ -4,6 +4,8 @@ import type { Message } from "../conversation/prompt";
 
 /** Conversations that one node remembers; beyond that the longest unused go. */
 const MOST_CONVERSATIONS = 1000;
+/** What all of them may take together, in characters: a thousand with pictures would fill the memory of any machine. */
+const LONGEST_OF_ALL = 128 * 1024 * 1024;
 const PREFIX = "hf_";
 
 /** What stands in the context store for a conversation. Values are never changed: a store may hand out its own. */
@@ -12,6 +14,13 @@ interface Entry {
   /** When it was written, in ms since 1970. */
   used: number;
   messages: Message[];
+}
+
+/** What is known of an entry without reading it. */
+interface Known {
+  used: number;
+  /** Of its messages as JSON, in characters. */
+  length: number;
 }
 
 /** Node-RED's context of a node, as far as it is used; always with callbacks, since stores may answer later. */
@@ -25,8 +34,8 @@ interface Context {
 export class ConversationStore {
   readonly #context: Context;
   readonly #store: string | undefined;
-  /** When each was used, by the key of its entry; undefined where that stands in the store alone. */
-  #used: Promise<Map<string, number | undefined>> | undefined;
+  /** By the key of its entry; undefined where that stands in the store alone. */
+  #known: Promise<Map<string, Known | undefined>> | undefined;
   /** One tidies up at a time. */
   #tidied: Promise<void> = Promise.resolve();
 
@@ -53,9 +62,10 @@ export class ConversationStore {
   async save(key: string, messages: Message[]): Promise<void> {
     try {
       const used = Date.now();
-      const entry: Entry = { key, used, messages };
-      await this.#write(entryKey(key), entry);
-      (await this.#index()).set(entryKey(key), used);
+      // Before it is written: where the store fails here, nothing is remembered.
+      const index = await this.#index();
+      await this.#write(entryKey(key), { key, used, messages });
+      index.set(entryKey(key), { used, length: JSON.stringify(messages).length });
       this.#tidied = this.#tidied.then(() => this.#tidy());
       await this.#tidied;
     } catch (error) {
@@ -95,26 +105,40 @@ export class ConversationStore {
   }
 
   /** Read from the store once: from then on all that happens to it happens here. */
-  #index(): Promise<Map<string, number | undefined>> {
-    this.#used ??= this.#keys().then((keys) => new Map(keys.map((key) => [key, undefined])));
+  #index(): Promise<Map<string, Known | undefined>> {
+    this.#known ??= this.#keys().then((keys) => new Map(keys.map((key) => [key, undefined])));
     // What failed is tried again the next time.
-    this.#used.catch(() => {
-      this.#used = undefined;
+    this.#known.catch(() => {
+      this.#known = undefined;
     });
-    return this.#used;
+    return this.#known;
   }
 
   /** Lets the longest unused conversations go. */
   async #tidy(): Promise<void> {
     const index = await this.#index();
-    if (index.size <= MOST_CONVERSATIONS) return;
+    const lengthOf = (entries: Iterable<Known | undefined>) => {
+      let sum = 0;
+      for (const entry of entries) sum += entry?.length ?? 0;
+      return sum;
+    };
+    let length = lengthOf(index.values());
+    if (index.size <= MOST_CONVERSATIONS && length <= LONGEST_OF_ALL) return;
     const unknown = [...index.keys()].filter((name) => index.get(name) === undefined);
     const entries = await Promise.all(unknown.map((name) => this.#read(name)));
-    for (const [at, name] of unknown.entries()) index.set(name, entries[at]?.used ?? 0);
-    const oldestFirst = [...index].sort(([, a = 0], [, b = 0]) => a - b);
-    const gone = oldestFirst.slice(0, index.size - MOST_CONVERSATIONS).map(([name]) => name);
-    await Promise.all(gone.map((name) => this.#write(name, undefined)));
-    for (const name of gone) index.delete(name);
+    for (const [at, name] of unknown.entries()) {
+      const { used = 0, messages = [] } = entries[at] ?? {};
+      index.set(name, { used, length: JSON.stringify(messages).length });
+    }
+    length = lengthOf(index.values());
+    const oldestFirst = [...index].sort(([, a], [, b]) => (a?.used ?? 0) - (b?.used ?? 0));
+    // The newest stays, whatever its size.
+    for (const [name, entry] of oldestFirst.slice(0, -1)) {
+      if (index.size <= MOST_CONVERSATIONS && length <= LONGEST_OF_ALL) break;
+      await this.#write(name, undefined);
+      index.delete(name);
+      length -= entry?.length ?? 0;
+    }
   }
 
   #read(name: string): Promise<Entry | undefined> {
@@ -149,10 +173,15 @@ export class ConversationStore {
 
 /** A key such as `user@example.com` or `$parent.x` would be taken for a path, or for another context. */
 function entryKey(key: string): string {
-  return PREFIX + Buffer.from(key).toString("hex");
+  const bytes = Buffer.from(key);
+  // Half a character, where a text was cut, has no bytes of its own in UTF-8.
+  return bytes.toString() === key
+    ? PREFIX + bytes.toString("hex")
+    : `${PREFIX}_${Buffer.from(key, "utf16le").toString("hex")}`;
 }
 
 function isEntry(value: unknown): value is Entry {
   const entry = asRecord(value);
-  return typeof entry?.key === "string" && Array.isArray(entry.messages);
+  if (typeof entry?.key !== "string" || !Array.isArray(entry.messages)) return false;
+  return entry.messages.every((message) => typeof asRecord(message)?.role === "string");
 }

@@ -14,6 +14,8 @@ export interface Recollection {
   history?: Message[];
   /** Whether the question has waited for its turn, so that it is not refused any more. */
   claim: Claim;
+  /** How long it has waited. */
+  waitedMs: number;
   /**
    * Remembers how the question ended.
    *
@@ -24,15 +26,23 @@ export interface Recollection {
   end(): void;
 }
 
-const NOTHING: Recollection = { claim: "new", keep: async () => {}, end: () => {} };
+const NOTHING: Recollection = { claim: "new", waitedMs: 0, keep: async () => {}, end: () => {} };
+
+/** @returns undefined if `signal` fires first; what fails afterwards is nobody's business */
+function untilAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => resolve(undefined);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
 
 /** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
 export class Memory {
   readonly #def: ChatDef;
   readonly #store: ConversationStore;
   readonly #lines = new Lines();
-  /** Tokens that the server counts for one of our estimate. */
-  #correction = 1;
 
   constructor(node: Node, def: ChatDef) {
     this.#def = def;
@@ -54,6 +64,7 @@ export class Memory {
   ): Promise<Recollection> {
     if (key === undefined) return NOTHING;
     const limits = readHistoryLimits(this.#def);
+    const queuedAt = performance.now();
     const isBusy = this.#lines.isBusy(key);
     const release = isBusy ? client.reserve() : undefined;
     if (isBusy) onWaiting();
@@ -61,15 +72,21 @@ export class Memory {
     release?.();
     if (!turn) return NOTHING;
     try {
-      // A copy: a store may hand out its own, and messages of flows are changed.
-      const history = copyMessages(trimHistory(await this.#store.load(key), limits, this.#correction));
+      const loaded = await untilAbort(this.#store.load(key), signal);
+      if (!loaded) {
+        turn.end();
+        return NOTHING;
+      }
       return {
-        history,
+        // A copy: a store may hand out its own, and messages of flows are changed.
+        history: copyMessages(trimHistory(loaded, { ...limits, tokens: undefined }, 1)),
+        waitedMs: performance.now() - queuedAt,
         claim: isBusy ? "admitted" : "new",
         keep: ({ completion, messages }, { request, added }) => {
-          const sent = [...messages.slice(0, -1), ...(Array.isArray(request.tools) ? request.tools : [])];
-          this.#correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? this.#correction;
-          return this.#store.save(key, trimHistory(copyMessages(messages.slice(added)), limits, this.#correction));
+          const { response_format = "", tools = "" } = request;
+          const sent = [...messages.slice(0, -1), response_format, tools];
+          const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
+          return this.#store.save(key, trimHistory(copyMessages(messages.slice(added)), limits, correction));
         },
         end: turn.end,
       };

@@ -101,6 +101,7 @@ describe("a model's name", () => {
     ["org/a", "org/a", ""],
     [" org/a:groq ", "org/a", "groq"],
     ["", "", ""],
+    ["hf.co/org/a:Q4:x", "hf.co/org/a", "Q4:x"],
   ] as const) {
     it(`has parts: "${name}"`, () => {
       assert.deepEqual(splitModel(name), { id, suffix });
@@ -109,10 +110,19 @@ describe("a model's name", () => {
   }
 });
 
+describe("a model's name in a list", () => {
+  it("is whole where the server lists it with its colon, as Ollama does", () => {
+    const rows = readModelRows([{ id: "llama3.2:3b" }, { id: "llama3.2" }]);
+    assert.deepEqual(splitModel("llama3.2:3b", rows), { id: "llama3.2:3b", suffix: "" });
+    assert.deepEqual(splitModel("llama3.2:1b", rows), { id: "llama3.2", suffix: "1b" });
+  });
+});
+
 describe("figures of a model", () => {
   it("are short", () => {
     assert.deepEqual([undefined, 512, 8192, 131_072, 1_048_576].map(showTokens), ["", "512", "8k", "131k", "1M"]);
     assert.deepEqual([undefined, 0, 0.1, 12].map(showPrice), ["", "$0.00", "$0.10", "$12.00"]);
+    assert.deepEqual([0.05, 0.015, 0.004, 0.0000123].map(showPrice), ["$0.05", "$0.015", "$0.004", "$0.000012"]);
     assert.deepEqual([undefined, 0.61, 24.7, 9.96].map(showRate), ["", "0.6", "25", "10"]);
   });
 });

@@ -23,8 +23,10 @@ export function addChatRoutes(RED: NodeAPI): void {
     };
     response.set("content-type", "application/x-ndjson; charset=utf-8");
     response.set("cache-control", "no-store");
+    // A proxy before Node-RED, nginx for one, would gather the lines.
+    response.set("x-accel-buffering", "no");
     try {
-      write({ done: await tryPrompt(RED, asRecord(body) ?? {}, signal, write) });
+      await tryPrompt(RED, asRecord(body) ?? {}, signal, write);
     } catch (error) {
       write(errorAnswer(RED, error));
     }
@@ -40,9 +42,9 @@ async function tryPrompt(
   { prompt, chat, tools, config }: Record<string, unknown>,
   signal: AbortSignal,
   write: (line: object) => void,
-): Promise<object> {
+): Promise<void> {
   if (!config) throw new ChatError("config_missing");
-  const { client, def: configDef, isTokenWithheld, resolve } = formClient(RED, config);
+  const { client, def: configDef, withheld, resolve } = formClient(RED, config);
   try {
     const def = resolve(withDefaults((asRecord(chat) ?? {}) as unknown as ChatDef));
     const { request, output } = buildRequest({
@@ -69,7 +71,9 @@ async function tryPrompt(
     });
     const { cost, fallbacks, finish_reason, model, provider, timing, usage } = completion;
     const told = { cost, fallbacks, finish_reason, model, provider, timing, usage };
-    return { ...told, calls, ...(output && { reply }), ...(isTokenWithheld && { isTokenWithheld }) };
+    write({ done: { ...told, calls, ...(output && { reply }), ...withheld } });
+  } catch (error) {
+    write({ ...errorAnswer(RED, error), ...withheld });
   } finally {
     await client.close();
   }

@@ -31,11 +31,11 @@ const ROUTER_ORIGIN = resolveEndpoint("").origin;
 export function addConfigRoutes(RED: NodeAPI): void {
   const lists = new Map<string, { at: number; models: ModelEntry[] }>();
 
-  const modelsOf = async (client: ChatClient, owner: string): Promise<ModelEntry[]> => {
+  const modelsOf = async (client: ChatClient, owner: string, signal: AbortSignal): Promise<ModelEntry[]> => {
     const key = createHash("sha256").update(`${client.endpoint.origin}${client.endpoint.path} ${owner}`).digest("hex");
     const known = lists.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return known.models;
-    const models = await client.models();
+    const models = await client.models(signal);
     lists.delete(key);
     lists.set(key, { at: performance.now(), models });
     for (const oldest of lists.keys()) {
@@ -45,10 +45,10 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return models;
   };
 
-  const listDeployed = async ({ params }: AdminRequest): Promise<ModelsAnswer> => {
+  const listDeployed = async ({ params }: AdminRequest, signal: AbortSignal): Promise<ModelsAnswer> => {
     const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
     if (typeof node?.client !== "function") throw new ChatError("config_missing");
-    return { models: await modelsOf(node.client(), node.credentials?.token ?? "") };
+    return { models: await modelsOf(node.client(), node.credentials?.token ?? "", signal) };
   };
 
   /** Runs something with a client of what is in a form; the client ends with it. */
@@ -56,14 +56,13 @@ export function addConfigRoutes(RED: NodeAPI): void {
     const form = formClient(RED, body);
     const answer = await run(form).catch((error) => errorAnswer(RED, error));
     await form.client.close();
-    return { ...answer, ...(form.isTokenWithheld && { isTokenWithheld: true }) };
+    return { ...answer, ...form.withheld };
   };
 
-  const list = ({ body }: AdminRequest) =>
-    withForm(
-      body,
-      async ({ client }): Promise<ModelsAnswer> => ({ models: await modelsOf(client, JSON.stringify(body)) }),
-    );
+  const list = ({ body }: AdminRequest, signal: AbortSignal) =>
+    withForm(body, async ({ client }): Promise<ModelsAnswer> => {
+      return { models: await modelsOf(client, JSON.stringify(body), signal) };
+    });
 
   const test = ({ body }: AdminRequest, signal: AbortSignal) =>
     withForm(body, async ({ client, def }): Promise<TestAnswer> => {

@@ -1,19 +1,26 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatClient, ChatError, isRouter, resolveEndpoint } from "../../client";
+import { asRecord, asText, ChatClient, ChatError, environmentToken, isRouter, resolveEndpoint } from "../../client";
 import { readObject } from "../../conversation/fields";
 import { type ConfigDef, type ConfigNode, readClientOptions } from "../config-options";
 import { withEnvironment } from "../environment";
 
 /** What the editor shows, and sends, in place of a password that it does not know. */
 const UNCHANGED = "__PWRD__";
-const VARIABLE = /^\$\{[^}]+\}$/;
+const VARIABLE = /^\$\{.+\}$/s;
+
+/** What would be sent after a deploy, and was not sent from the form; for the form to say so. */
+export interface Withheld {
+  /** A token is stored for another address. */
+  isTokenWithheld?: true;
+  /** The environment has a token that may go to this address once it is deployed. */
+  isEnvironmentWithheld?: true;
+}
 
 /** The configuration as it stands in an open form. */
 export interface FormConfig {
   def: ConfigDef;
   client: ChatClient;
-  /** A token is stored for another address, and was not sent to this one. */
-  isTokenWithheld: boolean;
+  withheld: Withheld;
   /** Puts the environment into a value, where the server may know it. */
   resolve<T>(value: T): T;
 }
@@ -30,20 +37,23 @@ export function formClient(RED: NodeAPI, body: unknown): FormConfig {
   const { id, def: properties, token } = asRecord(body) ?? {};
   const node = RED.nodes.getNode(asText(id) ?? "") as ConfigNode | null | undefined;
   const deployed = typeof node?.client === "function" ? node : undefined;
-  const { headers, ...fields } = asRecord(properties) ?? {};
+  const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
+  const headers = readObject(headerFields, "headers");
   const baseUrl = addressOf(fields.baseUrl, deployed);
   const { origin } = resolveEndpoint(baseUrl);
   const isTrusted = deployed ? deployed.origin() === origin : isRouter(origin);
   const typed = asText(token)?.trim() ?? "";
   const isUnchanged = typed === UNCHANGED;
-  const secrets = { ...fields, baseUrl, ...readObject(headers, "headers"), token: typed };
-  if (!isTrusted) checkSecrets(secrets);
+  if (!isTrusted) {
+    // One after the other: a header may have the name of a property, and must not stand in for it.
+    for (const part of [fields, headers, { baseUrl, token: typed }]) checkSecrets(part);
+  }
   // Node-RED puts the environment into properties when it makes a node; a form has not been through that.
   const def = withEnvironment(RED, undefined, {
     ...NO_NODE,
     ...fields,
     baseUrl,
-    headers: readObject(headers, "headers"),
+    headers,
   });
   const stored = deployed?.credentials?.token;
   const sent = isUnchanged ? (isTrusted ? stored : undefined) : withEnvironment(RED, undefined, typed);
@@ -52,12 +62,17 @@ export function formClient(RED: NodeAPI, body: unknown): FormConfig {
   return {
     def,
     client,
-    isTokenWithheld: isUnchanged && !isTrusted && stored !== undefined,
+    withheld: isTrusted || sent ? {} : findWithheld(origin, isUnchanged && Boolean(stored)),
     resolve: (value) => (isTrusted ? withEnvironment(RED, undefined, value) : value),
   };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
+
+function findWithheld(origin: string, isTokenWithheld: boolean): Withheld {
+  if (isTokenWithheld) return { isTokenWithheld };
+  return environmentToken(origin) ? { isEnvironmentWithheld: true } : {};
+}
 
 /** An address that stands in the environment is that of the deployed configuration, or none. */
 function addressOf(baseUrl: unknown, deployed: ConfigNode | undefined): string {
@@ -70,7 +85,12 @@ function addressOf(baseUrl: unknown, deployed: ConfigNode | undefined): string {
 /** Any field can carry a value of the environment to a server, not only the token. */
 function checkSecrets(fields: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(fields)) {
-    const holdsVariable = [value].flat().some((item) => typeof item === "string" && VARIABLE.test(item.trim()));
-    if (holdsVariable) throw new ChatError("secret_withheld", { name });
+    if (holdsVariable(value)) throw new ChatError("secret_withheld", { name });
   }
+}
+
+/** Looks as deep as `withEnvironment` does. */
+function holdsVariable(value: unknown): boolean {
+  if (typeof value === "string") return VARIABLE.test(value.trim());
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsVariable);
 }
