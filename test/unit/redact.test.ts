@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { makeRedaction } from "../../src/lib/client/redact";
+import { redactPieces } from "../../src/lib/client/redact-pieces";
 
 const TOKEN = "hf_AbCdEfGhIjKlMn";
 
@@ -37,5 +38,56 @@ describe("secrets in what a server sends back", () => {
     const { reply } = makeRedaction([TOKEN, "ollama", "1234", "17000000"]);
     const text = `{"created":1700000012,"content":"ollama 1234 ${TOKEN}"}`;
     assert.equal(reply(text), '{"created":1700000012,"content":"ollama 1234 ***"}');
+  });
+});
+
+describe("a reply that is handed on in pieces", () => {
+  const secret = "hf_abcabcabd";
+  const redaction = makeRedaction([secret, `Bearer ${secret}`]);
+
+  it("has no secret in it, however it is cut, and is otherwise as it was", () => {
+    const part = fc.constantFrom(
+      "hf_",
+      "abc",
+      "abcabd",
+      secret,
+      `Bearer ${secret}`,
+      "Bear",
+      "er ",
+      "h",
+      " ",
+      "hf_abcabc",
+    );
+    const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 });
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), cuts, (parts, sizes) => {
+        const text = parts.join("");
+        let told = "";
+        const listener = redactPieces({ onText: (piece) => (told += piece) }, redaction);
+        for (let at = 0, turn = 0; at < text.length; turn++) {
+          const size = sizes[turn % sizes.length] ?? 1;
+          listener.onText?.(redaction.reply(text.slice(at, at + size)));
+          at += size;
+        }
+        listener.end();
+        assert.equal(told.includes(secret), false);
+        if (!text.includes(secret)) assert.equal(told, text);
+        else assert.equal(told.replaceAll("Bearer ***", "***"), redaction.reply(text).replaceAll("Bearer ***", "***"));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("comes as it was written where nothing may be the beginning of a secret", () => {
+    const told: string[] = [];
+    const listener = redactPieces(
+      { onText: (piece) => told.push(piece), onReasoning: (piece) => told.push(piece) },
+      redaction,
+    );
+    for (const piece of ["One", " two", " hf", "x"]) listener.onText?.(piece);
+    listener.onReasoning?.("three h");
+    listener.onText?.("four");
+    listener.end();
+    assert.deepEqual(told, ["One", " two", " ", "hfx", "three ", "h", "four"]);
   });
 });
