@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { ChatError, ERROR_KEYS, type ErrorCode, type ErrorKey, fillIn } from "../../src/lib/client/errors";
+import {
+  asChatError,
+  asInputError,
+  ChatError,
+  ERROR_KEYS,
+  type ErrorCode,
+  type ErrorKey,
+  fillIn,
+} from "../../src/lib/client/errors";
 
 const file = path.join(__dirname, "../../nodes/locales/en-US/huggingface-chat.json");
 const sentences: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"].errors;
@@ -184,4 +192,35 @@ describe("filling in a sentence", () => {
       assert.equal(fillIn(template, params), text);
     });
   }
+});
+
+describe("what was thrown", () => {
+  const fail = (): never => {
+    throw new Error("again");
+  };
+  const thrown: [what: string, value: unknown, reason: RegExp][] = [
+    ["an error", new Error("broken\nat line 2"), /: broken\. /],
+    ["an error without a message", new Error(), /no reason given/],
+    ["a text", "broken", /: broken\. /],
+    ["nothing", undefined, /: undefined\. /],
+    ["a symbol", Symbol("broken"), /Symbol\(broken\)/],
+    ["an object without a prototype", Object.create(null), /cannot be read/],
+    ["an object that throws", { toString: fail }, /cannot be read/],
+    ["an error that throws", Object.defineProperty(new Error(), "message", { get: fail }), /cannot be read/],
+    ["a proxy that throws", new Proxy({}, { get: fail, getPrototypeOf: fail }), /cannot be read/],
+  ];
+  for (const [what, value, reason] of thrown) {
+    it(`becomes an error of one line, with a reason: ${what}`, () => {
+      assert.equal(asChatError(value).key, "internal");
+      assert.match(asChatError(value).message, reason);
+      assert.equal(asInputError(value).code, "invalid_input");
+      assert.doesNotMatch(asInputError(value).message, /\n/);
+    });
+  }
+
+  it("stays as it is where it is one of ours", () => {
+    const known = new ChatError("cancelled");
+    assert.equal(asChatError(known), known);
+    assert.equal(asInputError(known), known);
+  });
 });
