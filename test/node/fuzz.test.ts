@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { anything, apiJson, deep, hostile, made, mutate, mutations, replyJson } from "../support/arbitrary";
-import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
+import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed, sink } from "../support/node-red";
 import { type Handler, json, pieces, reply, sse, startServer, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { loadWire, wireSkipReason } from "../support/wire";
@@ -101,6 +101,26 @@ describe("huggingface-chat, what may be anything", () => {
       assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
     };
     await fc.assert(fc.asyncProperty(name, args, asked), { numRuns: 100 });
+  });
+
+  it("as what a tool flow gives back: the model is told, and the question goes on", async () => {
+    const flow = chatFlow(server.url, { tools: ["tool-far"] }, { retries: 0 });
+    const tool = flowNode("tool-far", "huggingface-tool", { name: "far", wires: [["start"]] });
+    await red.deploy([...flow, tool, sink("start")]);
+    const asked = async (value: unknown, place: string) => {
+      let turn = 0;
+      const round = callRound({ id: "1", name: "far" });
+      handler = (request, response, index) => (turn++ === 0 ? round : reply("ok"))(request, response, index);
+      red.forget();
+      red.send("chat", { payload: "Hi" });
+      const { _linkSource } = await red.next("start");
+      // As core's link out node does.
+      red.node("chat").returnLinkMessage(_linkSource[0].id, { payload: "x", [place]: made(value) });
+      const [completion] = await red.completed("chat");
+      assert.equal(completion?.error, undefined);
+      assert.equal((await red.next("reply")).payload, "ok");
+    };
+    await fc.assert(fc.asyncProperty(anything, fc.constantFrom("payload", "error"), asked), { numRuns: 300 });
   });
 
   const healthy = () => {

@@ -181,13 +181,18 @@ export function asInputError(error: unknown): ChatError {
   return asKnown(error) ?? new ChatError("request_unsendable", { reason: reasonOf(error) });
 }
 
-/**
- * What was thrown, in words: the first line of an error's message. Getters in a message can throw anything, also what
- * throws when it is read.
- */
+/** The first line of what was thrown, in words. */
 export function reasonOf(error: unknown): string {
+  return thrownText(error).split("\n")[0] || "no reason given";
+}
+
+/**
+ * What was thrown, in words: an error's message. Getters in a message can throw anything, also what throws when it is
+ * read.
+ */
+export function thrownText(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error).split("\n")[0] || "no reason given";
+    return String(error instanceof Error ? error.message : error);
   } catch {
     return "an error that cannot be read";
   }

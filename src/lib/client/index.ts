@@ -9,7 +9,16 @@ export {
 } from "./client";
 export type { AssistantMessage, Completion, Usage } from "./completion";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./endpoint";
-export { asChatError, asInputError, ChatError, type ErrorCode, fillIn, isOfModel, reasonOf } from "./errors";
+export {
+  asChatError,
+  asInputError,
+  ChatError,
+  type ErrorCode,
+  fillIn,
+  isOfModel,
+  reasonOf,
+  thrownText,
+} from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";
 export { inUsd } from "./prices";

@@ -1,4 +1,4 @@
-import { asRecord, asText, ChatError, type ToolCall, toJson } from "../client";
+import { asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
 import { readObject } from "./fields";
 import { parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";
@@ -153,7 +153,7 @@ export async function carryOut(
     const result = await tool.run(call, signal);
     return { ...report, result, ms: end() };
   } catch (error) {
-    return { ...report, error: error instanceof Error ? error.message : String(error), ms: end() };
+    return { ...report, error: thrownText(error), ms: end() };
   }
 }
 
