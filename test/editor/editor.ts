@@ -292,6 +292,16 @@ export class Editor {
     return this.page.evaluate((wanted) => RED.nodes.getNodeHelp(wanted), type);
   }
 
+  /** By the id of each node, why the editor marks it as invalid; no reasons if it does not. */
+  async reasons(): Promise<Record<string, string[]>> {
+    return this.page.evaluate(() => {
+      const found: Record<string, string[]> = {};
+      RED.nodes.eachNode((node) => void Object.assign(found, { [node.id]: node.validationErrors ?? [] }));
+      RED.nodes.eachConfig((node) => void Object.assign(found, { [node.id]: node.validationErrors ?? [] }));
+      return found;
+    });
+  }
+
   /** The reasons why the editor marks nodes of this type as invalid; empty if it does not. */
   async validationErrors(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
@@ -419,6 +429,27 @@ export class Form {
     await list.locator(".red-ui-editableList-addButton").click();
     const fields = this.input(`${property}-container`).locator("li").last().locator("input");
     for (const [index, value] of values.entries()) await fields.nth(index).fill(value);
+  }
+
+  /** Takes a line out of an editable list; it fades out for a while. */
+  async removeLine(property: string, index: number): Promise<void> {
+    const line = this.input(`${property}-container`).locator("li").nth(index);
+    await line.locator(".red-ui-editableList-item-remove").click();
+  }
+
+  /** The labels of the form's tabs that are cut off when the form's tray is this wide. */
+  async cutTabs(width: number): Promise<string[]> {
+    return this.page.evaluate((px) => {
+      const trays = document.querySelectorAll<HTMLElement>(".red-ui-tray");
+      const tray = trays[trays.length - 1] as HTMLElement;
+      tray.style.width = `${px}px`;
+      RED.tray.resize();
+      // With its border.
+      if (Math.abs(tray.offsetWidth - px) > 1) throw new Error(`the tray is ${tray.offsetWidth} px wide`);
+      return Array.from(tray.querySelectorAll<HTMLElement>(".huggingface-form .red-ui-tab-label > span"))
+        .filter((label) => label.scrollWidth > label.clientWidth || label.clientWidth === 0)
+        .map((label) => label.textContent ?? "");
+    }, width);
   }
 
   /** The JSON in the form's code editor. */
