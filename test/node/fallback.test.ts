@@ -46,6 +46,9 @@ describe("models to fall back on", () => {
     ["400 model_not_supported", status(400, { error: { message: "no", code: "model_not_supported" } }), "not_found"],
     ["500", status(500), "provider_unavailable"],
     ["501", status(501), "provider_unavailable"],
+    ["409", status(409), "provider_unavailable"],
+    ["424", status(424), "provider_unavailable"],
+    ["425", status(425), "provider_unavailable"],
     ["503", status(503), "provider_unavailable"],
     [
       "503 inside a stream",
@@ -78,6 +81,7 @@ describe("models to fall back on", () => {
     ["401", status(401), "auth_error"],
     ["402", status(402), "budget_exhausted"],
     ["408", status(408), "timeout"],
+    ["504", status(504), "timeout"],
     ["a connection that breaks", (_, response) => response.destroy(), "provider_unavailable"],
     [
       "a reply that breaks off",
