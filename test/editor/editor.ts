@@ -437,19 +437,17 @@ export class Form {
     await line.locator(".red-ui-editableList-item-remove").click();
   }
 
-  /** The labels of the form's tabs that are cut off when the form's tray is this wide. */
+  /** The labels of the form's tabs that are cut off when its tray is this wide, with 20 px on either side of the form. */
   async cutTabs(width: number): Promise<string[]> {
+    await this.overflowing(width - 40);
     return this.page.evaluate((px) => {
-      const trays = document.querySelectorAll<HTMLElement>(".red-ui-tray");
-      const tray = trays[trays.length - 1] as HTMLElement;
-      tray.style.width = `${px}px`;
-      RED.tray.resize();
-      // With its border.
-      if (Math.abs(tray.offsetWidth - px) > 1) throw new Error(`the tray is ${tray.offsetWidth} px wide`);
-      return Array.from(tray.querySelectorAll<HTMLElement>(".huggingface-form .red-ui-tab-label > span"))
+      const form = Array.from(document.querySelectorAll<HTMLElement>(".huggingface-form")).at(-1);
+      const list = form?.querySelector(".red-ui-tabs ul");
+      if (!form || !list || list.getBoundingClientRect().width > px) return ["no tabs of this width"];
+      return Array.from(form.querySelectorAll<HTMLElement>(".red-ui-tab-label > span"))
         .filter((label) => label.scrollWidth > label.clientWidth || label.clientWidth === 0)
         .map((label) => label.textContent ?? "");
-    }, width);
+    }, width - 40);
   }
 
   /** The JSON in the form's code editor. */
