@@ -1,24 +1,27 @@
 import { createConnectionTest } from "./connection-test.js";
 import { createFunctionList } from "./functions-list.js";
+import { keepGiven } from "./given-values.js";
+import { createHeaderList } from "./header-list.js";
 import { pickModel } from "./model-picker.js";
 import type { EditedNode } from "./red.js";
 import { createSchemaForm } from "./schema-form.js";
+import { createTextList } from "./text-list.js";
 import { createTryIt } from "./try-it.js";
-import { functions, jsonObject, number, schema } from "./validators.js";
+import * as validators from "./validators.js";
 
 /**
  * What the forms in `nodes/*.html` use of this folder. Their scripts are plain and cannot import; the editor runs them
  * once this module, which each of them names as a script of its own, is loaded.
  */
 const huggingfaceForms = {
-  number,
-  jsonObject,
-  schema,
-  functions,
+  ...validators,
   fillMissing,
+  keepGiven,
   nameFields,
   createSchemaForm,
   createFunctionList,
+  createTextList,
+  createHeaderList,
   createConnectionTest,
   createTryIt,
   pickModel,

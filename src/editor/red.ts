@@ -10,6 +10,7 @@ interface EditorGlobal {
   editor: {
     createEditor(options: { element: JQuery; mode: string; value: string }): CodeEditor;
   };
+  settings: { context?: { default: string; stores: string[] } };
   tray: {
     show(options: TrayOptions): void;
     close(done?: () => void): void;

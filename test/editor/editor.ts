@@ -292,6 +292,16 @@ export class Editor {
     return this.page.evaluate((wanted) => RED.nodes.getNodeHelp(wanted), type);
   }
 
+  /** By the id of each node, why the editor marks it as invalid; no reasons if it does not. */
+  async reasons(): Promise<Record<string, string[]>> {
+    return this.page.evaluate(() => {
+      const found: Record<string, string[]> = {};
+      RED.nodes.eachNode((node) => void Object.assign(found, { [node.id]: node.validationErrors ?? [] }));
+      RED.nodes.eachConfig((node) => void Object.assign(found, { [node.id]: node.validationErrors ?? [] }));
+      return found;
+    });
+  }
+
   /** The reasons why the editor marks nodes of this type as invalid; empty if it does not. */
   async validationErrors(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
@@ -419,6 +429,25 @@ export class Form {
     await list.locator(".red-ui-editableList-addButton").click();
     const fields = this.input(`${property}-container`).locator("li").last().locator("input");
     for (const [index, value] of values.entries()) await fields.nth(index).fill(value);
+  }
+
+  /** Takes a line out of an editable list; it fades out for a while. */
+  async removeLine(property: string, index: number): Promise<void> {
+    const line = this.input(`${property}-container`).locator("li").nth(index);
+    await line.locator(".red-ui-editableList-item-remove").click();
+  }
+
+  /** The labels of the form's tabs that are cut off when its tray is this wide, with 20 px on either side of the form. */
+  async cutTabs(width: number): Promise<string[]> {
+    await this.overflowing(width - 40);
+    return this.page.evaluate((px) => {
+      const form = Array.from(document.querySelectorAll<HTMLElement>(".huggingface-form")).at(-1);
+      const list = form?.querySelector(".red-ui-tabs ul");
+      if (!form || !list || list.getBoundingClientRect().width > px) return ["no tabs of this width"];
+      return Array.from(form.querySelectorAll<HTMLElement>(".red-ui-tab-label > span"))
+        .filter((label) => label.scrollWidth > label.clientWidth || label.clientWidth === 0)
+        .map((label) => label.textContent ?? "");
+    }, width - 40);
   }
 
   /** The JSON in the form's code editor. */

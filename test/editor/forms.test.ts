@@ -80,6 +80,10 @@ describe("the forms in the editor", function () {
     const names = await stores.evaluateAll((all) => all.map((option) => option.getAttribute("value")));
     assert.ok(names.includes("memory") && names.includes("file"), names.join());
     await form.fillTyped("conversation", "");
+    assert.deepEqual(await shown(), ["store", "maxMessages"]);
+    assert.equal(await form.isMarkedInvalid("conversation"), true, "msg. and nothing else");
+    await form.chooseType("conversation", "string");
+    assert.equal(await form.isMarkedInvalid("conversation"), false);
     assert.deepEqual(await shown(), []);
     await form.cancel();
   });
@@ -448,7 +452,7 @@ describe("the forms in the editor", function () {
   });
 
   it("are nowhere wider than their box", async () => {
-    const widths = [300, 420, 900];
+    const widths = [300, 420, 600, 900];
     const form = await editor.edit();
     for (const tab of ["Model", "Output", "Tools", "Memory", "Prompt"]) {
       await form.tab(tab);

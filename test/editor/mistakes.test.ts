@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../../src/lib/node-red/defaults";
+import { Editor, skipWithoutChromium } from "./editor";
+
+const CONFIG = "huggingface-config";
+const CHAT = "huggingface-chat";
+
+type Values = Record<string, unknown>;
+/** A property's values that are good, and those that are not with what the tooltip says; a value alone, or with others beside it. */
+interface Row {
+  good: unknown[];
+  bad: [value: unknown, reason: string | RegExp][];
+  beside?: Values;
+}
+const anything: Row = { good: ["", "any words"], bad: [] };
+const number = (label: string, kind: string, range: string, good: unknown[], bad: unknown[]): Row => ({
+  good: ["", "${NAME}", ...good],
+  bad: ["many", "0x10", ...bad].map((value) => [value, `${label}: must be a ${kind}${range && `, ${range}`}`]),
+});
+const range = (label: string, from: number, to: number): Row => ({
+  good: ["", "${NAME}", from, String(to)],
+  bad: ["x", from - 0.1, to + 0.1].map((value) => [value, `${label}: must be a number from ${from} to ${to}`]),
+});
+const flag = (label: string): Row => ({
+  good: [true, "false", "1", "${NAME}"],
+  bad: [["perhaps", `${label}: must be true or false`]],
+});
+const choice = (label: string, words: string[]): Row => ({
+  good: [...words, "", "${NAME}"],
+  bad: [["another", `${label}: must be one of ${words.join(", ")}`]],
+});
+const nothingThere = (label: string) => `${label}: Invalid property expression: zero-length`;
+
+const config: Record<keyof typeof CONFIG_DEFAULTS, Row> = {
+  name: anything,
+  model: {
+    good: ["org/model", "${NAME}"],
+    bad: [
+      ["", "Model: property value missing"],
+      ["two words", "Model: needs a name without spaces"],
+    ],
+  },
+  baseUrl: {
+    good: ["", "http://localhost:8080", "https://server.example/v1/?a=b", "${NAME}"],
+    bad: [
+      ...["localhost:8080", "ftp://server/v1", "https://", "http://a b", "http://server:port"].map(
+        (value): [string, string] => [value, "Base URL: must be an address that begins with http:// or https://"],
+      ),
+      ["https://me:word@server/v1", "Base URL: may hold no user name or password; use the token or a header"],
+    ],
+  },
+  timeout: number("Time-out", "number", "at least 1", ["1", 2.5], ["0", "-1"]),
+  retries: number("Retries", "whole number", "at least 0", ["0", 3], ["1.5", "-1"]),
+  maxConcurrent: number("Side by side", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  maxQueued: number("Queue", "whole number", "at least 0", ["0"], ["-1"]),
+  wakeUp: number("Wake-up time", "number", "at least 0", ["0", "600"], ["-1"]),
+  billTo: anything,
+  headers: {
+    good: [{}, { "X-Team": "blue" }, '{"X-Team": "blue"}', "", "${NAME}"],
+    bad: [
+      [{ "X Team": "blue" }, 'Headers: "X Team" cannot be the name of a header'],
+      [{ "Content-Length": "1" }, 'Headers: "Content-Length" is set by the connection itself'],
+      ["X-Team: blue", "Headers: must be a JSON object"],
+    ],
+  },
+  fallback: {
+    good: [[], ["org/model", "${NAME}"], "org/model"],
+    bad: [[["org/model", "two words"], 'Other models: "two words" must be a name without spaces']],
+  },
+  serverStreams: flag("the server can stream"),
+  grammar: choice("JSON schema", ["openai", "tgi"]),
+  tls: { good: [""], bad: [] },
+  proxy: { good: [""], bad: [] },
+};
+
+const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
+  name: anything,
+  config: { good: ["c0"], bad: [["", "Configuration: property value missing"]] },
+  model: { good: ["", "org/model", "${NAME}"], bad: [["two words", "Other model: must be a name without spaces"]] },
+  prompt: { good: ["payload", "a.b[0]", "${NAME}"], bad: [["", nothingThere("Prompt")]] },
+  promptType: { good: ["msg", "flow", "str", "template"], bad: [] },
+  images: {
+    good: ["images", "", "${NAME}"],
+    bad: [["a..b", "Images: Invalid property expression: unexpected . at position 2"]],
+  },
+  imagesType: { good: ["msg", "flow"], bad: [] },
+  system: { good: ["payload", "${NAME}"], bad: [["", nothingThere("System prompt")]], beside: { systemType: "msg" } },
+  systemType: { good: ["str", "env"], bad: [] },
+  temperature: number("Temperature", "number", "at least 0", [0, "0.7", ".5"], ["-1"]),
+  maxTokens: number("Max. tokens", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  topP: range("Top p", 0, 1),
+  stop: { good: [[], ["END", "${NAME}"], "END"], bad: [] },
+  seed: number("Seed", "whole number", "", ["-7", 0], ["0.5"]),
+  frequencyPenalty: range("Frequency penalty", -2, 2),
+  presencePenalty: range("Presence penalty", -2, 2),
+  reasoningEffort: anything,
+  extra: {
+    good: ["", "{}", { top_k: 40 }, "${NAME}"],
+    bad: [
+      ...["[1]", "{", "5"].map((value): [string, string] => [value, "Extra fields: must be a JSON object"]),
+      ...["messages", "stream", "token", "headers", "baseUrl"].map((name): [string, string] => [
+        JSON.stringify({ top_k: 40, [name]: "x" }),
+        `Extra fields: ${name} may not stand here`,
+      ]),
+    ],
+  },
+  stream: flag("send the reply on output 2 while it is written"),
+  chunk: choice("Send it", ["token", "interval", "sentence", "line"]),
+  chunkInterval: range("Interval", 0, 3600000),
+  streamReasoning: flag("send the model's reasoning too"),
+  format: choice("Format", ["text", "json_object", "json_schema"]),
+  schemaName: {
+    good: ["reply", "", "${NAME}"],
+    bad: [["two words", "Name: must be 1 to 64 letters, digits, _ or -"]],
+    beside: { format: "json_schema", schema: "{}" },
+  },
+  schema: {
+    good: ["{}", { type: "object" }, "${NAME}"],
+    bad: [
+      ["", "Properties: is missing"],
+      ["[]", "Properties: line 1, column 1: a schema is an object in braces"],
+    ],
+    beside: { format: "json_schema" },
+  },
+  strict: flag("Strict"),
+  repairs: number("Repairs", "whole number", "at least 0", ["0"], ["-1", "0.5"]),
+  tools: { good: [[]], bad: [] },
+  functions: {
+    good: [[], [{ name: "go", description: "", parameters: "" }], "${NAME}"],
+    bad: [
+      [[{ name: "g o" }], "Functions: g o: A name has 1 to 64 letters, digits, _ or -"],
+      ["go", "Functions: must be a list"],
+    ],
+  },
+  toolChoice: choice("Choice", ["auto", "none", "required", "function"]),
+  toolName: {
+    good: ["get_weather", "${NAME}"],
+    bad: ["", "get weather"].map((value) => [value, "Function: must be 1 to 64 letters, digits, _ or -"]),
+    beside: { toolChoice: "function" },
+  },
+  maxSteps: number("Max. rounds", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  toolTimeout: number("Time-out", "number", "at least 0", ["0", "0.5"], ["-1"]),
+  conversation: {
+    good: ["topic", "${NAME}"],
+    bad: [["", nothingThere("Conversation")]],
+    beside: { conversationType: "msg" },
+  },
+  conversationType: { good: ["str", "env"], bad: [] },
+  store: {
+    good: ["", "memory", "file", "${NAME}"],
+    bad: [["cloud", /^Context store: there is no "cloud" here, only: .*memory/]],
+  },
+  maxMessages: number("Messages kept", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  maxHistoryTokens: number("Tokens kept", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  output: { good: ["payload", "a.b"], bad: [["", nothingThere("Reply goes to")]] },
+  outputType: { good: ["msg", "flow", "global"], bad: [] },
+};
+
+/** The values of a table, one node each, whose name says what it is about. */
+function nodes(type: string, table: Record<string, Row>, base: Values) {
+  return Object.entries(table).flatMap(([property, { good, bad, beside }]) => {
+    // A choice of one needs what goes with it.
+    const rest = property === "toolChoice" ? { toolName: "go" } : property === "format" ? { schema: "{}" } : {};
+    const cases = [...good.map((value) => [value] as const), ...bad];
+    return cases.map(([value, reason], index) => ({
+      id: `${type === CONFIG ? "c" : "n"}_${property}_${index}`,
+      reason,
+      node: { ...base, ...rest, ...beside, [property]: value, type },
+    }));
+  });
+}
+
+describe("what the forms do not take", function () {
+  this.timeout(90_000);
+  let editor: Editor;
+
+  before(async function () {
+    skipWithoutChromium(this);
+    editor = await Editor.start();
+  });
+  after(() => editor?.stop());
+
+  for (const [type, table, base] of [
+    [CONFIG, config, { ...CONFIG_DEFAULTS, model: "org/model" }],
+    [CHAT, chat, { ...CHAT_DEFAULTS, config: "c0", z: "t1", x: 200, y: 200, wires: [[], [], []] }],
+  ] as const) {
+    it(`${type}: every property of a flow, with the reason`, async () => {
+      await editor.loadAnew();
+      const cases = nodes(type, table, base);
+      await editor.importFlow([
+        { id: "t1", type: "tab", label: "mistakes" },
+        { ...CONFIG_DEFAULTS, id: "c0", type: CONFIG, model: "org/model" },
+        ...cases.map(({ id, node }) => ({ ...node, id })),
+      ]);
+      const found = await editor.reasons();
+      for (const { id, reason, node } of cases) {
+        const property = id.split("_")[1] as string;
+        const what = `${property} = ${JSON.stringify((node as Values)[property])}`;
+        const reasons = found[id] ?? ["is not there"];
+        if (reason instanceof RegExp) assert.match(reasons.join(), reason, what);
+        else assert.deepEqual(reasons, reason === undefined ? [] : [reason], what);
+      }
+      assert.deepEqual(editor.problems, [], "errors in the page");
+    });
+  }
+});
