@@ -26,6 +26,7 @@ export interface CodeEditor {
   /** Monaco's only */
   getModel?(): { dispose(): void } | null;
   setModel?(model: null): void;
+  updateOptions?(options: { folding: boolean }): void;
   resize(): void;
   destroy(): void;
 }
@@ -125,8 +126,18 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Ends a code editor. The editor's own way takes Monaco's text away under requests that are still under way (folding,
- * marks), which then fail with "Model is disposed": parted from the text first, Monaco gives them up.
+ * Makes a code editor for JSON. Without folding in Monaco: it asks a worker for what can be folded, and looks at the
+ * text when the answer comes, without a look whether the text is still there ("Model is disposed").
+ */
+export function createJsonEditor(element: HTMLElement, value: string): CodeEditor {
+  const editor = RED.editor.createEditor({ element: $(element), mode: "ace/mode/json", value });
+  editor.updateOptions?.({ folding: false });
+  return editor;
+}
+
+/**
+ * Ends a code editor. The editor's own way takes Monaco's text away under requests that are still under way (marks),
+ * which then fail: parted from the text first, Monaco gives them up.
  */
 export function destroyEditor(editor: CodeEditor): void {
   const model = editor.getModel?.();

@@ -1,5 +1,5 @@
 import { type Problem, position } from "./json-text.js";
-import { type CodeEditor, destroyEditor, make, makeButton, text } from "./red.js";
+import { type CodeEditor, createJsonEditor, destroyEditor, make, makeButton, text } from "./red.js";
 import { schemaFromExample } from "./schema-example.js";
 import { createRowList } from "./schema-line.js";
 import { schemaProblems } from "./schema-problems.js";
@@ -44,7 +44,7 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
   let isWriting = false;
 
   const rowList = createRowList(list, writeFromRows);
-  const editor: CodeEditor = RED.editor.createEditor({ element: $(code), mode: "ace/mode/json", value: given });
+  const editor = createJsonEditor(code, given);
   editor.getSession().on("change", () => {
     if (isWriting) return;
     current = editor.getValue();
