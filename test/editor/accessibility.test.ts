@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { Editor, skipWithoutChromium } from "./editor";
+import { Editor, skipWithoutChromium, themes } from "./editor";
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -10,58 +10,65 @@ interface Violation {
   nodes: { html: string }[];
 }
 
-describe("the forms for those who cannot see them, or use no mouse", function () {
-  this.timeout(90_000);
-  let editor: Editor;
+for (const theme of themes) {
+  describe(`the forms for those who cannot see them, or use no mouse, in the ${theme} theme`, function () {
+    this.timeout(90_000);
+    let editor: Editor;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-    await editor.page.evaluate(axe);
-  });
-  after(() => editor?.stop());
-
-  /** What axe-core calls serious or critical, in our own form; the tray around it is Node-RED's. */
-  const violations = async (): Promise<string[]> => {
-    const found = await editor.page.evaluate(async () => {
-      const { run } = (
-        globalThis as unknown as {
-          axe: { run(context: object, options: object): Promise<{ violations: Violation[] }> };
-        }
-      ).axe;
-      const forms = document.querySelectorAll(".huggingface-form");
-      return (await run(forms[forms.length - 1] as object, { resultTypes: ["violations"] })).violations;
+    before(async function () {
+      skipWithoutChromium(this);
+      editor = await Editor.start({ theme });
+      await editor.page.evaluate(axe);
     });
-    return found
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 150)).join(" | ")}`);
-  };
+    after(() => editor?.stop());
 
-  it("have no serious mistake", async () => {
-    await editor.addNode("huggingface-tool", 200, 160);
-    const [tool] = await editor.ids("huggingface-tool");
-    const ofTool = await editor.edit(tool);
-    await editor.page.locator(".huggingface-rows-box .red-ui-editableList-addButton").click();
-    assert.deepEqual(await violations(), []);
-    await ofTool.fill("name", "get_weather");
-    await ofTool.done();
+    it("are shown in it", async () => {
+      const [text = 0, background = 0] = await editor.brightness(".red-ui-palette-header");
+      assert.equal(text > background ? "dark" : "light", theme, `${text} on ${background}`);
+    });
 
-    await editor.addNode("huggingface-chat", 200, 80);
-    const [chat] = await editor.ids("huggingface-chat");
-    const form = await editor.edit(chat);
-    for (const tab of ["Prompt", "Model", "Output", "Tools", "Memory"]) {
-      await form.tab(tab);
-      if (tab === "Output") {
-        await form.input("format").selectOption("json_schema");
-        await form.input("stream").check();
+    /** What axe-core calls serious or critical, in our own form; the tray around it is Node-RED's. */
+    const violations = async (): Promise<string[]> => {
+      const found = await editor.page.evaluate(async () => {
+        const { run } = (
+          globalThis as unknown as {
+            axe: { run(context: object, options: object): Promise<{ violations: Violation[] }> };
+          }
+        ).axe;
+        const forms = document.querySelectorAll(".huggingface-form");
+        return (await run(forms[forms.length - 1] as object, { resultTypes: ["violations"] })).violations;
+      });
+      return found
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 150)).join(" | ")}`);
+    };
+
+    it("have no serious mistake", async () => {
+      await editor.addNode("huggingface-tool", 200, 160);
+      const [tool] = await editor.ids("huggingface-tool");
+      const ofTool = await editor.edit(tool);
+      await editor.page.locator(".huggingface-rows-box .red-ui-editableList-addButton").click();
+      assert.deepEqual(await violations(), []);
+      await ofTool.fill("name", "get_weather");
+      await ofTool.done();
+
+      await editor.addNode("huggingface-chat", 200, 80);
+      const [chat] = await editor.ids("huggingface-chat");
+      const form = await editor.edit(chat);
+      for (const tab of ["Prompt", "Model", "Output", "Tools", "Memory"]) {
+        await form.tab(tab);
+        if (tab === "Output") {
+          await form.input("format").selectOption("json_schema");
+          await form.input("stream").check();
+        }
+        assert.deepEqual(await violations(), [], tab);
       }
-      assert.deepEqual(await violations(), [], tab);
-    }
-    await form.tab("Prompt");
-    const config = await editor.editConfig("config", "add");
-    for (const tab of ["Model", "Limits", "Requests"]) {
-      await config.tab(tab);
-      assert.deepEqual(await violations(), [], tab);
-    }
+      await form.tab("Prompt");
+      const config = await editor.editConfig("config", "add");
+      for (const tab of ["Model", "Limits", "Requests"]) {
+        await config.tab(tab);
+        assert.deepEqual(await violations(), [], tab);
+      }
+    });
   });
-});
+}

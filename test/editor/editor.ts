@@ -3,6 +3,8 @@ import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { type NodeDef, type NodeRed, startNodeRed } from "../support/node-red";
 
+const nodeRedVersion: string = require("node-red/package.json").version;
+
 /** A form slides in and out; clicks meanwhile would miss. */
 const SLIDE_MS = 400;
 
@@ -90,6 +92,18 @@ export function launchChromium(): Promise<Browser> {
   });
 }
 
+/** The themes of the Node-RED at hand: the dark one came with 5.0. */
+export const themes: ("light" | "dark")[] = nodeRedVersion.startsWith("4.") ? ["light"] : ["light", "dark"];
+
+interface EditorOptions {
+  /** the language of the browser, which the editor takes as its own */
+  language?: string;
+  /** for Node-RED 5, which has both */
+  theme?: "light" | "dark";
+  /** pixels of a picture for each pixel of the page */
+  scale?: number;
+}
+
 /** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */
 export class Editor {
   /** What went wrong in the page: uncaught exceptions and errors on its console. */
@@ -106,11 +120,14 @@ export class Editor {
     });
   }
 
-  static async start(): Promise<Editor> {
+  static async start({ language = "en-US", theme, scale = 1 }: EditorOptions = {}): Promise<Editor> {
     const nodeRed = await startNodeRed();
     const browser = await launchChromium();
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const viewport = { width: 1280, height: 900 };
+    const page = await browser.newPage({ viewport, locale: language, deviceScaleFactor: scale });
     page.setDefaultTimeout(10_000);
+    // The user setting of Node-RED 5; 4.1 knows none.
+    if (theme) await page.addInitScript((name) => localStorage.setItem("view-dark-theme", JSON.stringify(name)), theme);
     const editor = new Editor(nodeRed, browser, page);
     try {
       await editor.load();
@@ -275,6 +292,24 @@ export class Editor {
       const models = typeof monaco === "undefined" ? [] : monaco.editor.getModels();
       return models.filter((model) => model.getLanguageId() === "json").length;
     });
+  }
+
+  /** How bright the text of an element is, and what is behind it, from 0 to 255. */
+  async brightness(selector: string): Promise<[text: number, background: number]> {
+    const colors = await this.page
+      .locator(selector)
+      .first()
+      .evaluate((element) => {
+        let behind = element;
+        while (behind.parentElement && /^rgba\(.*, 0\)$/.test(getComputedStyle(behind).backgroundColor))
+          behind = behind.parentElement;
+        return [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor] as const;
+      });
+    const [text, background] = colors.map((color) => {
+      const [red = 0, green = 0, blue = 0] = (color.match(/[\d.]+/g) ?? []).map(Number);
+      return (red + green + blue) / 3;
+    }) as [number, number];
+    return [text, background];
   }
 
   /** The labels of the input and the outputs of the first node of a type. */
