@@ -22,6 +22,8 @@ export interface ModelRow {
 export interface ProviderRow {
   name: string;
   isLive: boolean;
+  /** For a while, as an offer. */
+  isFree: boolean;
   context: number | undefined;
   input: number | undefined;
   output: number | undefined;
@@ -77,6 +79,7 @@ function readProviderRow(entry: unknown): ProviderRow[] {
     {
       name: provider.provider,
       isLive: provider.status !== "error",
+      isFree: provider.is_free === true,
       context: asNumber(provider.context_length),
       input: asNumber(pricing.input),
       output: asNumber(pricing.output),

@@ -108,6 +108,10 @@ class ModelPicker {
     }
     this.#list.append(make("table", {}, make("thead", {}, head), this.#body));
     this.#list.addEventListener("scroll", () => this.#more());
+    this.#body.addEventListener("keydown", (event) => this.#walk(event));
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") this.#goTo(0, event);
+    });
     this.#providers.setAttribute("aria-label", text("picker.providers"));
     this.element.append(filters, this.#list, this.#providers);
     this.#count.textContent = text("picker.loading");
@@ -195,6 +199,27 @@ class ModelPicker {
     return line;
   }
 
+  /** Up and down through the lines, to the first and the last that is there, and from the first back to the search. */
+  #walk(event: KeyboardEvent): void {
+    const line = (event.target as Element).closest("tr");
+    const index = [...this.#body.children].indexOf(line as Element);
+    if (event.key === "ArrowUp" && index === 0) this.#search.focus();
+    const steps: Record<string, number> = {
+      ArrowUp: index - 1,
+      ArrowDown: index + 1,
+      Home: 0,
+      End: this.#shown.length - 1,
+    };
+    const next = steps[event.key];
+    if (next !== undefined) this.#goTo(next, event);
+  }
+
+  #goTo(index: number, event: Event): void {
+    event.preventDefault();
+    const last = this.#body.childElementCount - 1;
+    this.#body.children[Math.min(index, last)]?.querySelector("button")?.focus();
+  }
+
   #choose({ id, providers }: ModelRow): void {
     // Where nobody is known to choose from, what stood behind a colon was part of another model's name.
     if (id !== this.#id || providers.length === 0) this.#suffix = "";
@@ -210,7 +235,7 @@ class ModelPicker {
   /** Who may serve the chosen model: the router's own choice, or one provider. */
   #showProviders(): void {
     const row = this.#rows.find(({ id }) => id === this.#id);
-    const choices = row && row.providers.length > 0 ? ["", "fastest", "cheapest", ...row.providers] : [];
+    const choices = row && row.providers.length > 0 ? ["", "fastest", "cheapest", "preferred", ...row.providers] : [];
     const lines = choices.map((choice) => {
       const isProvider = typeof choice !== "string";
       const suffix = isProvider ? choice.name : choice;
@@ -227,12 +252,13 @@ class ModelPicker {
 }
 
 function describeProvider(provider: ProviderRow): string {
-  const { name, isLive, context, input, output, latency, throughput } = provider;
+  const { name, isLive, isFree, context, input, output, latency, throughput } = provider;
   const facts = [
     context !== undefined && text("picker.fact.context", { value: showTokens(context) }),
     input !== undefined &&
       output !== undefined &&
       text("picker.fact.price", { input: showPrice(input), output: showPrice(output) }),
+    isFree && text("picker.fact.free"),
     latency !== undefined && text("picker.fact.latency", { value: showRate(latency) }),
     throughput !== undefined && text("picker.fact.throughput", { value: showRate(throughput) }),
     provider.tools && text("picker.tools"),

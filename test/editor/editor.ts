@@ -127,7 +127,7 @@ export class Editor {
     const page = await browser.newPage({ viewport, locale: language, deviceScaleFactor: scale });
     page.setDefaultTimeout(10_000);
     // The user setting of Node-RED 5; 4.1 knows none.
-    if (theme) await page.addInitScript((name) => localStorage.setItem("view-dark-theme", JSON.stringify(name)), theme);
+    if (theme) await page.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
     const editor = new Editor(nodeRed, browser, page);
     try {
       await editor.load();
@@ -405,6 +405,12 @@ export class Form {
   async tab(label: string): Promise<void> {
     await this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }).click();
     // The editor takes a second click on tabs within 400 ms for a double click.
+    await sleep(450);
+  }
+
+  /** Shows a tab of the form itself by its place, counted from 0, in whatever language. */
+  async tabAt(index: number): Promise<void> {
+    await this.page.locator(".huggingface-form .red-ui-tab").nth(index).click();
     await sleep(450);
   }
 

@@ -26,7 +26,7 @@ const MODELS = Array.from({ length: 1000 }, (_, index) => ({
       supports_tools: index % 2 === 0,
       supports_structured_output: index % 3 === 0,
     },
-    { provider: "groq", status: "live" },
+    { provider: "groq", status: "live", is_free: true },
   ],
 }));
 
@@ -111,9 +111,6 @@ describe("the form of a configuration and its server", function () {
     assert.match(await test(), /wants a token .* Enter one in the configuration/);
     await config.fill("token", "hf_wrong");
     assert.match(await test(), /does not accept the token/);
-    await config.tab("Limits");
-    await config.fill("retries", "0");
-    await config.tab("Model");
     for (const [url, says] of [
       ["http://nowhere.invalid", /was not found/],
       [tls.url, /certificate .* was not accepted/],
@@ -154,12 +151,49 @@ describe("the form of a configuration and its server", function () {
     );
     await lines.first().locator("button").press("Enter");
     const providers = picker.locator(".huggingface-picker-providers label");
-    assert.equal(await providers.count(), 5);
+    assert.deepEqual(await providers.allTextContents(), [
+      "whoever is fastest, or what your account says",
+      ":fastest, always the fastest",
+      ":cheapest, always the cheapest",
+      ":preferred, in the order that your account says",
+      "novita: 8k tokens, $1.20 in and $2.40 out for a million tokens, first token after 0.5 s, 120 tokens/s, tools, JSON schema",
+      "groq: free for now",
+    ]);
     await providers.filter({ hasText: "novita: 8k tokens" }).locator("input").check();
     for (const width of [300, 600, 900]) assert.deepEqual(await config.overflowing(width), [], `${width} px`);
     await editor.page.locator("#node-dialog-ok").last().click();
     await picker.waitFor({ state: "detached" });
     assert.equal(await config.value("model"), "org/model-0120:novita");
+  });
+
+  it("lists models for the keyboard alone", async () => {
+    await editor.page.locator("#huggingface-config-pick").click();
+    const picker = editor.page.locator(".huggingface-picker");
+    await picker.locator("tbody tr").first().waitFor();
+    const focused = () => editor.page.evaluate(() => document.activeElement?.textContent);
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await editor.page.keyboard.press(key);
+      return focused();
+    };
+    // The tray takes the focus once more when it has slid in.
+    await editor.page.waitForTimeout(600);
+    await picker.getByLabel("Search").focus();
+    assert.equal(await press("ArrowDown"), "org/model-0000");
+    assert.equal(await press("ArrowDown", "ArrowDown", "ArrowUp"), "org/model-0001");
+    assert.equal(await press("End"), "org/model-0099", "the last one that was made so far");
+    assert.equal(await press("Home", "ArrowUp", "ArrowDown", "ArrowDown", "Enter"), "org/model-0001");
+    assert.equal(await picker.locator("tr.selected button").textContent(), "org/model-0001");
+    await picker.getByLabel(":preferred").check();
+    await editor.page.locator("#node-dialog-ok").last().click();
+    await picker.waitFor({ state: "detached" });
+    assert.equal(await config.value("model"), "org/model-0001:preferred");
+  });
+
+  it("asks the server once, and does not try again", async () => {
+    chat = (_, response) => json(response, 503, { error: "Busy" });
+    const before = server.requests.length;
+    assert.match(await test(), /Busy/);
+    assert.equal(server.requests.length, before + 1);
   });
 
   it("lists models that have only ids, and says so where there is no list", async () => {

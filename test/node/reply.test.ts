@@ -249,6 +249,15 @@ describe("huggingface-chat, what is sent", () => {
     }
   });
 
+  it("is never a promise from a context, which may not come", async () => {
+    await red.deploy(chatFlow(server.url, { prompt: "q", promptType: "flow" }));
+    red.node("chat").context().flow.set("q", new Promise(() => {}));
+    red.send("chat", {});
+    const { error } = await red.next("error");
+    assert.match(error.message, /^The field prompt \(flow\.q\) holds a promise/);
+    assert.equal(server.requests.length, 0);
+  });
+
   it("is the system prompt first, unless the prompt brings one", async () => {
     const chat = { system: "You are {{role}}.", systemType: "template" };
     const own = await bodyOf(chat, { payload: "Hi", role: "kind" });

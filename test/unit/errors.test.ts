@@ -43,6 +43,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   not_an_object: ["name"],
   env_missing: ["name", "field"],
   property_failed: ["name", "property", "reason"],
+  property_promise: ["name", "property"],
   template_failed: ["name", "reason"],
   output_path: ["property"],
   output_failed: ["property", "reason"],

@@ -45,6 +45,7 @@ const CODES = {
   not_an_object: "invalid_input",
   env_missing: "invalid_input",
   property_failed: "invalid_input",
+  property_promise: "invalid_input",
   template_failed: "invalid_input",
   output_path: "invalid_input",
   output_failed: "invalid_input",

@@ -26,12 +26,12 @@ export async function resolveTypedInput(
   checkEnvironment(value, name);
   if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
   return new Promise((resolve, reject) => {
-    const fail = (reason: string) =>
-      reject(new ChatError("property_failed", { name, property: label(value, type), reason }));
+    const property = label(value, type);
+    const fail = (reason: string) => reject(new ChatError("property_failed", { name, property, reason }));
     const onResult = (error: unknown, result?: unknown) => {
       if (error) fail(reasonOf(error));
       // `resolve` would wait for it, and it may never come.
-      else if (isPromise(result)) fail("it is a promise");
+      else if (isPromise(result)) reject(new ChatError("property_promise", { name, property }));
       else resolve(result);
     };
     try {

@@ -18,6 +18,7 @@ const MODELS = [
     providers: [
       {
         provider: "novita",
+        is_free: true,
         context_length: 131_072,
         pricing: { input: 1, output: 3 },
         throughput: 20,
@@ -57,10 +58,10 @@ describe("a server's list of models", () => {
       images: true,
     });
     assert.deepEqual(
-      providers.map(({ name, isLive }) => [name, isLive]),
+      providers.map(({ name, isLive, isFree }) => [name, isLive, isFree]),
       [
-        ["novita", true],
-        ["groq", false],
+        ["novita", true, true],
+        ["groq", false, false],
       ],
     );
   });

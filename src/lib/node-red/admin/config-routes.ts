@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { type ChatClient, ChatError, environmentToken, type ModelEntry, resolveEndpoint } from "../../client";
+import {
+  type ChatClient,
+  ChatError,
+  type ClientOptions,
+  environmentToken,
+  type ModelEntry,
+  resolveEndpoint,
+} from "../../client";
 import { type ConfigNode, readModel, readServerStreams } from "../config-options";
 import { type FormConfig, formClient } from "./form-client";
 import { type AdminRequest, type AdminResponse, errorAnswer, goneSignal } from "./routes";
@@ -52,8 +59,12 @@ export function addConfigRoutes(RED: NodeAPI): void {
   };
 
   /** Runs something with a client of what is in a form; the client ends with it. */
-  const withForm = async <T extends object>(body: unknown, run: (form: FormConfig) => Promise<T>) => {
-    const form = formClient(RED, body);
+  const withForm = async <T extends object>(
+    body: unknown,
+    run: (form: FormConfig) => Promise<T>,
+    changes: Partial<ClientOptions> = {},
+  ) => {
+    const form = formClient(RED, body, changes);
     const answer = await run(form).catch((error) => errorAnswer(RED, error));
     await form.client.close();
     return { ...answer, ...form.withheld };
@@ -64,8 +75,8 @@ export function addConfigRoutes(RED: NodeAPI): void {
       return { models: await modelsOf(client, JSON.stringify(body), signal) };
     });
 
-  const test = ({ body }: AdminRequest, signal: AbortSignal) =>
-    withForm(body, async ({ client, def }): Promise<TestAnswer> => {
+  const test = ({ body }: AdminRequest, signal: AbortSignal) => {
+    const run = async ({ client, def }: FormConfig): Promise<TestAnswer> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
       const messages = [{ role: "user", content: "Hi" }];
@@ -78,7 +89,10 @@ export function addConfigRoutes(RED: NodeAPI): void {
         ms: timing.total_ms,
         ...(provider && { provider }),
       };
-    });
+    };
+    // Somebody waits before the form: the first failure is what they want to know.
+    return withForm(body, run, { retries: 0 });
+  };
 
   /** Which variable of the environment the token would come from; the token itself stays here. */
   const environment = async ({ params }: AdminRequest) => {

@@ -1,5 +1,14 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatClient, ChatError, environmentToken, isRouter, resolveEndpoint } from "../../client";
+import {
+  asRecord,
+  asText,
+  ChatClient,
+  ChatError,
+  type ClientOptions,
+  environmentToken,
+  isRouter,
+  resolveEndpoint,
+} from "../../client";
 import { readObject } from "../../conversation/fields";
 import { type ConfigDef, type ConfigNode, readClientOptions } from "../config-options";
 import { withEnvironment } from "../environment";
@@ -31,9 +40,10 @@ export interface FormConfig {
  * the environment's at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
  *
  * @param body - `{ id, def, token }`: the node's id, its properties, and the token field
+ * @param changes - options of the client that are not those of the form
  * @throws ChatError `invalid_input` for what cannot work
  */
-export function formClient(RED: NodeAPI, body: unknown): FormConfig {
+export function formClient(RED: NodeAPI, body: unknown, changes: Partial<ClientOptions> = {}): FormConfig {
   const { id, def: properties, token } = asRecord(body) ?? {};
   const node = RED.nodes.getNode(asText(id) ?? "") as ConfigNode | null | undefined;
   const deployed = typeof node?.client === "function" ? node : undefined;
@@ -58,7 +68,7 @@ export function formClient(RED: NodeAPI, body: unknown): FormConfig {
   const stored = deployed?.credentials?.token;
   const sent = isUnchanged ? (isTrusted ? stored : undefined) : withEnvironment(RED, undefined, typed);
   const options = readClientOptions(RED, deployed, def, sent ? { token: sent } : {});
-  const client = new ChatClient({ ...options, useEnvironment: isTrusted });
+  const client = new ChatClient({ ...options, useEnvironment: isTrusted, ...changes });
   return {
     def,
     client,

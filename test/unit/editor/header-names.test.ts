@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { headerProblem } from "../../../src/editor/validators";
+import { requestHeaders } from "../../../src/lib/client/headers";
+
+/** What the form calls for its texts. */
+const page = globalThis as unknown as { RED?: object | undefined };
+
+describe("the name of a header", () => {
+  const own = page.RED;
+  before(() => {
+    page.RED = { _: (key: string) => key };
+  });
+  after(() => {
+    page.RED = own;
+  });
+
+  const isRefused = (name: string): boolean => {
+    try {
+      requestHeaders({ wakeUp: 0, headers: { [name]: "value" } }, undefined);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+
+  it("is marked in the form exactly where the client refuses it", () => {
+    const known = ["Connection", "content-length", "Content-Type", "expect", "Keep-Alive", "proxy-authorization"];
+    const others = [
+      "transfer-encoding",
+      "Upgrade",
+      "authorization",
+      "x-api-key",
+      "te",
+      "trailer",
+      "host",
+      "a b",
+      "é",
+      "",
+    ];
+    const names = fc.oneof(fc.constantFrom(...known, ...others), fc.string(), fc.string({ unit: "grapheme" }));
+    fc.assert(
+      fc.property(names, (name) => {
+        fc.pre(name !== "__proto__");
+        assert.equal(headerProblem(name) !== undefined, isRefused(name), JSON.stringify(name));
+      }),
+      { numRuns: 500, examples: [...known, ...others].map((name): [string] => [name]) },
+    );
+  });
+});
