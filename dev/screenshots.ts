@@ -109,6 +109,10 @@ async function firstFlow(editor: Editor): Promise<void> {
   const reply = page.locator(".red-ui-debug-msg-type-string", { hasText: "Node-RED is" });
   await reply.first().waitFor();
   await reply.first().click();
+  // The workspace has scrolled while the pictures' size was set, and a click has chosen the node.
+  await page.locator("#red-ui-workspace-chart").evaluate((chart) => chart.scrollTo(0, 0));
+  await page.locator("#red-ui-workspace-chart").click({ position: { x: 100, y: 220 } });
+  await page.mouse.move(700, 300);
   // What Node-RED says of the deploy goes away by itself.
   await page.locator(".red-ui-notification-compact, .red-ui-notification").first().waitFor({ state: "detached" });
   await take(editor, "first-flow");
@@ -142,7 +146,8 @@ async function modelPicker(editor: Editor): Promise<void> {
 
 /** The front tray, as wide as it is. */
 async function takeTray(editor: Editor, name: string): Promise<void> {
-  // Whatever still slides or fades.
+  // A tooltip goes away, and whatever still slides or fades comes to rest.
+  await editor.page.mouse.move(5, 895);
   await editor.page.waitForTimeout(500);
   const tray = editor.page.locator(".red-ui-tray").last();
   await tray.screenshot({ path: path.join(folder, `${name}.png`) });

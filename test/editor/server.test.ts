@@ -287,7 +287,7 @@ describe("the box that tries a prompt", function () {
     await figures().filter({ hasText: "7 tokens in, 2 out" }).waitFor();
     assert.equal(await box().locator("[role=log]").textContent(), "Hello");
     assert.equal(await box().locator("details > div").textContent(), "Hm.");
-    assert.match((await figures().textContent()) ?? "", /first after .* s · .* s in all · .*stop/);
+    assert.match((await figures().textContent()) ?? "", /first token after .* s · .* s in all · .*stop/);
     assert.equal(server.last.headers.authorization, "Bearer hf_typed_now");
     assert.equal(server.last.body.messages[0].content, "Be brief.");
     for (const width of [300, 600, 900]) assert.deepEqual(await form.overflowing(width), [], `${width} px`);

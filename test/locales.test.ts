@@ -1,0 +1,184 @@
+/**
+ * The translations: as complete as the English texts, with the same parameters, the same help, and the words that
+ * Node-RED's own translations use.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+const LOCALES = join(__dirname, "../nodes/locales");
+const ENGLISH = "en-US";
+const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
+/** The share of texts that may be English without being listed as the same in that language. */
+const LEFT_IN_ENGLISH = 0.02;
+/** The share of texts with a Node-RED term in English that have Node-RED's term in the translation; others paraphrase. */
+const TERMS_KEPT = 0.8;
+
+/** Scripts of the languages whose texts cannot be mistaken for English. */
+const SCRIPTS: Record<string, RegExp> = {
+  ja: /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u,
+  ko: /\p{Script=Hangul}/u,
+  ru: /\p{Script=Cyrillic}/u,
+  "zh-CN": /\p{Script=Han}/u,
+  "zh-TW": /\p{Script=Han}/u,
+};
+
+/** What is known of a language, in `test/fixtures/languages`. */
+interface Language {
+  /** Texts that are written the same as in English. */
+  same: string[];
+  /** Node-RED's own words, as regular expressions that match their stems. */
+  terms: Record<"node" | "flow" | "message" | "deploy", string>;
+}
+
+type Texts = Map<string, string>;
+
+const editorClient = dirname(
+  createRequire(require.resolve("node-red/package.json")).resolve("@node-red/editor-client/package.json"),
+);
+const nodeRedLanguages = readdirSync(join(editorClient, "locales")).sort();
+const languages = nodeRedLanguages.filter((language) => language !== ENGLISH);
+
+/** All texts of a catalogue, by their path. */
+function leaves(value: unknown, path = "", into: Texts = new Map()): Texts {
+  if (typeof value === "string") into.set(path, value);
+  else for (const [key, child] of Object.entries(value as object)) leaves(child, path ? `${path}.${key}` : key, into);
+  return into;
+}
+
+function catalogue(language: string, node: string): Texts {
+  return leaves(JSON.parse(readFileSync(join(LOCALES, language, `${node}.json`), "utf8")));
+}
+
+function help(language: string, node: string): string {
+  return readFileSync(join(LOCALES, language, `${node}.html`), "utf8");
+}
+
+const parameters = (text: string): string[] => (text.match(/__\w+__/g) ?? []).sort();
+const codes = (text: string): string[] => (text.match(/`[^`]+`/g) ?? []).sort();
+
+/** A block of a help text: a heading, a property, a list item or a paragraph, its lines joined. */
+interface Block {
+  kind: string;
+  text: string;
+}
+
+/** @param labels - the labels of the form, which may stand for properties; by name, what stands in for each */
+function blocks(html: string, labels: Texts = new Map()): Block[] {
+  const found: Block[] = [];
+  let open: Block | undefined;
+  for (const line of html.split("\n")) {
+    const [, mark = "", rest = ""] = /^(<\/?script.*|#+ |: |\s*- |\d+\. |)(.*)$/.exec(line) ?? [];
+    if (mark.startsWith(": ")) {
+      const [, name = "", types = "", text = ""] = /^(.*?)( \(.*?\) :| :)(.*)$/.exec(rest) ?? [];
+      const [, star, label = ""] = /^(\*?)(.*?)\*?$/.exec(name) ?? [];
+      open = { kind: `: ${star}${labels.get(label) ?? label}${types}`, text };
+      found.push(open);
+    } else if (mark) {
+      open = { kind: mark, text: rest };
+      found.push(open);
+    } else if (!line.trim()) open = undefined;
+    else if (open && !open.kind.startsWith("#")) open.text += `\n${line}`;
+    else {
+      open = { kind: "paragraph", text: line };
+      found.push(open);
+    }
+  }
+  return found;
+}
+
+/** The texts of a language: those of the catalogues, and the blocks of the helps. */
+function allTexts(language: string): Texts {
+  const all: Texts = new Map();
+  for (const node of NODES) {
+    for (const [key, text] of catalogue(language, node)) all.set(`${node}.json ${key}`, text);
+    blocks(help(language, node)).forEach(({ text }, index) => {
+      if (text.trim()) all.set(`${node}.html ${index}`, text.trim());
+    });
+  }
+  return all;
+}
+
+/** What a reader reads: without codes, parameters, addresses and signs. */
+const words = (text: string): string => text.replace(/`[^`]*`|__\w+__|https?:\S+|\]\([^)]*\)|[^\p{L}]+/gu, " ").trim();
+
+function known(language: string): Language {
+  return JSON.parse(readFileSync(join(__dirname, `fixtures/languages/${language}.json`), "utf8"));
+}
+
+describe("the languages", () => {
+  const english = allTexts(ENGLISH);
+
+  it("are those of Node-RED", () => {
+    assert.deepEqual(readdirSync(LOCALES).sort(), nodeRedLanguages);
+  });
+
+  for (const language of languages) {
+    describe(language, () => {
+      for (const node of NODES) {
+        it(`has every text of ${node}, with its parameters`, () => {
+          const translated = catalogue(language, node);
+          const original = catalogue(ENGLISH, node);
+          assert.deepEqual([...translated.keys()], [...original.keys()]);
+          for (const [key, text] of original) {
+            const translation = translated.get(key) as string;
+            assert.deepEqual(parameters(translation), parameters(text), key);
+            assert.ok(translation.trim(), `${key} is empty`);
+          }
+        });
+
+        it(`has the help of ${node}, block by block`, () => {
+          const translated = blocks(help(language, node));
+          // A property of a form goes by its label in the form.
+          const labels = catalogue(language, node);
+          const named = [...catalogue(ENGLISH, node)].filter(([key]) => key.includes(".label."));
+          const original = blocks(
+            help(ENGLISH, node),
+            new Map(named.map(([key, text]) => [text, labels.get(key) ?? ""])),
+          );
+          assert.deepEqual(
+            translated.map(({ kind }) => kind),
+            original.map(({ kind }) => kind),
+          );
+          original.forEach(({ text }, index) => {
+            assert.deepEqual(codes(translated[index]?.text as string), codes(text), text);
+          });
+        });
+      }
+
+      it("leaves no text in English but those that are the same", () => {
+        const { same } = known(language);
+        const script = SCRIPTS[language];
+        const left = [...allTexts(language)].filter(([key, text]) => {
+          if (!words(text) || same.includes(text)) return false;
+          return text === english.get(key) || (script !== undefined && !script.test(text));
+        });
+        const most = Math.floor(english.size * LEFT_IN_ENGLISH);
+        assert.ok(left.length <= most, `${left.length} of ${english.size}, at most ${most}:\n${left.join("\n")}`);
+        const needless = same.filter((text) => ![...english.values()].includes(text));
+        assert.deepEqual(needless, [], "listed as the same, but no text any more");
+      });
+
+      it("uses the words of Node-RED's own translation", () => {
+        const own = ["editor.json", "jsonata.json"]
+          .map((file) => readFileSync(join(editorClient, "locales", language, file), "utf8"))
+          .join("\n");
+        const translated = allTexts(language);
+        for (const [term, stem] of Object.entries(known(language).terms)) {
+          const pattern = new RegExp(stem, "iu");
+          assert.match(own, pattern, `Node-RED's ${language} has no such word for "${term}"`);
+          const meant = [...english].filter(([, text]) => new RegExp(`\\b${term}s?\\b`, "i").test(words(text)));
+          assert.ok(meant.length > 0, `no text says "${term}"`);
+          const others = meant.filter(([key]) => !pattern.test(translated.get(key) ?? ""));
+          const kept = 1 - others.length / meant.length;
+          const which = others.map(([key, text]) => `${key}: ${text}`).join("\n");
+          assert.ok(
+            kept >= TERMS_KEPT,
+            `"${term}" is ${pattern} in ${Math.round(kept * 100)} %, but not in:\n${which}`,
+          );
+        }
+      });
+    });
+  }
+});
