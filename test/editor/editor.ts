@@ -269,6 +269,13 @@ export class Editor {
     return this.page.evaluate(() => RED.nodes.dirty());
   }
 
+  /** Selects a node and deletes it by its key. */
+  async delete(id: string): Promise<void> {
+    await this.node(id).click();
+    await this.page.keyboard.press("Delete");
+    await this.node(id).waitFor({ state: "detached" });
+  }
+
   /** Takes back the last change. */
   async undo(): Promise<void> {
     await this.page.evaluate(() => RED.actions.invoke("core:undo"));
@@ -412,6 +419,11 @@ export class Form {
   async tabAt(index: number): Promise<void> {
     await this.page.locator(".huggingface-form .red-ui-tab").nth(index).click();
     await sleep(450);
+  }
+
+  /** All that stands in the form, seen or not. */
+  async text(): Promise<string> {
+    return (await this.page.locator(".huggingface-form").last().textContent()) ?? "";
   }
 
   async fill(property: string, value: string): Promise<void> {

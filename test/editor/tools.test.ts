@@ -244,6 +244,38 @@ describe("the forms for tools", function () {
     assert.deepEqual((await deployed(imported)).tools, [time, light, tool]);
   });
 
+  it("come back as they were when a copy, a change of the form or a deletion is undone", async () => {
+    const state = async () => ({
+      tools: await editor.ids(TOOL),
+      picked: await editor.property(chat, "tools"),
+      marked: await editor.validationErrors(CHAT),
+    });
+    await editor.reveal(chat);
+    const before = await state();
+    await editor.copyAll(400, 600);
+    assert.ok((await editor.ids(TOOL)).length > before.tools.length);
+    await editor.undo();
+    assert.deepEqual(await state(), before);
+
+    const form = await editor.edit(chat);
+    await form.tab("Tools");
+    await form.input("tools-container").locator(".red-ui-treeList-label", { hasText: "get_weather" }).first().click();
+    await form.done();
+    assert.deepEqual(await editor.property(chat, "tools"), []);
+    await editor.undo();
+    assert.deepEqual(await state(), before);
+
+    await editor.delete(tool);
+    assert.equal((await editor.ids(TOOL)).includes(tool), false);
+    await editor.undo();
+    const after = await state();
+    assert.deepEqual({ ...after, tools: after.tools.sort() }, { ...before, tools: [...before.tools].sort() });
+    const again = await editor.edit(chat);
+    await again.tab("Tools");
+    assert.ok((await again.tree("tools")).includes("+ get_weather"));
+    await again.cancel();
+  });
+
   it("forget a tool that was deleted", async () => {
     await editor.load();
     await editor.page.evaluate((id) => {

@@ -251,7 +251,10 @@ describe("huggingface-chat, what is sent", () => {
 
   it("is never a promise from a context, which may not come", async () => {
     await red.deploy(chatFlow(server.url, { prompt: "q", promptType: "flow" }));
-    red.node("chat").context().flow.set("q", new Promise(() => {}));
+    red
+      .node("chat")
+      .context()
+      .flow.set("q", new Promise(() => {}));
     red.send("chat", {});
     const { error } = await red.next("error");
     assert.match(error.message, /^The field prompt \(flow\.q\) holds a promise/);

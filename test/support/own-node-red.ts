@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { NodeDef } from "./node-red";
@@ -17,11 +17,19 @@ export const ADMIN_AUTH = `adminAuth: {
   })[token] ?? null,
 }`;
 
+/** What Node-RED's log says in a language when its flows run. */
+function startedText(language: string): string {
+  const runtime = path.dirname(require.resolve("@node-red/runtime/package.json"));
+  const texts = JSON.parse(readFileSync(path.join(runtime, `locales/${language}/runtime.json`), "utf8"));
+  return texts.nodes.flows["started-flows"];
+}
+
 /** Node-RED as users start it, in a process of its own that can be killed. */
 export class OwnNodeRed {
   readonly userDir = mkdtempSync(path.join(tmpdir(), "huggingface-own-"));
   readonly #flow: NodeDef[];
   readonly #settings: string;
+  readonly #started: string;
   #port = 0;
   #child: ChildProcess | undefined;
   #output = "";
@@ -30,12 +38,14 @@ export class OwnNodeRed {
    * @param settings - beside those of all tests
    * @param more - settings that JSON cannot express, as JavaScript between braces
    */
-  constructor(flow: NodeDef[], settings: object, more = "") {
+  constructor(flow: NodeDef[], settings: { lang?: string; [name: string]: unknown }, more = "") {
     this.#flow = flow;
+    this.#started = startedText(settings.lang ?? "en-US");
     const common = {
       nodesDir: root,
       uiHost: "127.0.0.1",
       credentialSecret: false,
+      lang: "en-US",
       telemetry: { enabled: false, updateNotification: false },
     };
     this.#settings = `module.exports = { ...${JSON.stringify({ ...common, ...settings })}, ${more} };`;
@@ -62,7 +72,7 @@ export class OwnNodeRed {
         this.#output += data;
       });
     }
-    while (!this.#output.includes("Started flows")) {
+    while (!this.#output.includes(this.#started)) {
       if (child.exitCode !== null) throw new Error(`Node-RED has ended: ${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

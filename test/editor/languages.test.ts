@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { Editor, type Form, skipWithoutChromium } from "./editor";
+
+const LOCALES = path.join(__dirname, "../../nodes/locales");
+const TYPES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
+
+/** The forms in every language but that of the other tests. */
+for (const language of readdirSync(LOCALES).filter((name) => name !== "en-US")) {
+  describe(`the forms in ${language}`, function () {
+    this.timeout(90_000);
+    let editor: Editor;
+    const labels = (type: string) => {
+      const catalogue = JSON.parse(readFileSync(path.join(LOCALES, language, `${type}.json`), "utf8"));
+      return catalogue[type].label as Record<string, string>;
+    };
+
+    before(async function () {
+      skipWithoutChromium(this);
+      editor = await Editor.start({ language });
+    });
+    after(() => editor?.stop());
+    afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
+
+    /** On every tab: no key in place of a text, nothing wider than its box; and no tab whose label is cut. */
+    const checkTabs = async (form: Form, tabs: number): Promise<void> => {
+      for (let tab = 0; tab < tabs; tab++) {
+        await form.tabAt(tab);
+        for (const width of [300, 600, 900]) assert.deepEqual(await form.overflowing(width), [], `${tab}, ${width} px`);
+      }
+      assert.deepEqual(await form.cutTabs(600), []);
+      assert.deepEqual((await form.text()).match(/huggingface-(chat|config|tool)\.\w+|__\w+__/g), null);
+    };
+
+    it("are in it, and fit", async () => {
+      await editor.addNode("huggingface-chat", 200, 80);
+      const chat = await editor.edit();
+      assert.match(await chat.text(), new RegExp(labels("huggingface-chat").system as string));
+      await chat.tabAt(2);
+      await chat.input("format").selectOption("json_schema");
+      await chat.input("stream").check();
+      await chat.tabAt(0);
+      await checkTabs(chat, 5);
+      await chat.tabAt(0);
+      const config = await editor.editConfig("config", "add");
+      assert.match(await config.text(), new RegExp(labels("huggingface-config").token as string));
+      await checkTabs(config, 3);
+      await config.cancel();
+      await chat.cancel();
+    });
+
+    it("have a help in it", async () => {
+      for (const type of TYPES) {
+        const [, first = ""] = readFileSync(path.join(LOCALES, language, `${type}.html`), "utf8").split("\n");
+        assert.ok((await editor.help(type)).includes(first.slice(0, 20)), `${type}: ${first}`);
+      }
+    });
+  });
+}

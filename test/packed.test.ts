@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { chatFlow, flowNode } from "./support/node-red";
+import { OwnNodeRed } from "./support/own-node-red";
+import { reply, startServer, type TestServer } from "./support/server";
+
+const root = path.join(__dirname, "..");
+const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+const languages = readdirSync(path.join(root, "nodes/locales"));
+const run = promisify(execFile);
+
+/** The package as users get it: packed, installed by npm into an empty user directory, and loaded from there. */
+describe("the packed package", function () {
+  this.timeout(180_000);
+  let red: OwnNodeRed;
+  let server: TestServer;
+  let folder: string;
+
+  before(async function () {
+    folder = mkdtempSync(path.join(tmpdir(), "huggingface-packed-"));
+    server = await startServer(reply("Hi"));
+    const own = ["tab", "huggingface-config", "huggingface-chat"];
+    const flow = [
+      ...chatFlow(server.url, { prompt: "req.query.q", wires: [["out"], [], []] }).filter(({ type }) =>
+        own.includes(type),
+      ),
+      flowNode("in", "http in", { url: "/ask", method: "get", wires: [["chat"]] }),
+      flowNode("out", "http response", { statusCode: "", headers: {} }),
+    ];
+    red = new OwnNodeRed(flow, { nodesDir: path.join(folder, "none"), editorTheme: { palette: { catalogues: [] } } });
+    mkdirSync(path.join(folder, "none"));
+    writeFileSync(path.join(red.userDir, "package.json"), '{ "name": "user-directory", "private": true }');
+    const npm = (...args: string[]) => run("npm", args, { cwd: red.userDir });
+    await npm("pack", root, "--ignore-scripts", "--pack-destination", folder);
+    const [packed = ""] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+    try {
+      await npm("install", path.join(folder, packed), "--prefer-offline", "--no-audit", "--no-fund", "--omit=dev");
+    } catch (error) {
+      const { stderr = "" } = error as { stderr?: string };
+      if (!/ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ECONNRESET/.test(stderr)) throw error;
+      console.log("      SKIPPED: npm does not reach its registry.");
+      this.skip();
+    }
+    await red.start();
+  });
+  after(async () => {
+    await red?.remove();
+    await server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const get = async (url: string, accept = "application/json") => {
+    const response = await fetch(`${red.url}/${url}`, { headers: { accept } });
+    assert.equal(response.status, 200, url);
+    return response;
+  };
+
+  it("is loaded from the user directory, without an error", async () => {
+    const sets = (await (await get("nodes")).json()) as { module: string; types: string[]; err?: string }[];
+    const ours = sets.filter(({ module }) => module === pkg.name);
+    assert.deepEqual(
+      ours.flatMap(({ types, err }) => [...types, ...(err ? [err] : [])]).sort(),
+      Object.keys(pkg["node-red"].nodes).sort(),
+    );
+    assert.ok(existsSync(path.join(red.userDir, "node_modules", pkg.name, "package.json")));
+  });
+
+  it("asks", async () => {
+    assert.equal(await (await get("ask?q=Hello")).text(), "Hi");
+  });
+
+  it("has its icon, its forms and what they load", async () => {
+    assert.match(await (await get(`icons/${pkg.name}/huggingface.svg`)).text(), /<svg/);
+    assert.match(await (await get(`resources/${pkg.name}/main.js`)).text(), /export|huggingfaceForms/);
+    assert.match(await (await get(`resources/${pkg.name}/forms.css`)).text(), /huggingface-form/);
+    const forms = await (await get("nodes", "text/html")).text();
+    for (const type of Object.keys(pkg["node-red"].nodes))
+      assert.ok(forms.includes(`data-template-name="${type}"`), type);
+  });
+
+  it("has its texts and its help in every language", async () => {
+    for (const language of languages) {
+      for (const type of Object.keys(pkg["node-red"].nodes)) {
+        const texts = await (await get(`locales/${pkg.name}/${type}?lng=${language}`)).json();
+        const file = path.join(root, `nodes/locales/${language}/${type}.json`);
+        assert.deepEqual(texts, JSON.parse(readFileSync(file, "utf8")), `${type}, ${language}`);
+      }
+      const response = await fetch(`${red.url}/nodes`, {
+        headers: { accept: "text/html", "accept-language": language },
+      });
+      const help = await response.text();
+      const [, first = ""] = readFileSync(
+        path.join(root, `nodes/locales/${language}/huggingface-chat.html`),
+        "utf8",
+      ).split("\n");
+      assert.ok(help.includes(first), `${language}: ${first}`);
+    }
+  });
+
+  it("has its examples", async () => {
+    const all = await (await get(`library/examples/flows/${pkg.name}`)).text();
+    for (const file of readdirSync(path.join(root, "examples"))) assert.ok(all.includes(path.parse(file).name), file);
+  });
+});
