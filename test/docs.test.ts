@@ -49,7 +49,8 @@ describe("the documents", () => {
     const known = [...Object.keys(scripts), "pack"];
     for (const page of pages) {
       for (const [, name = ""] of read(page).matchAll(/npm (?:run )?(?:-s )?([a-z][\w:-]*)/g)) {
-        if (/^(install|picks|version|publish|login|whoami|view|outdated|audit|ci|does|loads?|offers)$/.test(name)) continue;
+        if (/^(install|picks|version|publish|login|whoami|view|outdated|audit|ci|does|loads?|offers)$/.test(name))
+          continue;
         assert.ok(known.includes(name), `${page}: npm ${name}`);
       }
     }
