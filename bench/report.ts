@@ -1,13 +1,15 @@
-import { cpus } from "node:os";
+import { cpus, totalmem } from "node:os";
 import type { Installed, Start } from "./install";
 import { CHUNKS, type Conversations, type Effort, type Long, type Paced, PER_SECOND, type Speed } from "./measure";
 import { CONTESTANTS, type Contestant } from "./processes";
-import { difference, median, ratio } from "./statistics";
+import { differences, median, ratios } from "./statistics";
 import { targets } from "./targets";
 
 /** What was measured; parts that were left out are absent. */
 export interface Results {
   effort: Effort;
+  /** How many processes wanted the machine when it began, by its load average. */
+  load: number;
   nodeRed?: string;
   speed?: Partial<Record<Contestant, Speed>>;
   paced?: Partial<Record<Contestant, Paced>>;
@@ -22,8 +24,10 @@ const MB = 1024 * 1024;
 /** Everything that names the machine. */
 export function machine({ nodeRed }: Results): string {
   const [cpu] = cpus();
-  const red = nodeRed ? `, Node-RED ${nodeRed}` : "";
-  return `${cpus().length} cores ${cpu?.model.trim()}, Node.js ${process.version.slice(1)}${red}`;
+  // Node-RED adds `-git` wherever it finds a clone around it.
+  const red = nodeRed ? `, Node-RED ${nodeRed.replace(/-git$/, "")}` : "";
+  const memory = `${Math.round(totalmem() / 1024 ** 3)} GB of memory`;
+  return `${cpus().length} cores ${cpu?.model.trim()}, ${memory}, Node.js ${process.version.slice(1)}${red}`;
 }
 
 /** The results as Markdown. */
@@ -33,19 +37,21 @@ export function report(results: Results): string {
 }
 
 function head(results: Results): string {
-  const rows = targets(results).map(({ what, limit, value, unit }) => [
+  const rows = targets(results).map(({ what, limit, value, middle, unit }) => [
     what,
     `${limit} ${unit}`,
     `${format(value)} ${unit}`,
+    middle ? middle.map(format).join(" – ") : "",
     value <= limit ? "met" : "**missed**",
   ]);
   return `# Benchmark
 
-Written by \`npm run bench\` on ${machine(results)}. The machine was shared with other work: ratios say more than times.
+Written by \`npm run bench\` on ${machine(results)}. When it began, the load average was ${format(results.load)}: the more else
+a machine does, the less its times say. Ratios are of turns side by side, and _half of the turns_ says how far these were apart.
 
 ![CPU time per chunk](benchmark.svg)
 
-${table(["what", "at most", "measured", ""], rows)}`;
+${table(["what", "at most", "measured", "half of the turns", ""], rows)}`;
 }
 
 function speed({ speed: all }: Results): string {
@@ -53,11 +59,11 @@ function speed({ speed: all }: Results): string {
   const rows = named(all).map(([name, its]) => [
     CONTESTANTS[name],
     `${format(median(its.perChunk))} µs`,
-    all.floor ? format(ratio(its.perChunk, all.floor.perChunk)) : "",
+    all.floor ? format(median(ratios(its.perChunk, all.floor.perChunk))) : "",
     Math.round(median(its.chunksPerSecond)).toLocaleString("en"),
     `${format(median(its.perPaddedChunk))} µs`,
-    all.floor ? format(ratio(its.perPaddedChunk, all.floor.perPaddedChunk)) : "",
-    all.floor ? `${format(difference(its.firstMs, all.floor.firstMs))} ms` : "",
+    all.floor ? format(median(ratios(its.perPaddedChunk, all.floor.perPaddedChunk))) : "",
+    all.floor ? `${format(median(differences(its.firstMs, all.floor.firstMs)))} ms` : "",
     `${format(median(its.used) / MB)} MB`,
     `${format(median(its.peak) / MB)} MB`,
   ]);
@@ -122,9 +128,11 @@ function start({ starts, installed }: Results): string {
   if (!starts || !installed) return "";
   const value = (name: "without" | "ours", field: keyof Start) => median(starts[name].map((one) => one[field]));
   const added = (field: keyof Start) =>
-    difference(
-      starts.ours.map((one) => one[field]),
-      starts.without.map((one) => one[field]),
+    median(
+      differences(
+        starts.ours.map((one) => one[field]),
+        starts.without.map((one) => one[field]),
+      ),
     );
   const row = (what: string, field: keyof Start, unit: string, by: number) => [
     what,

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../dev/node-red";
@@ -68,7 +69,7 @@ async function measure(
   effort: Effort,
   nodeOptions: string[],
 ): Promise<Results> {
-  const results: Results = { effort };
+  const results: Results = { effort, load: loadavg()[0] ?? 0 };
   const is = (part: string) => {
     if (parts.includes(part)) console.error(`measuring: ${part}`);
     return parts.includes(part);

@@ -5,14 +5,21 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? at(sorted, middle - 0.5) : (at(sorted, middle - 1) + at(sorted, middle)) / 2;
 }
 
-/** The median of the ratios of what was measured side by side, which a noisy machine shifts less than either. */
-export function ratio(values: number[], others: number[]): number {
-  return median(values.map((value, index) => value / at(others, index)));
+/** The values that have a quarter of all below them, and above them. */
+export function quartiles(values: number[]): [number, number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const quarter = Math.floor(sorted.length / 4);
+  return [at(sorted, quarter), at(sorted, sorted.length - 1 - quarter)];
 }
 
-/** The median of the differences of what was measured side by side. */
-export function difference(values: number[], others: number[]): number {
-  return median(values.map((value, index) => value - at(others, index)));
+/** The ratios of what was measured side by side, whose median a noisy machine shifts less than either. */
+export function ratios(values: number[], others: number[]): number[] {
+  return values.map((value, index) => value / at(others, index));
+}
+
+/** The differences of what was measured side by side. */
+export function differences(values: number[], others: number[]): number[] {
+  return values.map((value, index) => value - at(others, index));
 }
 
 function at(values: number[], index: number): number {

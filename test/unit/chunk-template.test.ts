@@ -159,6 +159,8 @@ describe("chunks of a reply, of which some are like others", () => {
       `{"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":${PLACE}}}]}`,
       `{"choices":[{"delta":{"content":${PLACE},"role":"assistant"},"finish_reason":"stop","logprobs":null}]}`,
       `{ "model" : "m", "choices" : [ { "delta" : { "content" : ${PLACE} } } ] }`,
+      `{"usage":{"total_tokens":3},"choices":[{"delta":{"content":${PLACE}}}]}`,
+      `{"usage":{"total_tokens":4},"choices":[{"delta":{"content":${PLACE}}}]}`,
       `{"choices":[{"delta":{"content":${PLACE}}},{"delta":{"content":"other"}}],"usage":{"total_tokens":1}}`,
       `{"choices":[{"delta":{"content":${PLACE}}}],"usage":{"total_tokens":2},"citations":["a"]}`,
       `{"content":${PLACE},"choices":[{"delta":{"content":"b"}}]}`,
