@@ -40,6 +40,17 @@ describe("a chunk that is like the one before", () => {
     }
   });
 
+  it("is read as JSON has it, for every character", () => {
+    const template = new ChunkTemplate();
+    const json = JSON.stringify(chunk({ content: "a" }));
+    template.learn(json, JSON.parse(json));
+    for (let code = 0; code < 0x10000; code++) {
+      const next = json.replace('"a"', () => `"${String.fromCharCode(code)}"`);
+      const isJson = code >= 0x20 && code !== 0x22 && code !== 0x5c;
+      assert.equal(template.read(next), isJson ? String.fromCharCode(code) : undefined, `${code}`);
+    }
+  });
+
   it("may have the role in it, another order, or blanks between its fields", () => {
     assert.equal(
       readAfter(chunk({ role: "assistant", content: "a" }), chunk({ role: "assistant", content: "b" })),
