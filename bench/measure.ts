@@ -9,6 +9,8 @@ export interface Effort {
   rounds: number;
   replies: number;
   streams: number;
+  /** Fresh processes for each contestant with many streams. */
+  pacedTurns: number;
   pacedChunks: number;
   longChunks: number;
   messages: number[];
@@ -108,16 +110,19 @@ export interface Paced {
   delayP99: number;
 }
 
-/** Many streams at once, each contestant in a fresh process. */
+/** Many streams at once, in turns, each in a fresh process. */
 export async function measurePaced(contestants: Contestant[], effort: Effort, nodeOptions: string[]) {
-  const paced: Partial<Record<Contestant, Paced>> = {};
-  for (const name of contestants) {
-    await withHosts([name], nodeOptions, async (hosts) => {
-      const host = hosts[name];
-      await host.call("replies", { kind: "flood", chunks: CHUNKS, times: 10 });
-      const { streams, pacedChunks: chunks } = effort;
-      paced[name] = await host.call<Paced>("paced", { streams, chunks, perSecond: PER_SECOND });
-    });
+  const paced: Partial<Record<Contestant, Paced[]>> = {};
+  for (let turn = 0; turn < effort.pacedTurns; turn++) {
+    for (const name of rotate(contestants, turn)) {
+      await withHosts([name], nodeOptions, async (hosts) => {
+        const host = hosts[name];
+        await host.call("replies", { kind: "flood", chunks: CHUNKS, times: 10 });
+        const { streams, pacedChunks: chunks } = effort;
+        const one = await host.call<Paced>("paced", { streams, chunks, perSecond: PER_SECOND });
+        paced[name] = [...(paced[name] ?? []), one];
+      });
+    }
   }
   return paced;
 }

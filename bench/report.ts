@@ -12,7 +12,7 @@ export interface Results {
   load: number;
   nodeRed?: string;
   speed?: Partial<Record<Contestant, Speed>>;
-  paced?: Partial<Record<Contestant, Paced>>;
+  paced?: Partial<Record<Contestant, Paced[]>>;
   long?: Long;
   conversations?: Conversations[];
   installed?: Installed;
@@ -79,17 +79,24 @@ forced collection, _peak_ the most memory that the process had; Node-RED itself 
 
 function paced({ paced: all, effort }: Results): string {
   if (!all) return "";
-  const rows = named(all).map(([name, its]) => [
-    CONTESTANTS[name],
-    `${its.completed} of ${effort.streams}${its.failure ? ` (${its.failure})` : ""}`,
-    `${format((its.cpuMs * 1000) / its.chunks)} µs`,
-    `${format(its.perStream / 1024)} KB`,
-    `${format(its.delayP99)} ms`,
-    `${format(its.wallMs / 1000)} s`,
-  ]);
+  const rows = named(all).map(([name, turns]) => {
+    const middle = (value: (one: Paced) => number) => format(median(turns.map(value)));
+    const failure = turns.find((one) => one.failure)?.failure;
+    const delay = median(turns.map((one) => one.delayP99));
+    return [
+      CONTESTANTS[name],
+      `${Math.min(...turns.map((one) => one.completed))} of ${effort.streams}${failure ? ` (${failure})` : ""}`,
+      `${middle((one) => (one.cpuMs * 1000) / one.chunks)} µs`,
+      `${middle((one) => one.perStream / 1024)} KB`,
+      // A timer that never had its turn has told nothing.
+      delay > 0 ? `${format(delay)} ms` : "none told",
+      `${middle((one) => one.wallMs / 1000)} s`,
+    ];
+  });
   return `## ${effort.streams.toLocaleString("en")} streams at once
 
-${effort.pacedChunks} chunks each, ${PER_SECOND} a second, every chunk in a write of its own. Complete are replies of which every chunk came, and in order.
+${effort.pacedChunks} chunks each, ${PER_SECOND} a second, every chunk in a write of its own; medians of ${effort.pacedTurns} turns. Complete are replies of which every chunk came,
+and in order, in the turn in which they were fewest.
 
 ${table(["", "complete", "CPU per chunk", "memory of a stream", "event loop delay, p99", "all done after"], rows)}
 

@@ -44,7 +44,8 @@ function ofSpeed({ speed }: Results): Target[] {
 
 function ofPaced({ paced }: Results): Target[] {
   if (!paced?.ours) return [];
-  return [{ what: "memory of a stream", limit: 60, value: paced.ours.perStream / 1024, unit: "KB" }];
+  const perStream = paced.ours.map((one) => one.perStream / 1024);
+  return [ofTurns("memory of a stream", 60, perStream, "KB")];
 }
 
 function ofLength({ long, conversations }: Results): Target[] {
