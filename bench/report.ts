@@ -88,8 +88,8 @@ function paced({ paced: all, effort }: Results): string {
       `${Math.min(...turns.map((one) => one.completed))} of ${effort.streams}${failure ? ` (${failure})` : ""}`,
       `${middle((one) => (one.cpuMs * 1000) / one.chunks)} µs`,
       `${middle((one) => one.perStream / 1024)} KB`,
-      // A timer that never had its turn has told nothing.
-      delay > 0 ? `${format(delay)} ms` : "none told",
+      // Below the timer's own 1 ms: it never had its turn in that half.
+      delay >= 1 ? `${format(delay)} ms` : "none told",
       `${middle((one) => one.wallMs / 1000)} s`,
     ];
   });
