@@ -16,7 +16,7 @@ const NODE_VERSIONS = ["22", "24"];
 const NODE_RED = "~5.0.7";
 const folder = path.join(packageRoot, ".compat");
 /** What is made anew in the copy, or is nobody's business there. */
-const LEFT_OUT = new Set([".compat", ".git", ".node-red", "node_modules", "package-lock.json", "bench"]);
+const LEFT_OUT = new Set([".compat", ".git", ".node-red", "node_modules", "package-lock.json"]);
 
 function main(): void {
   const [versions, mochaOptions] = readArguments(process.argv.slice(2));
@@ -58,11 +58,14 @@ function installNode(version: string): string {
 function copyProject(name: string): string {
   const copy = path.join(folder, name);
   mkdirSync(copy, { recursive: true });
-  for (const part of ["src", "test", "nodes", "dev", "examples", "resources"]) {
+  for (const part of ["src", "test", "nodes", "dev", "examples", "resources", "bench", "docs"]) {
     rmSync(path.join(copy, part), { recursive: true, force: true });
   }
   for (const name of readdirSync(packageRoot)) {
-    if (!LEFT_OUT.has(name)) cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true });
+    if (LEFT_OUT.has(name)) continue;
+    // The benchmark's own packages are not there to be tested.
+    const filter = (file: string) => !/[\\/]bench[\\/](node_modules|\.install)/.test(file);
+    cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true, filter });
   }
   const file = path.join(copy, "package.json");
   const description = JSON.parse(readFileSync(file, "utf8"));

@@ -4,7 +4,7 @@ import { connectionError } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
-import { type ExchangeResult, exchange } from "./exchange";
+import type { ExchangeResult } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
@@ -248,6 +248,8 @@ export class ChatClient {
       this.#prices?.refresh();
       attempts.sentAt = performance.now();
       listener.onAsking?.();
+      // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
+      const { exchange }: typeof import("./exchange") = require("./exchange");
       return await exchange({
         dispatcher: this.#connection.dispatcher,
         proxyHost: this.#connection.proxyHost,

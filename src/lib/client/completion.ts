@@ -109,6 +109,11 @@ export class CompletionBuilder implements TextSink {
     if (choice.logprobs != null) this.#addLogprobs(choice.logprobs);
   }
 
+  /** Takes a piece of the content: all that is new in a chunk which is like the one before. */
+  addText(piece: string): void {
+    if (piece) this.#splitter.push(piece);
+  }
+
   /** Hands on what was held back. Call it once, when no more will come. */
   end(): void {
     this.#splitter.end();
@@ -149,7 +154,7 @@ export class CompletionBuilder implements TextSink {
   }
 
   #addDelta(delta: Record<string, unknown>): void {
-    this.#addReasoning(delta);
+    if (hasMoreThanContent(delta)) this.#addReasoning(delta);
     const content = delta.content;
     if (typeof content === "string") {
       if (content) this.#splitter.push(content);
@@ -247,6 +252,12 @@ export class CompletionBuilder implements TextSink {
       this.#known.logprobs = value;
     }
   }
+}
+
+/** Most deltas are a piece of text and nothing else, which need not be searched for what reasoning may be called. */
+function hasMoreThanContent(delta: Record<string, unknown>): boolean {
+  for (const name in delta) if (name !== "content") return true;
+  return false;
 }
 
 /** The text of a string, a part, or an array of parts; encrypted reasoning has none. */

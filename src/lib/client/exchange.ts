@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Body, type BodyListener } from "./body";
+import { ChunkTemplate } from "./chunk-template";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
@@ -74,6 +75,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   readonly #input: ExchangeInput;
   readonly #resolve: (result: ExchangeResult) => void;
   readonly #builder: CompletionBuilder;
+  readonly #template = new ChunkTemplate();
   /** In between where there are secrets that a server may echo. */
   readonly #pieces: ReturnType<typeof redactPieces> | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -194,14 +196,30 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
       this.#onDone();
       return;
     }
+    const piece = name === undefined ? this.#readPiece(data) : undefined;
+    if (piece !== undefined) {
+      this.#onPiece(piece, data.length);
+      return;
+    }
     let chunk: Record<string, unknown> | undefined;
     try {
       chunk = asRecord(this.#parse(data));
     } catch {
       // handled below, as what is JSON but no object
     }
-    if (chunk) this.#onChunk(chunk, name, data.length);
-    else this.#onSenselessEvent(data, name);
+    if (chunk) {
+      this.#onChunk(chunk, name, data.length);
+      this.#template.learn(data, chunk);
+    } else {
+      this.#onSenselessEvent(data, name);
+    }
+  }
+
+  /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
+  #readPiece(data: string): string | undefined {
+    const piece = this.#template.read(data);
+    if (piece === undefined || hasAsciiEscape(data) || this.#input.redaction.reply(data) !== data) return undefined;
+    return piece;
   }
 
   /** Parses the data of a reply, without the secrets that a server may echo in it. */
@@ -227,9 +245,26 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
       this.#fail(asChatError(error), false);
       return;
     }
-    if (builder.size === before) this.#lengthWasted += length;
+    this.#measure(before, length);
+  }
+
+  #onPiece(piece: string, length: number): void {
+    const before = this.#builder.size;
+    try {
+      this.#builder.addText(piece);
+    } catch (error) {
+      this.#fail(asChatError(error), false);
+      return;
+    }
+    this.#measure(before, length);
+  }
+
+  /** @param before - the reply's size before the latest chunk, which had `length` characters */
+  #measure(before: number, length: number): void {
+    const { size } = this.#builder;
+    if (size === before) this.#lengthWasted += length;
     else if (this.#firstAt === 0) this.#firstAt = performance.now();
-    if (builder.size + this.#lengthWasted > this.#input.maxReplyLength) this.#failTooLong();
+    if (size + this.#lengthWasted > this.#input.maxReplyLength) this.#failTooLong();
   }
 
   #onSenselessEvent(data: string, name: string | undefined): void {

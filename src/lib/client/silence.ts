@@ -3,7 +3,7 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Tells when nothing has come for a while. One timer a wait: a piece only notes the time, and the timer, when it fires,
- * goes on waiting for what is left.
+ * goes on waiting for what is left. Pieces that come in one read of the socket look at the clock once.
  */
 export class Silence {
   readonly #onSilence: (seconds: number) => void;
@@ -11,6 +11,8 @@ export class Silence {
   #limitMs = 0;
   /** When something has come last, by `performance.now()`. */
   lastAt = 0;
+  /** The time has been noted in this turn of the event loop. */
+  #isNoted = false;
 
   constructor(onSilence: (seconds: number) => void) {
     this.#onSilence = onSilence;
@@ -26,12 +28,19 @@ export class Silence {
 
   /** Something has come. */
   note(): void {
+    if (this.#isNoted) return;
+    this.#isNoted = true;
     this.lastAt = performance.now();
+    process.nextTick(this.#endTurn);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
+
+  #endTurn = (): void => {
+    this.#isNoted = false;
+  };
 
   #check = (): void => {
     const left = this.#limitMs - (performance.now() - this.lastAt);

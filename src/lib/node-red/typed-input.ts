@@ -1,4 +1,3 @@
-import Mustache from "mustache";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { ChatError, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
@@ -65,6 +64,8 @@ function plain(value: unknown): string {
 /** @throws ChatError `template_failed` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   try {
+    // Loaded by the first template.
+    const Mustache: typeof import("mustache") = require("mustache");
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
     throw new ChatError("template_failed", { name, reason: reasonOf(error) });

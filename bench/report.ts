@@ -1,0 +1,198 @@
+import { cpus, totalmem } from "node:os";
+import type { Installed, Start } from "./install";
+import { CHUNKS, type Conversations, type Effort, type Long, type Paced, PER_SECOND, type Speed } from "./measure";
+import { CONTESTANTS, type Contestant } from "./processes";
+import { differences, median, ratios } from "./statistics";
+import { targets } from "./targets";
+
+/** What was measured; parts that were left out are absent. */
+export interface Results {
+  effort: Effort;
+  /** How many processes wanted the machine when it began, by its load average. */
+  load: number;
+  nodeRed?: string;
+  speed?: Partial<Record<Contestant, Speed>>;
+  paced?: Partial<Record<Contestant, Paced[]>>;
+  long?: Long;
+  conversations?: Conversations[];
+  installed?: Installed;
+  starts?: Record<"without" | "ours", Start[]>;
+}
+
+const MB = 1024 * 1024;
+
+/** Everything that names the machine. */
+export function machine({ nodeRed }: Results): string {
+  const [cpu] = cpus();
+  // Node-RED adds `-git` wherever it finds a clone around it.
+  const red = nodeRed ? `, Node-RED ${nodeRed.replace(/-git$/, "")}` : "";
+  const memory = `${Math.round(totalmem() / 1024 ** 3)} GB of memory`;
+  return `${cpus().length} cores ${cpu?.model.trim()}, ${memory}, Node.js ${process.version.slice(1)}${red}`;
+}
+
+/** The results as Markdown. */
+export function report(results: Results): string {
+  const sections = [head(results), speed(results), paced(results), length(results), start(results), method(results)];
+  return `${sections.filter(Boolean).join("\n\n")}\n`;
+}
+
+function head(results: Results): string {
+  const rows = targets(results).map(({ what, limit, value, middle, unit }) => [
+    what,
+    `${limit} ${unit}`,
+    `${format(value)} ${unit}`,
+    middle ? middle.map(format).join(" – ") : "",
+    value <= limit ? "met" : "**missed**",
+  ]);
+  return `# Benchmark
+
+Written by \`npm run bench\` on ${machine(results)}. When it began, the load average was ${format(results.load)}: the more else
+a machine does, the less its times say. Ratios are of turns side by side, and _half of the turns_ says how far these were apart.
+
+![CPU time per chunk](benchmark.svg)
+
+${table(["what", "at most", "measured", "half of the turns", ""], rows)}`;
+}
+
+function speed({ speed: all }: Results): string {
+  if (!all) return "";
+  const rows = named(all).map(([name, its]) => [
+    CONTESTANTS[name],
+    `${format(median(its.perChunk))} µs`,
+    all.floor ? format(median(ratios(its.perChunk, all.floor.perChunk))) : "",
+    Math.round(median(its.chunksPerSecond)).toLocaleString("en"),
+    `${format(median(its.perPaddedChunk))} µs`,
+    all.floor ? format(median(ratios(its.perPaddedChunk, all.floor.perPaddedChunk))) : "",
+    all.floor ? `${format(median(differences(its.firstMs, all.floor.firstMs)))} ms` : "",
+    `${format(median(its.used) / MB)} MB`,
+    `${format(median(its.peak) / MB)} MB`,
+  ]);
+  const titles = ["", "CPU per chunk", "to the floor", "chunks a second", "no two alike", "to the floor"];
+  return `## Replies at full speed
+
+${table([...titles, "first chunk after the floor's", "in use", "peak"], rows)}
+
+In the first three columns chunks differ only in their text, as most servers write them. In _no two alike_ each has a random
+field of its own, as OpenAI and Mistral pad theirs, so that nothing of one chunk helps with the next. _In use_ is heap and buffers after a
+forced collection, _peak_ the most memory that the process had; Node-RED itself is in both.`;
+}
+
+function paced({ paced: all, effort }: Results): string {
+  if (!all) return "";
+  const rows = named(all).map(([name, turns]) => {
+    const middle = (value: (one: Paced) => number) => format(median(turns.map(value)));
+    const failure = turns.find((one) => one.failure)?.failure;
+    const delay = median(turns.map((one) => one.delayP99));
+    return [
+      CONTESTANTS[name],
+      `${Math.min(...turns.map((one) => one.completed))} of ${effort.streams}${failure ? ` (${failure})` : ""}`,
+      `${middle((one) => (one.cpuMs * 1000) / one.chunks)} µs`,
+      `${middle((one) => one.perStream / 1024)} KB`,
+      // Below the timer's own 1 ms: it never had its turn in that half.
+      delay >= 1 ? `${format(delay)} ms` : "none told",
+      `${middle((one) => one.wallMs / 1000)} s`,
+    ];
+  });
+  return `## ${effort.streams.toLocaleString("en")} streams at once
+
+${effort.pacedChunks} chunks each, ${PER_SECOND} a second, every chunk in a write of its own; medians of ${effort.pacedTurns} turns. Complete are replies of which every chunk came,
+and in order, in the turn in which they were fewest.
+
+${table(["", "complete", "CPU per chunk", "memory of a stream", "event loop delay, p99", "all done after"], rows)}
+
+Connecting and asking are in the CPU time. Memory is what a forced collection leaves in the middle of the streams, less what was in use
+before the first. The delay is that of a timer of 1 ms, which is in it, in the
+half of the time in which it was worse.`;
+}
+
+function length({ long, conversations }: Results): string {
+  if (!long || !conversations) return "";
+  const tenths = long.tenths.map(({ cpuMs, used, text }, index) => [
+    `${index + 1}0 %`,
+    `${format((cpuMs * 1000) / (long.chunks / 10))} µs`,
+    `${format(text / MB)} MB`,
+    `${format((used - text) / MB)} MB`,
+  ]);
+  const rows = conversations.map(({ messages, inPrompt, remembered }) => [
+    messages.toLocaleString("en"),
+    `${format(median(inPrompt))} ms`,
+    `${format((median(inPrompt) * 1000) / messages)} µs`,
+    `${format(median(remembered))} ms`,
+    `${format((median(remembered) * 1000) / messages)} µs`,
+  ]);
+  return `## What is very long
+
+One reply of ${long.chunks.toLocaleString("en")} chunks through the chat node, Stream on. Its text stays below the limit of 16 MB, so nothing had to be lifted.
+
+${table(["of the reply", "CPU per chunk in this tenth", "text so far", "in use beside the text"], tenths)}
+
+A question at the end of a conversation, in the prompt as an array, and remembered by the node (in memory); CPU time of the whole question.
+
+${table(["messages", "in the prompt", "per message", "remembered", "per message"], rows)}`;
+}
+
+function start({ starts, installed }: Results): string {
+  if (!starts || !installed) return "";
+  const value = (name: "without" | "ours", field: keyof Start) => median(starts[name].map((one) => one[field]));
+  const added = (field: keyof Start) =>
+    median(
+      differences(
+        starts.ours.map((one) => one[field]),
+        starts.without.map((one) => one[field]),
+      ),
+    );
+  const row = (what: string, field: keyof Start, unit: string, by: number) => [
+    what,
+    ...[value("without", field), value("ours", field), added(field)].map((number) => `${format(number / by)} ${unit}`),
+  ];
+  const rows = [
+    row("time until flows run", "ms", "ms", 1),
+    row("CPU time until then", "cpuMs", "ms", 1),
+    row("resident memory", "rss", "MB", MB),
+    row("in use after a forced collection", "used", "MB", MB),
+  ];
+  const sizes = installed.byPackage.map(([name, bytes]) => [name, `${format(bytes / 1e6)} MB`]);
+  return `## Start and size
+
+Node-RED with an empty flow, without our nodes and with them installed as a user installs them; ${starts.ours.length} starts each, in turns.
+
+${table(["", "without", "with", "added"], rows)}
+
+A production install in an empty folder has ${format(installed.total / 1e6)} MB: the sizes of all files (apparent size, 1 MB = 1,000,000 bytes), not the blocks that they take.
+
+${table(["package", "size"], sizes)}`;
+}
+
+function method({ effort }: Results): string {
+  return `## How it is measured
+
+- One server process sends made-up replies from memory, in the form in which Fireworks sends them through the router: replies of about ${CHUNKS.toLocaleString("en")} chunks of 240 bytes,
+  each in an HTTP chunk of its own.
+- Every contestant has Node-RED processes of its own, and others for chunks of which no two are alike, so that what one has compiled or left behind is not the other's:
+  ${effort.generations} of them one after the other, ${effort.rounds} turns in each after one to warm up, ${effort.replies} replies a turn. The processes of all are alive at once and work in turns; the order changes.
+- CPU time is \`process.cpuUsage()\` of that process alone, all its threads, from the question to the last message. Behind every contestant is the same node, which checks each chunk and counts.
+- Numbers are medians over all turns. Ratios are medians of the ratios within a turn.
+- The floor sends \`{ _msgid, payload }\` and keeps nothing. The chat node sends its full messages, puts the reply together, watches for silence, searches every chunk for the token, shows its status, and sends the Reply.`;
+}
+
+function named<T>(all: Partial<Record<Contestant, T>>): [Contestant, T][] {
+  return Object.entries(all) as [Contestant, T][];
+}
+
+/** In columns, as the formatter of this project would lay it out; all but the first are numbers, at the right. */
+function table(titles: string[], rows: string[][]): string {
+  const widths = titles.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell, column) => (column ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join(" | ")} |`;
+  const rule = widths.map((width, column) => (column ? `${"-".repeat(width - 1)}:` : "-".repeat(width)));
+  return [line(titles), line(rule), ...rows.map(line)].join("\n");
+}
+
+/** Three digits that count. */
+export function format(value: number): string {
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
+  if (Math.abs(value) >= 10) return value.toFixed(1);
+  return value.toFixed(2);
+}

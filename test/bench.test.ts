@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+
+const root = path.join(__dirname, "..");
+
+/** Only that it measures: how fast a machine is, and how busy, is nothing that a test can ask for. */
+describe("the benchmark", () => {
+  it("measures our node beside the floor, and no chunk is lost", async function () {
+    this.timeout(120_000);
+    const args = ["--import", "tsx", "bench/run.ts", "--quick", "--only", "floor,ours", "--parts", "speed,paced"];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    assert.match(stdout, /CPU per chunk, to floor +\| +1\.25 x \| +\d+\.\d\d x/);
+    assert.equal(stdout.match(/100 of 100 \|/g)?.length, 2, stdout);
+  });
+});
