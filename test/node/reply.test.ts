@@ -255,6 +255,7 @@ describe("huggingface-chat, what is sent", () => {
       .node("chat")
       .context()
       .flow.set("q", new Promise(() => {}));
+    const before = server.requests.length;
     red.send("chat", {});
     const { error } = await red.next("error");
     assert.match(error.message, /^The field prompt \(flow\.q\) holds a promise/);
