@@ -10,6 +10,7 @@ import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
+import { requestedPause } from "./retry";
 import { errorFromAnswer } from "./server-error";
 import { type Claim, Slots } from "./slots";
 
@@ -140,6 +141,9 @@ export class ChatClient {
       const { failure } = result;
       if (!failure) return this.#priced(request.model, attempts.completion(result));
       const mayRetry = failure.mayRetry && !(options.hasFallback && isOfModel(failure.error));
+      const pause = mayRetry ? requestedPause(failure.error.cause.status, failure.headers) : undefined;
+      // All wait, also where this question has no attempt left: the next one would only be refused in its place.
+      if (pause !== undefined) this.#slots.hold(pause);
       const wait = mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
       if (wait === undefined) {
         const error = attempts.error(failure.error, result);
