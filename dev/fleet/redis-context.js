@@ -33,42 +33,37 @@ class RedisContext {
   }
 
   async close() {
-    if (this.#client.isOpen) await this.#client.close();
+    if (this.#client.isReady) await this.#client.close();
+    else if (this.#client.isOpen) this.#client.destroy();
   }
 
   /** @param {string | string[]} key - for an array, the callback gets a value for each */
   get(scope, key, callback) {
-    const read = async () => {
+    const hand = callback && ((error, values = []) => callback(error, ...values));
+    finish("read from", hand, async () => {
       const keys = [key].flat().map(checked);
       const values = await this.#client.hmGet(this.#prefix + scope, keys);
       return values.map((text) => (text === null ? undefined : JSON.parse(text)));
-    };
-    finish(
-      read(),
-      callback && ((error, values) => (error ? callback(error) : callback(null, ...values))),
-      "read from",
-    );
+    });
   }
 
   /** @param value - undefined takes the key out */
-  set(scope, key, value, callback) {
-    const write = async () => {
+  set(scope, key, value, callback = () => {}) {
+    finish("write to", callback, async () => {
       const keys = [key].flat().map(checked);
-      const values = Array.isArray(key) && Array.isArray(value) ? value : [value];
-      const hash = this.#prefix + scope;
+      const values = Array.isArray(key) ? [value].flat() : [value];
       const changes = this.#client.multi();
       for (const [at, name] of keys.entries()) {
         const text = JSON.stringify(values[at]);
-        if (text === undefined) changes.hDel(hash, name);
-        else changes.hSet(hash, name, text);
+        if (text === undefined) changes.hDel(this.#prefix + scope, name);
+        else changes.hSet(this.#prefix + scope, name, text);
       }
       await changes.exec();
-    };
-    finish(write(), callback ?? (() => {}));
+    });
   }
 
   keys(scope, callback) {
-    finish(this.#client.hKeys(this.#prefix + scope), callback, "list");
+    finish("list", callback, () => this.#client.hKeys(this.#prefix + scope));
   }
 
   async delete(scope) {
@@ -84,11 +79,11 @@ function checked(key) {
   return key;
 }
 
-/** Hands the outcome to a callback; what that throws is not ours to catch. */
-function finish(promise, callback, what) {
+/** Hands the outcome to a callback, outside of the promise: what that throws is not ours to catch. */
+function finish(what, callback, work) {
   if (typeof callback !== "function") throw new Error(`This context store needs a callback to ${what} it`);
-  promise.then(
-    (value) => setImmediate(callback, null, value),
+  work().then(
+    (value) => setImmediate(callback, undefined, value),
     (error) => setImmediate(callback, error),
   );
 }

@@ -39,7 +39,10 @@ describe("questions that come faster than they are answered", () => {
     const refused = (await red.next("error", 37)) as Message[];
     const answered = (await red.next("reply", 13)) as Message[];
     assert.equal(most(), 3);
-    assert.deepEqual(answered.map(({ number }) => number).sort((a, b) => a - b), [...Array(13).keys()]);
+    assert.deepEqual(
+      answered.map(({ number }) => number).sort((a, b) => a - b),
+      [...Array(13).keys()],
+    );
     for (const { error } of refused) {
       assert.equal(error.code, "rate_limit");
       assert.equal(error.cause.retryable, true);
