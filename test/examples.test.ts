@@ -462,8 +462,10 @@ describe("the examples", () => {
       );
       return open()[0] as string;
     }
-    const open = (): string[] => Object.keys(red.node(ask).context().get("books")?.asked ?? {});
-    const answer = (id: string, payload: object) => red.send(ask, { correlationData: Buffer.from(id), payload });
+    const books = (): Message => red.node(ask).context().get("books") ?? {};
+    const open = (): string[] => Object.keys(books().asked ?? {});
+    const answer = (id: string, payload: object) =>
+      red.send(ask, { topic: books().answers, correlationData: Buffer.from(id), payload });
     const chunk = (id: string, run: string, attempt: number, index: number) =>
       answer(id, { kind: "chunk", run, attempt, payload: `${run}${index} `, parts: { id: run, index }, step: 1 });
     const status = () => red.statuses(ask).at(-1)?.text ?? "";
@@ -497,6 +499,18 @@ describe("the examples", () => {
       assert.equal(status(), "0 open, 1 asked again, 0 doubles");
     });
 
+    it("gives up with the last error that may pass, where there was one", async () => {
+      const id = await start({ ASK_AGAIN_SECONDS: 0.1, ATTEMPTS: 1 });
+      answer(id, { kind: "error", run: "a", attempt: 1, code: "rate_limit", message: "full", again: true });
+      assert.deepEqual(await debugged("No answer"), ["full"]);
+    });
+
+    it("takes a message with correlation data of its own for a question", async () => {
+      await start();
+      red.send(ask, { payload: "From elsewhere", correlationData: Buffer.from("other"), topic: "elsewhere" });
+      await red.until(() => open().length === 2, status);
+    });
+
     it("asks again after an error that may pass, and not after one that will not", async () => {
       const id = await start({ ASK_AGAIN_SECONDS: 0.1 });
       answer(id, { kind: "error", run: "a", attempt: 1, code: "rate_limit", message: "full", again: true });
@@ -510,7 +524,7 @@ describe("the examples", () => {
       press(example, "Ada says who she is");
       press(example, "Ada asks");
       await red.until(() => open().length === 3, status);
-      const attempts = () => Object.values<Message>(red.node(ask).context().get("books").asked).map((e) => e.attempt);
+      const attempts = () => Object.values<Message>(books().asked).map((entry) => entry.attempt);
       assert.deepEqual(attempts(), [1, 1, 0]);
       const [, first] = open() as [string, string];
       answer(first, { kind: "reply", run: "a", attempt: 1, payload: "Hello Ada" });
