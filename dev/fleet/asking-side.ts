@@ -46,7 +46,8 @@ export class AskingSide {
       httpAdminRoot: false,
       httpNodeRoot: false,
       functionGlobalContext: context,
-      logging: { console: { level: "warn" } },
+      flowFile: "flows.json",
+      logging: { console: { level: "error" } },
     });
     const flow = askingFlow(brokerPort, askAgainSeconds);
     const side = new AskingSide(red, flow.find(({ name }) => name === ASK)?.id ?? "", context);
