@@ -110,6 +110,17 @@ describe("a Retry-After", () => {
     });
   }
 
+  it("holds back those that were waiting for the slot of the one that it came to", async () => {
+    const { server, asked } = await busyServer(300, 429);
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    await Promise.all([1, 2, 3].map(() => client.complete(REQUEST)));
+    const [begin = 0, ...later] = asked.map(({ at }) => at);
+    assert.equal(later.length, 3);
+    for (const at of later) assert.ok(at - begin >= 295, `asked after ${at - begin} ms`);
+    await client.close();
+    await server.close();
+  });
+
   it("lets the reply go on that is being written", async () => {
     const server = await startServer(async (request, response, index) => {
       if (index === 1) return json(response, 429, {}, { "retry-after-ms": "400" });
