@@ -52,7 +52,11 @@ function writeFlows(baseUrl: string): void {
 function allExamples(baseUrl: string): NodeDef[] {
   return pointTo(
     baseUrl,
-    readExamples().flatMap((example) => example.flow),
+    readExamples().flatMap(({ flow }) => {
+      // There may be no broker, or one of somebody else's.
+      const disabled = flow.some((node) => node.type === "mqtt-broker");
+      return flow.map((node) => (node.type === "tab" ? { ...node, disabled } : node));
+    }),
   );
 }
 

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import type { Fixture } from "@copilotkit/aimock";
 import { type Example, pointTo, readExamples } from "../dev/examples";
+import { atBroker } from "../dev/fleet/flows";
+import { missingServices, type Service, startBroker } from "../dev/fleet/services";
 import { type StandIn, startStandIn } from "../dev/stand-in";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
 import { type Completion, getNodeRed, type Message, type NodeDef, type NodeRed } from "./support/node-red";
@@ -81,7 +86,9 @@ describe("the examples", () => {
     for (const { name, flow } of examples) {
       it(`${name}: has a comment, our nodes and core nodes, all their fields, and no token`, () => {
         const types = new Set(flow.map((node) => node.type));
-        assert.ok(types.has("comment") && types.has("huggingface-chat") && types.has("huggingface-config"));
+        assert.ok(types.has("comment"));
+        // The one that asks a fleet leaves the chat node to its workers.
+        assert.ok(types.has("huggingface-config") ? types.has("huggingface-chat") : types.has("mqtt out"));
         for (const node of flow) assert.equal(node.credentials, undefined);
         for (const [type, defaults] of [
           ["huggingface-chat", CHAT_DEFAULTS],
@@ -377,6 +384,154 @@ describe("the examples", () => {
     red.inject(again?.id ?? "");
     red.inject(next?.id ?? "");
     assert.match(String((await debugged("Reply", 6)).at(-1)), /6/);
+  });
+
+  describe("a worker of a fleet, and what asks it", () => {
+    let folder: string;
+    let broker: Service;
+
+    before(async function () {
+      if (missingServices().includes("mosquitto")) {
+        console.log("      Mosquitto is not installed: the examples of the fleet are not run.");
+        this.skip();
+      }
+      folder = mkdtempSync(path.join(tmpdir(), "huggingface-broker-"));
+      broker = await startBroker(folder);
+    });
+    after(async () => {
+      await broker?.stop();
+      if (folder) rmSync(folder, { recursive: true, force: true });
+    });
+
+    /** Both in one Node-RED. */
+    async function start(): Promise<{ asking: Example; shown: (name: string) => string }> {
+      const [worker, asking] = ["A worker of a fleet", "Ask a fleet"].map(
+        (name) => examples.find((candidate) => candidate.name.endsWith(name)) as Example,
+      ) as [Example, Example];
+      await red.deploy(pointTo(standIn.baseUrl, atBroker(broker.port, [...worker.flow, ...asking.flow])));
+      const statusOf = (name: string) => {
+        const id = [...worker.flow, ...asking.flow].find((node) => node.name === name)?.id ?? "";
+        return red.statuses(id).at(-1)?.text ?? "";
+      };
+      const all = "worker-: 16 of 16, 1 there";
+      await red.until(() => statusOf("Which partitions?") === all, "all partitions are served", 15_000);
+      return { asking, shown: statusOf };
+    }
+
+    it("answers a single question, with chunks that make up the reply", async () => {
+      const { asking } = await start();
+      press(asking, "A single question");
+      const [reply] = await debugged("Reply");
+      assert.match(String(reply), /^Node-RED is a tool .* browser\.$/);
+      assert.equal((await debugged("Chunks", 2)).join(""), reply);
+    });
+
+    it("answers the questions of a conversation in their order, each once", async () => {
+      const { asking, shown } = await start();
+      press(asking, "Ada says who she is");
+      press(asking, "Ada asks");
+      assert.deepEqual(await debugged("Reply", 2), ["Nice to meet you, Ada!", "Your name is Ada."]);
+      assert.match(shown("Ask"), /^0 open, 0 asked again, 0 doubles$/);
+    });
+
+    it("tells of an error that will not pass", async () => {
+      const { asking } = await start();
+      const ask = asking.flow.find((node) => node.name === "Ask")?.id ?? "";
+      red.send(ask, { payload: "Show me an error", conversation: "ada" });
+      assert.match(String((await debugged("No answer"))[0]), /You asked for an error, and this is one/);
+    });
+  });
+
+  describe("what asks a fleet, and hears of it", () => {
+    let example: Example;
+    let ask: string;
+
+    /** Without a broker: the answers are given to its node by hand. */
+    async function start(env: Record<string, number> = {}): Promise<string> {
+      example = await run("Ask a fleet", ({ type, env: stored }) => {
+        if (type === "mqtt-broker") return { broker: "127.0.0.1", port: 9 };
+        if (type !== "tab") return {};
+        const entries = stored as { name: string; value: string }[];
+        return { env: entries.map((entry) => ({ ...entry, value: String(env[entry.name] ?? entry.value) })) };
+      });
+      ask = example.flow.find((node) => node.name === "Ask")?.id ?? "";
+      press(example, "A single question");
+      await red.until(
+        () => open().length === 1,
+        () => `a question is open: ${open()}`,
+      );
+      return open()[0] as string;
+    }
+    const books = (): Message => red.node(ask).context().get("books") ?? {};
+    const open = (): string[] => Object.keys(books().asked ?? {});
+    const answer = (id: string, payload: object) =>
+      red.send(ask, { topic: books().answers, correlationData: Buffer.from(id), payload });
+    const chunk = (id: string, run: string, attempt: number, index: number) =>
+      answer(id, { kind: "chunk", run, attempt, payload: `${run}${index} `, parts: { id: run, index }, step: 1 });
+    const status = () => red.statuses(ask).at(-1)?.text ?? "";
+
+    it("takes one reply, and drops and counts a second one", async () => {
+      const id = await start();
+      answer(id, { kind: "reply", run: "a", attempt: 1, payload: "first" });
+      answer(id, { kind: "reply", run: "b", attempt: 2, payload: "second" });
+      await red.until(() => status() === "0 open, 0 asked again, 1 doubles", status);
+      assert.deepEqual(await debugged("Reply"), ["first"]);
+    });
+
+    it("hands on the chunks of one run, none behind a gap, and begins anew with a later attempt", async () => {
+      const id = await start();
+      chunk(id, "a", 1, 0);
+      chunk(id, "x", 1, 0);
+      chunk(id, "a", 1, 1);
+      chunk(id, "b", 2, 0);
+      chunk(id, "a", 1, 2);
+      chunk(id, "b", 2, 2);
+      chunk(id, "b", 2, 1);
+      answer(id, { kind: "reply", run: "b", attempt: 2, payload: "all of it" });
+      chunk(id, "b", 2, 2);
+      await debugged("Reply");
+      assert.deepEqual(await debugged("Chunks", 4), ["a0 ", "a1 ", "b0 ", "b1 "]);
+    });
+
+    it("asks again while nothing comes, and gives up in the end", async () => {
+      await start({ ASK_AGAIN_SECONDS: 0.1, ATTEMPTS: 2 });
+      assert.match(String((await debugged("No answer"))[0]), /asked 2 times/);
+      assert.equal(status(), "0 open, 1 asked again, 0 doubles");
+    });
+
+    it("gives up with the last error that may pass, where there was one", async () => {
+      const id = await start({ ASK_AGAIN_SECONDS: 0.1, ATTEMPTS: 1 });
+      answer(id, { kind: "error", run: "a", attempt: 1, code: "rate_limit", message: "full", again: true });
+      assert.deepEqual(await debugged("No answer"), ["full"]);
+    });
+
+    it("takes a message with correlation data of its own for a question", async () => {
+      await start();
+      red.send(ask, { payload: "From elsewhere", correlationData: Buffer.from("other"), topic: "elsewhere" });
+      await red.until(() => open().length === 2, status);
+    });
+
+    it("asks again after an error that may pass, and not after one that will not", async () => {
+      const id = await start({ ASK_AGAIN_SECONDS: 0.1 });
+      answer(id, { kind: "error", run: "a", attempt: 1, code: "rate_limit", message: "full", again: true });
+      await red.until(() => status() === "1 open, 1 asked again, 0 doubles", status);
+      answer(id, { kind: "error", run: "b", attempt: 2, code: "invalid_input", message: "no good", again: false });
+      assert.deepEqual(await debugged("No answer"), ["no good"]);
+    });
+
+    it("sends one question of a conversation after the other", async () => {
+      const single = await start();
+      press(example, "Ada says who she is");
+      press(example, "Ada asks");
+      await red.until(() => open().length === 3, status);
+      const attempts = () => Object.values<Message>(books().asked).map((entry) => entry.attempt);
+      assert.deepEqual(attempts(), [1, 1, 0]);
+      const [, first] = open() as [string, string];
+      answer(first, { kind: "reply", run: "a", attempt: 1, payload: "Hello Ada" });
+      await red.until(() => open().length === 2, status);
+      assert.deepEqual(attempts(), [1, 1]);
+      assert.equal(open()[0], single);
+    });
   });
 
   describe("chat on a web page", () => {

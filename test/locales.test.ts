@@ -56,6 +56,9 @@ function help(language: string, node: string): string {
 }
 
 const parameters = (text: string): string[] => (text.match(/__\w+__/g) ?? []).sort();
+/** The figures in a text, which are facts; small ones may be words in a language and figures in another. */
+const figures = (text: string): string[] =>
+  text.replace(/(\d)[.,\u00a0\u202f ](?=\d{3}\b)/g, "$1").match(/\d{2,}/g) ?? [];
 const codes = (text: string): string[] => (text.match(/`[^`]+`/g) ?? []).sort();
 
 /** A block of a help text: a heading, a property, a list item or a paragraph, its lines joined. */
@@ -142,7 +145,10 @@ describe("the languages", () => {
             original.map(({ kind }) => kind),
           );
           original.forEach(({ text }, index) => {
-            assert.deepEqual(codes(translated[index]?.text as string), codes(text), text);
+            const translation = translated[index]?.text as string;
+            assert.deepEqual(codes(translation), codes(text), text);
+            const lost = figures(text).filter((figure) => !figures(translation).includes(figure));
+            assert.deepEqual(lost, [], translation);
           });
         });
       }

@@ -49,7 +49,7 @@ describe("requests side by side", () => {
 
   it("give their slot back while a retry waits", async () => {
     server.handle((request, response, index) =>
-      index === 0 ? json(response, 503, {}, { "retry-after-ms": "200" }) : reply("ok")(request, response, index),
+      index === 0 ? json(response, 500, {}, { "retry-after-ms": "200" }) : reply("ok")(request, response, index),
     );
     const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
     const ended: string[] = [];
@@ -71,6 +71,109 @@ describe("requests side by side", () => {
     }
     assert.equal(server.connections, 1);
     await client.close();
+  });
+});
+
+describe("a Retry-After", () => {
+  /** How long a server is busy, and when it was asked. */
+  async function busyServer(pauseMs: number, status: number, body: object = {}) {
+    const asked: { at: number; model: string }[] = [];
+    const server = await startServer((request, response, index) => {
+      asked.push({ at: performance.now(), model: request.body.model });
+      if (asked.length === 1) return json(response, status, body, { "retry-after-ms": String(pauseMs) });
+      return reply("ok")(request, response, index);
+    });
+    return { server, asked };
+  }
+
+  for (const [status, options, why] of [
+    [429, {}, "holds back all questions of the client"],
+    [503, {}, "holds back all questions of the client"],
+    [429, { retries: 0 }, "holds back the others also where the one that it came to is not asked again"],
+  ] as const) {
+    it(`${why}: ${status} with ${JSON.stringify(options)}`, async () => {
+      const { server, asked } = await busyServer(300, status);
+      const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 5, ...options });
+      const first = client.complete(REQUEST).catch((error: ChatError) => error.code);
+      await server.waitFor(1);
+      await sleep(50);
+      const waiting: string[] = [];
+      const rest = ["a", "b"].map((name) =>
+        client.complete(REQUEST, { listener: { onWaiting: () => waiting.push(name) } }),
+      );
+      await Promise.all([first, ...rest]);
+      assert.deepEqual(waiting, ["a", "b"]);
+      const [begin, ...later] = asked.map(({ at }) => at);
+      for (const at of later) assert.ok(at - (begin ?? 0) >= 295, `asked after ${at - (begin ?? 0)} ms`);
+      await client.close();
+      await server.close();
+    });
+  }
+
+  it("holds back those that were waiting for the slot of the one that it came to", async () => {
+    const { server, asked } = await busyServer(300, 429);
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    await Promise.all([1, 2, 3].map(() => client.complete(REQUEST)));
+    const [begin = 0, ...later] = asked.map(({ at }) => at);
+    assert.equal(later.length, 3);
+    for (const at of later) assert.ok(at - begin >= 295, `asked after ${at - begin} ms`);
+    await client.close();
+    await server.close();
+  });
+
+  it("lets the reply go on that is being written", async () => {
+    const server = await startServer(async (request, response, index) => {
+      if (index === 1) return json(response, 429, {}, { "retry-after-ms": "400" });
+      if (index > 1) return reply("late")(request, response, index);
+      return sse(response, replyChunks(["a", "b", "c", "d"]), { delayMs: 30 });
+    });
+    const client = new ChatClient({ baseUrl: server.url });
+    const ended: string[] = [];
+    const first = client.complete(REQUEST).then(({ message }) => ended.push(String(message.content)));
+    await server.waitFor(1);
+    const second = client.complete(REQUEST).then(({ message }) => ended.push(String(message.content)));
+    await Promise.all([first, second]);
+    assert.deepEqual(ended, ["abcd", "late"]);
+    await client.close();
+    await server.close();
+  });
+
+  it("fills the queue, and one question more fails at once", async () => {
+    const { server } = await busyServer(300, 429);
+    const client = new ChatClient({ baseUrl: server.url, maxQueued: 1 });
+    const first = client.complete(REQUEST);
+    await server.waitFor(1);
+    await sleep(50);
+    const second = client.complete(REQUEST);
+    await assert.rejects(client.complete(REQUEST), { code: "rate_limit" });
+    await Promise.all([first, second]);
+    await client.close();
+    await server.close();
+  });
+
+  it("holds nothing back while there is another model to ask", async () => {
+    const { server, asked } = await busyServer(30_000, 429);
+    const client = new ChatClient({ baseUrl: server.url });
+    await assert.rejects(client.complete(REQUEST, { hasFallback: true }), { code: "rate_limit" });
+    await client.complete({ ...REQUEST, model: "test/other" });
+    assert.equal(asked[1]?.model, "test/other");
+    await client.close();
+    await server.close();
+  });
+
+  it("holds nothing back after an exhausted quota, or for longer than a minute", async () => {
+    for (const [pauseMs, body] of [
+      [30_000, { error: { message: "You exceeded your current quota", code: "insufficient_quota" } }],
+      [61_000, {}],
+    ] as const) {
+      const { server, asked } = await busyServer(pauseMs, 429, body);
+      const client = new ChatClient({ baseUrl: server.url });
+      await assert.rejects(client.complete(REQUEST));
+      await client.complete(REQUEST);
+      assert.equal(asked.length, 2);
+      await client.close();
+      await server.close();
+    }
   });
 });
 

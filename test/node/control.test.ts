@@ -41,7 +41,7 @@ describe("huggingface-chat, cancelling", () => {
   it("msg.abort ends what waits for a slot or a retry too", async () => {
     server.handle((_, response, index) =>
       index === 0
-        ? json(response, 503, {}, { "retry-after": "20" })
+        ? json(response, 500, {}, { "retry-after": "20" })
         : sse(response, [chunk("Hel")], { done: false, end: false }),
     );
     await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 1 }));
@@ -103,7 +103,7 @@ describe("huggingface-chat, redeploy and shutdown", () => {
 
   it("end questions quietly and at once, whatever they wait for", async () => {
     server.handle((_, response, index) => {
-      if (index === 0) json(response, 503, {}, { "retry-after": "20" });
+      if (index === 0) json(response, 500, {}, { "retry-after": "20" });
       else if (index === 1) sse(response, [chunk("Hel")], { done: false, end: false });
     });
     const flow = chatFlow(server.url, { stream: true }, { maxConcurrent: 2 });

@@ -322,7 +322,13 @@ describe("conversations that are remembered", () => {
     await ask("q", "new");
     assert.equal(Object.keys(slowStore.values("chat:tab")).length, 1000);
     assert.equal((await ask("q", "c0")).payload, "q#3");
+    // As another Node-RED does that shares the store.
+    const name = `hf_${Buffer.from("c2").toString("hex")}`;
+    const entry = slowStore.values("chat:tab")[name] as Message;
+    slowStore.set("chat:tab", name, { ...entry, used: Date.now() });
     assert.equal((await ask("q", "c1")).payload, "q#1", "it was the longest unused");
+    assert.equal((await ask("q", "c3")).payload, "q#1", "it went in place of one that is in use elsewhere");
+    assert.equal((await ask("q", "c2")).payload, "q#2");
   });
 
   it("are trimmed to a number of messages, or of tokens", async () => {

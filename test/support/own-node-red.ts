@@ -30,6 +30,7 @@ export class OwnNodeRed {
   readonly #flow: NodeDef[];
   readonly #settings: string;
   readonly #started: string;
+  readonly #env: NodeJS.ProcessEnv;
   #port = 0;
   #child: ChildProcess | undefined;
   #output = "";
@@ -37,10 +38,17 @@ export class OwnNodeRed {
   /**
    * @param settings - beside those of all tests
    * @param more - settings that JSON cannot express, as JavaScript between braces
+   * @param env - environment variables beside those of this process
    */
-  constructor(flow: NodeDef[], settings: { lang?: string; [name: string]: unknown }, more = "") {
+  constructor(
+    flow: NodeDef[],
+    settings: { lang?: string; [name: string]: unknown },
+    more = "",
+    env: NodeJS.ProcessEnv = {},
+  ) {
     this.#flow = flow;
     this.#started = startedText(settings.lang ?? "en-US");
+    this.#env = { ...process.env, ...env };
     const common = {
       nodesDir: root,
       uiHost: "127.0.0.1",
@@ -56,6 +64,11 @@ export class OwnNodeRed {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** What it has printed since it was started. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** Starts it, or starts it again, and waits until its flow runs. */
   async start(): Promise<void> {
     if (this.#port === 0) {
@@ -64,7 +77,10 @@ export class OwnNodeRed {
       writeFileSync(path.join(this.userDir, "flows.json"), JSON.stringify(this.#flow));
     }
     const args = ["-u", this.userDir, "-s", path.join(this.userDir, "settings.js"), "-p", String(this.#port)];
-    const child = spawn(process.execPath, [require.resolve("node-red/red.js"), ...args, "flows.json"], { cwd: root });
+    const child = spawn(process.execPath, [require.resolve("node-red/red.js"), ...args, "flows.json"], {
+      cwd: root,
+      env: this.#env,
+    });
     this.#child = child;
     this.#output = "";
     for (const stream of [child.stdout, child.stderr]) {

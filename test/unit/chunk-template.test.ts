@@ -144,6 +144,7 @@ describe("chunks of a reply, of which some are like others", () => {
       headers: {},
       body: Buffer.alloc(0),
       facts: { model: "m", host: "server", hasToken: true, redact: redaction.error },
+      onFailure: () => {},
       redaction,
       listener: {
         onText: (piece) => heard.push(["text", piece]),

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import fc from "fast-check";
-import { backoff, isRetryableStatus, requestedWait, shouldRetryHeader } from "../../src/lib/client/retry";
+import {
+  backoff,
+  isRetryableStatus,
+  requestedPause,
+  requestedWait,
+  shouldRetryHeader,
+} from "../../src/lib/client/retry";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 
@@ -43,6 +49,21 @@ describe("the wait that a server asks for", () => {
       }),
     );
   });
+});
+
+describe("the pause that a server wants for all", () => {
+  for (const [status, after, seconds] of [
+    [429, "2", 2],
+    [503, "60", 60],
+    [429, "61", undefined],
+    [429, undefined, undefined],
+    [500, "2", undefined],
+    [undefined, "2", undefined],
+  ] as const) {
+    it(`is ${seconds} s with ${status} and Retry-After ${after}`, () => {
+      assert.equal(requestedPause(status, after === undefined ? {} : { "retry-after": after }), seconds);
+    });
+  }
 });
 
 describe("x-should-retry", () => {

@@ -238,6 +238,11 @@ describe("the body in the cause", () => {
 });
 
 describe("an error inside a reply", () => {
+  it("has no status that cannot be a number", () => {
+    assert.equal(inReply({ error: { message: "no", status: { toString: 0 } } }).cause.status, undefined);
+    assert.equal(inReply({ status: { toString: 0 } }, "error").cause.status, undefined);
+  });
+
   const byStatus: [
     what: string,
     value: Record<string, unknown>,

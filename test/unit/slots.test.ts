@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
+import { type SinonFakeTimers, useFakeTimers } from "sinon";
 import type { ChatError } from "../../src/lib/client/errors";
 import { type Claim, Slots } from "../../src/lib/client/slots";
 
@@ -138,5 +139,59 @@ describe("slots", () => {
     slots.give();
     await turn();
     assert.deepEqual(got, ["a", "b", "c"]);
+  });
+
+  describe("while a server wants a pause", () => {
+    let clock: SinonFakeTimers;
+    beforeEach(() => {
+      clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    });
+    afterEach(() => clock.restore());
+
+    it("are given to nobody, and then to as many as there are slots, those that have begun first", async () => {
+      const slots = new Slots(2, 10);
+      const { take, got, waited } = taker(slots);
+      take("runs");
+      slots.hold(1);
+      for (const name of ["a", "b", "c"]) take(name);
+      take("retry", "begun");
+      slots.give();
+      clock.tick(999);
+      await turn();
+      assert.deepEqual(got, ["runs"]);
+      assert.deepEqual(waited, ["a", "b", "c", "retry"]);
+      clock.tick(1);
+      await turn();
+      assert.deepEqual(got, ["runs", "retry", "a"]);
+      slots.give();
+      await turn();
+      assert.deepEqual(got, ["runs", "retry", "a", "b"]);
+    });
+
+    it("wait for the longest of several pauses", async () => {
+      const slots = new Slots(1, 10);
+      const { take, got } = taker(slots);
+      slots.hold(2);
+      slots.hold(1);
+      take("a");
+      clock.tick(1999);
+      await turn();
+      assert.deepEqual(got, []);
+      slots.hold(1);
+      clock.tick(999);
+      await turn();
+      assert.deepEqual(got, []);
+      clock.tick(1);
+      await turn();
+      assert.deepEqual(got, ["a"]);
+    });
+
+    it("are refused to one question more than may wait, though they are free", async () => {
+      const slots = new Slots(5, 1);
+      const { take } = taker(slots);
+      slots.hold(1);
+      take("a");
+      await assert.rejects(take("b"), isError("rate_limit"));
+    });
   });
 });

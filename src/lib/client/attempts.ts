@@ -1,6 +1,6 @@
 import type { Completion, PartialCompletion, Timing } from "./completion";
 import type { ChatError } from "./errors";
-import type { ExchangeResult } from "./exchange";
+import type { ExchangeResult, Failure } from "./exchange";
 import { backoff, LONGEST_WAIT_S, requestedWait } from "./retry";
 
 /** The course of one question over its attempts: when the next one is due, and what is told of them. */
@@ -20,7 +20,7 @@ export class Attempts {
   }
 
   /** Seconds until the next attempt, or undefined if there is none. */
-  nextWait({ error, headers }: NonNullable<ExchangeResult["failure"]>, allowed: number): number | undefined {
+  nextWait({ error, headers }: Failure, allowed: number): number | undefined {
     const requested = requestedWait(headers);
     if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
     const isWaking =

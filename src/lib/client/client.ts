@@ -4,12 +4,13 @@ import { connectionError } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
-import type { ExchangeResult } from "./exchange";
+import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
+import { requestedPause } from "./retry";
 import { errorFromAnswer } from "./server-error";
 import { type Claim, Slots } from "./slots";
 
@@ -139,8 +140,7 @@ export class ChatClient {
       const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
       if (!failure) return this.#priced(request.model, attempts.completion(result));
-      const mayRetry = failure.mayRetry && !(options.hasFallback && isOfModel(failure.error));
-      const wait = mayRetry ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      const wait = isWorthRetry(failure, options) ? attempts.nextWait(failure, this.#options.retries) : undefined;
       if (wait === undefined) {
         const error = attempts.error(failure.error, result);
         if (error.completion) this.#priced(request.model, error.completion);
@@ -222,12 +222,20 @@ export class ChatClient {
     });
   }
 
+  /** All wait, also where this question has no attempt left: the next one would only be refused in its place. */
+  #holdBack(failure: Failure, options: CompleteOptions): void {
+    if (!isWorthRetry(failure, options)) return;
+    const pause = requestedPause(failure.error.cause.status, failure.headers);
+    if (pause !== undefined) this.#slots.hold(pause);
+  }
+
   async #attempt(
     request: ChatRequest,
     body: Buffer,
     attempts: Attempts,
-    { signal, claim = "new", listener = {} }: CompleteOptions,
+    options: CompleteOptions,
   ): Promise<ExchangeResult> {
+    const { signal, claim = "new", listener = {} } = options;
     const queuedAt = performance.now();
     try {
       if (this.#isClosed) throw new ChatError("cancelled");
@@ -268,6 +276,7 @@ export class ChatClient {
         redaction: this.#redaction,
         listener,
         signal,
+        onFailure: (failure) => this.#holdBack(failure, options),
         onClose: giveSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
@@ -278,6 +287,11 @@ export class ChatClient {
       throw error;
     }
   }
+}
+
+/** Another model is asked at once in place of one that refuses. */
+function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions): boolean {
+  return mayRetry && !(hasFallback && isOfModel(error));
 }
 
 function serialize(request: ChatRequest): Buffer {

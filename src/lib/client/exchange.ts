@@ -33,6 +33,8 @@ export interface ExchangeInput {
   redaction: Redaction;
   listener: PieceListener;
   signal: AbortSignal | undefined;
+  /** Called when it fails, before `onClose`: nobody else can have begun in its place by then. */
+  onFailure: (failure: Failure) => void;
   /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
   onClose: () => void;
   /** Silence allowed until the headers, in ms; 0 for no limit. */
@@ -45,6 +47,14 @@ export interface ExchangeInput {
   proxyHost: string | undefined;
 }
 
+/** Why an exchange failed. */
+export interface Failure {
+  error: ChatError;
+  /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
+  mayRetry: boolean;
+  headers: IncomingHttpHeaders;
+}
+
 /** How an exchange ended. `completion` is the reply, or what had come of it. */
 export interface ExchangeResult {
   completion: PartialCompletion;
@@ -52,12 +62,7 @@ export interface ExchangeResult {
   firstAt?: number;
   /** When the last piece came. */
   lastAt?: number;
-  failure?: {
-    error: ChatError;
-    /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
-    mayRetry: boolean;
-    headers: IncomingHttpHeaders;
-  };
+  failure?: Failure;
 }
 
 /** Sends one request and reads the answer. Never rejects. */
@@ -400,7 +405,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     }
   }
 
-  #settle(failure: ExchangeResult["failure"]): void {
+  #settle(failure: Failure | undefined): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#silence.stop();
@@ -409,7 +414,10 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     this.#body?.destroy();
     const result: ExchangeResult = { completion: this.#completion() };
     if (this.#firstAt > 0) Object.assign(result, { firstAt: this.#firstAt, lastAt: this.#silence.lastAt });
-    if (failure) result.failure = failure;
+    if (failure) {
+      result.failure = failure;
+      this.#input.onFailure(failure);
+    }
     this.#resolve(result);
   }
 

@@ -29,6 +29,16 @@ export function requestedWait(headers: IncomingHttpHeaders, now = Date.now()): n
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 
+/**
+ * How long a server wants no request at all, in seconds. With 429 and 503, the time of `Retry-After` is about the client
+ * and the server (RFC 6585, RFC 9110) and not about the one request; a time that nobody waits for counts as none.
+ */
+export function requestedPause(status: number | undefined, headers: IncomingHttpHeaders): number | undefined {
+  if (status !== 429 && status !== 503) return undefined;
+  const wait = requestedWait(headers);
+  return wait !== undefined && wait <= LONGEST_WAIT_S ? wait : undefined;
+}
+
 /** What `x-should-retry` says, if anything. */
 export function shouldRetryHeader(headers: IncomingHttpHeaders): boolean | undefined {
   const value = text(headers["x-should-retry"]);

@@ -90,7 +90,8 @@ function namedStatus(value: Record<string, unknown>): number | undefined {
   const error = asRecord(value.error) ?? value;
   const candidates = [error.http_status_code, error.status_code, error.status, error.code, value.code];
   for (const candidate of candidates) {
-    const status = Number(candidate);
+    // An object that has no text would throw.
+    const status = typeof candidate === "object" ? Number.NaN : Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
   const type = asText(value.error_type) ?? asText(error.error_type) ?? "";

@@ -12,8 +12,9 @@ interface Waiter {
 }
 
 /**
- * Limits how many HTTP exchanges run at once; the others wait in order. Later rounds and retries of a question go
- * ahead of new questions and are never refused, so that a question that has begun can always end.
+ * Says when an HTTP exchange may begin: so many run at once, and none begins while the server wants a pause; the others
+ * wait in order. Later rounds and retries of a question go ahead of new questions and are never refused, so that a
+ * question that has begun can always end.
  */
 export class Slots {
   readonly #limit: number;
@@ -23,6 +24,10 @@ export class Slots {
   /** Questions that wait elsewhere and count all the same. */
   #reserved = 0;
   #taken = 0;
+  /** Runs while the server wants a pause. */
+  #hold: NodeJS.Timeout | undefined;
+  /** When that ends, by `performance.now()`. */
+  #heldUntil = 0;
 
   /**
    * @param limit - exchanges at once
@@ -41,7 +46,7 @@ export class Slots {
    */
   take(claim: Claim, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
     if (signal?.aborted) return Promise.reject(new ChatError("cancelled"));
-    if (this.#taken < this.#limit) {
+    if (this.#hasRoom) {
       this.#taken++;
       return Promise.resolve();
     }
@@ -81,6 +86,22 @@ export class Slots {
     };
   }
 
+  /** Lets nothing begin for so many seconds, or for longer where that was said before. What runs goes on. */
+  hold(seconds: number): void {
+    const until = performance.now() + seconds * 1000;
+    if (until <= this.#heldUntil) return;
+    this.#heldUntil = until;
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => {
+      this.#hold = undefined;
+      this.#fill();
+    }, seconds * 1000);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#taken < this.#limit && this.#hold === undefined;
+  }
+
   get #waiting(): number {
     return this.#queue.size + this.#reserved;
   }
@@ -91,17 +112,24 @@ export class Slots {
 
   /** Ends the wait of all. */
   close(): void {
+    clearTimeout(this.#hold);
     for (const waiter of [...this.#ahead, ...this.#queue]) waiter.stop();
   }
 
   /** Gives a slot back: the next in line has it at once. */
   give(): void {
-    const line = this.#ahead.size > 0 ? this.#ahead : this.#queue;
-    for (const next of line) {
-      line.delete(next);
-      next.go();
-      return;
-    }
     this.#taken--;
+    this.#fill();
+  }
+
+  #fill(): void {
+    while (this.#hasRoom) {
+      const line = this.#ahead.size > 0 ? this.#ahead : this.#queue;
+      const [next] = line;
+      if (!next) return;
+      line.delete(next);
+      this.#taken++;
+      next.go();
+    }
   }
 }

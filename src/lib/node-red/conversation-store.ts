@@ -65,7 +65,7 @@ export class ConversationStore {
       // Before it is written: where the store fails here, nothing is remembered.
       const index = await this.#index();
       await this.#write(entryKey(key), { key, used, messages });
-      index.set(entryKey(key), { used, length: JSON.stringify(messages).length });
+      index.set(entryKey(key), knownOf({ used, messages }));
       this.#tidied = this.#tidied.then(() => this.#tidy());
       await this.#tidied;
     } catch (error) {
@@ -127,17 +127,24 @@ export class ConversationStore {
     const unknown = [...index.keys()].filter((name) => index.get(name) === undefined);
     const entries = await Promise.all(unknown.map((name) => this.#read(name)));
     for (const [at, name] of unknown.entries()) {
-      const { used = 0, messages = [] } = entries[at] ?? {};
-      index.set(name, { used, length: JSON.stringify(messages).length });
+      index.set(name, knownOf(entries[at]));
     }
     length = lengthOf(index.values());
     const oldestFirst = [...index].sort(([, a], [, b]) => (a?.used ?? 0) - (b?.used ?? 0));
     // The newest stays, whatever its size.
     for (const [name, entry] of oldestFirst.slice(0, -1)) {
       if (index.size <= MOST_CONVERSATIONS && length <= LONGEST_OF_ALL) break;
+      const stored = await this.#read(name);
+      length -= entry?.length ?? 0;
+      if (stored && stored.used > (entry?.used ?? 0)) {
+        // Another Node-RED that shares the store has gone on with it.
+        const known = knownOf(stored);
+        index.set(name, known);
+        length += known.length;
+        continue;
+      }
       await this.#write(name, undefined);
       index.delete(name);
-      length -= entry?.length ?? 0;
     }
   }
 
@@ -178,6 +185,10 @@ function entryKey(key: string): string {
   return bytes.toString() === key
     ? PREFIX + bytes.toString("hex")
     : `${PREFIX}_${Buffer.from(key, "utf16le").toString("hex")}`;
+}
+
+function knownOf({ used, messages }: Pick<Entry, "used" | "messages"> = { used: 0, messages: [] }): Known {
+  return { used, length: JSON.stringify(messages).length };
 }
 
 function isEntry(value: unknown): value is Entry {

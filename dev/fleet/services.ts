@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../test/support/server";
+
+/** A server of the fleet, on a port of 127.0.0.1. */
+export interface Service {
+  port: number;
+  stop(): Promise<void>;
+}
+
+const START_MS = 10_000;
+
+/** @returns the path of the first of these programs that is installed */
+function find(...names: string[]): string | undefined {
+  // Debian keeps servers in a folder that users do not search.
+  const folders = [...(process.env.PATH ?? "").split(path.delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(existsSync);
+}
+
+const findBroker = () => find("mosquitto");
+const findStore = () => find("valkey-server", "redis-server");
+
+/** What has to be installed before a fleet can start, in words; empty if all is there. */
+export function missingServices(): string {
+  const missing = [];
+  if (!findBroker()) missing.push("mosquitto");
+  if (!findStore()) missing.push("valkey-server or redis-server");
+  return missing.join(" and ");
+}
+
+export async function startBroker(folder: string): Promise<Service> {
+  const port = await freePort();
+  const file = path.join(folder, "mosquitto.conf");
+  // More than the 1,000 messages that it keeps for a client unless told: one that asks hundreds of questions gets a flood of chunks.
+  writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 20000\nlog_type none\n`);
+  return startService(findBroker(), ["-c", file], port);
+}
+
+/** Redis or Valkey, which keeps nothing on disk. */
+export async function startStore(folder: string): Promise<Service> {
+  const port = await freePort();
+  const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder];
+  return startService(findStore(), args, port);
+}
+
+async function startService(program: string | undefined, args: string[], port: number): Promise<Service> {
+  if (!program) throw new Error(`not installed: ${missingServices()}`);
+  const child = spawn(program, args, { stdio: "ignore" });
+  const endAt = performance.now() + START_MS;
+  while (!(await isListening(port))) {
+    if (child.exitCode !== null || performance.now() > endAt) throw new Error(`${program} does not start`);
+    await sleep(50);
+  }
+  return { port, stop: () => end(child) };
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    const answer = (isThere: boolean) => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("error", () => answer(false));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await ended;
+}
