@@ -187,7 +187,9 @@ describe("huggingface-chat, what may be anything", () => {
     await fc.assert(fc.asyncProperty(fc.oneof(hostile, deep), places, asked), { numRuns: 400 });
   });
 
-  it("with Catch and Complete nodes, which copy the message: one end, also where they cannot", async () => {
+  it("with Catch and Complete nodes, which copy the message: one end, also where they cannot", async function () {
+    // On Node.js 22 the copy of a deep message takes core half a second and more, until its stack is full.
+    this.timeout(90_000);
     await deploy();
     healthy();
     const asked = async (value: unknown) => {
@@ -196,7 +198,7 @@ describe("huggingface-chat, what may be anything", () => {
       await red.completed("chat");
       assert.equal(red.completions("chat").length, 1);
     };
-    await fc.assert(fc.asyncProperty(fc.oneof(hostile, deep), asked), { numRuns: 100 });
+    await fc.assert(fc.asyncProperty(fc.oneof(hostile, deep), asked), { numRuns: 40 });
   });
 
   it("as recordings with bytes flipped, dropped and doubled: one end", async function () {
