@@ -170,3 +170,32 @@ describe("the forms' texts", () => {
     assert.deepEqual(Object.keys(known.itemType ?? {}), [...ITEM_TYPES, "other"]);
   });
 });
+
+describe("the forms' colours", () => {
+  it("are those of Node-RED's theme, by variables that there are", () => {
+    const css = readFileSync(resolve(__dirname, "../resources/forms.css"), "utf8");
+    const templates = readdirSync(NODES)
+      .filter((file) => file.endsWith(".html"))
+      .map((file) => readFileSync(join(NODES, file), "utf8"))
+      .flatMap((html) => [...html.matchAll(/style="([^"]*)"/g)].map((match) => match[1] ?? ""));
+    const values = [css, ...templates].flatMap((style) => [
+      ...style.matchAll(
+        /(?:^|[\s;{])(?:color|background|background-color|border(?:-\w+)*|fill|stroke|box-shadow):\s*([^;}]*)/g,
+      ),
+    ]);
+    assert.ok(values.length > 20);
+    const strange = values
+      .map(([, value = ""]) => value)
+      .filter(
+        (value) =>
+          !/^((\d+px |solid |dashed )*(var\(--red-ui-[\w-]+\)|inherit|none|transparent|collapse|\d+(px)?))$/.test(
+            value,
+          ),
+      );
+    assert.deepEqual(strange, []);
+    const editorCss = readFileSync(require.resolve("@node-red/editor-client/public/red/style.min.css"), "utf8");
+    for (const [variable] of css.matchAll(/--red-ui-[\w-]+/g)) {
+      assert.ok(editorCss.includes(`${variable}:`), `${variable} is none of Node-RED's`);
+    }
+  });
+});
