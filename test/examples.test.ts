@@ -8,7 +8,7 @@ import { atBroker } from "../dev/fleet/flows";
 import { missingServices, type Service, startBroker } from "../dev/fleet/services";
 import { type StandIn, startStandIn } from "../dev/stand-in";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
-import { type Completion, getNodeRed, type Message, type NodeDef, type NodeRed } from "./support/node-red";
+import { type Completion, getNodeRed, level, type Message, type NodeDef, type NodeRed } from "./support/node-red";
 
 /** What a debug node shows in the sidebar. */
 interface Shown {
@@ -404,18 +404,16 @@ describe("the examples", () => {
     });
 
     /** Both in one Node-RED. */
-    async function start(): Promise<{ asking: Example; shown: (name: string) => string }> {
+    async function start(): Promise<{ asking: Example; take: string; shown: (name: string) => string }> {
       const [worker, asking] = ["A worker of a fleet", "Ask a fleet"].map(
         (name) => examples.find((candidate) => candidate.name.endsWith(name)) as Example,
       ) as [Example, Example];
       await red.deploy(pointTo(standIn.baseUrl, atBroker(broker.port, [...worker.flow, ...asking.flow])));
-      const statusOf = (name: string) => {
-        const id = [...worker.flow, ...asking.flow].find((node) => node.name === name)?.id ?? "";
-        return red.statuses(id).at(-1)?.text ?? "";
-      };
+      const idOf = (name: string) => [...worker.flow, ...asking.flow].find((node) => node.name === name)?.id ?? "";
+      const statusOf = (name: string) => red.statuses(idOf(name)).at(-1)?.text ?? "";
       const all = "worker-: 16 of 16, 1 there";
       await red.until(() => statusOf("Which partitions?") === all, "all partitions are served", 15_000);
-      return { asking, shown: statusOf };
+      return { asking, take: idOf("Take a question"), shown: statusOf };
     }
 
     it("answers a single question, with chunks that make up the reply", async () => {
@@ -432,6 +430,16 @@ describe("the examples", () => {
       press(asking, "Ada asks");
       assert.deepEqual(await debugged("Reply", 2), ["Nice to meet you, Ada!", "Your name is Ada."]);
       assert.match(shown("Ask"), /^0 open, 0 asked again, 0 doubles$/);
+    });
+
+    it("takes no question whose answer would go elsewhere than to those who ask", async () => {
+      const { take } = await start();
+      red.send(take, { responseTopic: "house/door", correlationData: Buffer.from("1"), payload: "Open it" });
+      await red.until(
+        () => red.logOf(take, level.warn).length === 1,
+        () => "a warning",
+      );
+      assert.deepEqual(Object.keys(red.node(take).context().flow.get("open")), []);
     });
 
     it("tells of an error that will not pass", async () => {
@@ -531,6 +539,26 @@ describe("the examples", () => {
       await red.until(() => open().length === 2, status);
       assert.deepEqual(attempts(), [1, 1]);
       assert.equal(open()[0], single);
+    });
+
+    it("keeps the order of a conversation of any name when a single question ends", async () => {
+      const single = await start();
+      for (const payload of ["one", "two"]) red.send(ask, { payload, conversation: "undefined" });
+      answer(single, { kind: "reply", run: "a", attempt: 1, payload: "Hello" });
+      await debugged("Reply");
+      assert.deepEqual(
+        Object.values<Message>(books().asked).map((entry) => entry.attempt),
+        [1, 0],
+      );
+    });
+
+    it("refuses the key of a conversation that a broker would not take", async () => {
+      const single = await start();
+      const keys = ["room 1\n", "a\u0000b", "a\ud800", "k".repeat(70_000)];
+      for (const conversation of keys) red.send(ask, { payload: "Hello", conversation });
+      for (const text of await debugged("No answer", keys.length)) assert.match(String(text), /^The key/);
+      assert.deepEqual(open(), [single]);
+      assert.deepEqual(Object.keys(books().lines), []);
     });
   });
 

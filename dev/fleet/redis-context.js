@@ -25,11 +25,14 @@ class RedisContext {
     // While there is no connection every call fails at once: a flow can tell, and nothing piles up.
     this.#client = createClient({ url, disableOfflineQueue: true });
     // It connects again by itself; without a listener its errors would end Node-RED.
-    this.#client.on("error", (error) => console.error(`Context store ${url}: ${error.message || error.code}`));
+    const { host } = new URL(url);
+    this.#client.on("error", (error) => console.error(`Context store at ${host}: ${error.message || error.code}`));
   }
 
+  /** Node-RED waits for this before it starts, and should start without the store, too. */
   async open() {
-    await this.#client.connect();
+    // Fails only when it is closed before there was a connection.
+    this.#client.connect().catch(() => {});
   }
 
   async close() {

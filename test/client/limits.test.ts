@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ChatClient, type ChatError } from "../../src/lib/client";
+import { assertNothingLeft, openResources } from "../support/leaks";
 import { chunk, json, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
@@ -117,6 +118,20 @@ describe("a Retry-After", () => {
     const [begin = 0, ...later] = asked.map(({ at }) => at);
     assert.equal(later.length, 3);
     for (const at of later) assert.ok(at - begin >= 295, `asked after ${at - begin} ms`);
+    await client.close();
+    await server.close();
+  });
+
+  it("lets the question that it came to go first", async () => {
+    const asked: string[] = [];
+    const server = await startServer((request, response, index) => {
+      asked.push(request.body.model);
+      if (asked.length === 1) return json(response, 429, {}, { "retry-after-ms": "100" });
+      return reply("ok")(request, response, index);
+    });
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+    await Promise.all(["a", "b", "c"].map((model) => client.complete({ ...REQUEST, model })));
+    assert.deepEqual(asked, ["a", "a", "b", "c"]);
     await client.close();
     await server.close();
   });
@@ -302,6 +317,22 @@ describe("the end of a client", () => {
     assert.deepEqual(await Promise.all(ends), ["cancelled", "cancelled"]);
     assert.equal(server.requests.length, 1);
     await server.close();
+  });
+
+  it("ends a question at once whose refusal is still coming, and leaves no timer", async () => {
+    const server = await startServer((_, response) => {
+      response.writeHead(429, { "content-type": "application/json", "retry-after": "30" });
+      response.write("{");
+    });
+    const before = await openResources();
+    const client = new ChatClient({ baseUrl: server.url });
+    const asked = client.complete(REQUEST).catch((error: ChatError) => error.code);
+    await server.waitFor(1);
+    await sleep(50);
+    await client.close();
+    assert.equal(await asked, "cancelled");
+    await server.close();
+    await assertNothingLeft(before);
   });
 });
 

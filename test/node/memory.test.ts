@@ -257,7 +257,11 @@ describe("conversations that are remembered", () => {
       red.send("chat", { reset: true, topic: "a" });
       assert.equal((await ask("q", "a")).payload, "q#1");
       assert.equal((await ask("q", "b")).payload, "q#2");
+      // As another Node-RED does that shares the store.
+      const nameOf = (key: string) => `hf_${Buffer.from(key).toString("hex")}`;
+      slowStore.set("chat:tab", nameOf("d"), { ...(slowStore.values("chat:tab")[nameOf("b")] as Message), key: "d" });
       red.send("chat", { reset: true });
+      assert.equal((await ask("q", "d")).payload, "q#1");
       for (const topic of ["a", "b", "c"]) assert.equal((await ask("q", topic)).payload, "q#1");
     });
 

@@ -60,6 +60,9 @@ export interface ChatRequest {
   [field: string]: unknown;
 }
 
+/** The others wait so much longer: a question that is tried again has lined up before them by then. */
+const HEAD_START_S = 0.01;
+
 /** What is happening to a question, as it happens. */
 export interface ProgressListener extends PieceListener {
   /** It waits for a slot. */
@@ -217,16 +220,16 @@ export class ChatClient {
       };
       const timer = setTimeout(end, seconds * 1000);
       this.#pauses.add(end);
-      if (signal?.aborted) end();
+      if (signal?.aborted || this.#isClosed) end();
       else signal?.addEventListener("abort", end, { once: true });
     });
   }
 
   /** All wait, also where this question has no attempt left: the next one would only be refused in its place. */
   #holdBack(failure: Failure, options: CompleteOptions): void {
-    if (!isWorthRetry(failure, options)) return;
+    if (this.#isClosed || !isWorthRetry(failure, options)) return;
     const pause = requestedPause(failure.error.cause.status, failure.headers);
-    if (pause !== undefined) this.#slots.hold(pause);
+    if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
   }
 
   async #attempt(

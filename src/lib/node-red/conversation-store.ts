@@ -90,7 +90,8 @@ export class ConversationStore {
    */
   async forgetAllBut(keys: string[]): Promise<void> {
     const kept = new Set(keys.map(entryKey));
-    await this.#forget(async () => [...(await this.#index()).keys()].filter((name) => !kept.has(name)));
+    // Another Node-RED that shares the store may have written some that are not known here.
+    await this.#forget(async () => (await this.#keys()).filter((name) => !kept.has(name)));
   }
 
   async #forget(find: () => Promise<string[]>): Promise<void> {
@@ -104,7 +105,7 @@ export class ConversationStore {
     }
   }
 
-  /** Read from the store once: from then on all that happens to it happens here. */
+  /** Read from the store once; what another Node-RED writes into a shared store later is not in it. */
   #index(): Promise<Map<string, Known | undefined>> {
     this.#known ??= this.#keys().then((keys) => new Map(keys.map((key) => [key, undefined])));
     // What failed is tried again the next time.
