@@ -52,6 +52,11 @@ describe("huggingface-chat, cancelling", () => {
     assert.deepEqual(replies.map((msg) => msg.topic).sort(), ["retry", "running", "waiting"]);
     for (const msg of replies) assert.equal(msg.completion.finish_reason, "aborted");
     assert.equal(server.requests.length, 2);
+    // The slot of the one that ran is given to the one that waits, in the moment in which both end.
+    const told = Object.fromEntries(replies.map(({ topic, completion }) => [topic, completion]));
+    assert.deepEqual([told.running.attempts, told.waiting.attempts], [1, 0]);
+    assert.deepEqual(told.waiting.steps, []);
+    assert.ok(told.waiting.timing.queued_ms >= told.waiting.timing.total_ms - 5, JSON.stringify(told.waiting.timing));
   });
 
   it("msg.abort with a conversation ends that one alone", async () => {
@@ -259,6 +264,36 @@ describe("huggingface-chat, messages that are odd", () => {
     assert.equal((await red.next("reply")).completion.finish_reason, "aborted");
     server.handle(reply("ok"));
   });
+
+  for (const [what, chat] of [
+    ["a conversation of the message", { conversation: "topic", conversationType: "msg" }],
+    ["a key that a store gives later", { conversation: "#:(slow)::key", conversationType: "flow" }],
+    ["no conversation", {}],
+  ] as const) {
+    it(`abort what came before them, and not the question behind: ${what}`, async () => {
+      server.handle((request, response, index) =>
+        request.body.messages.at(-1).content === "old"
+          ? sse(response, [chunk("Hel")], { done: false, end: false })
+          : reply("new")(request, response, index),
+      );
+      await red.deploy(chatFlow(server.url, chat));
+      const context = red.node("chat").context().flow;
+      await new Promise((resolve) => context.set("key", "a", "slow", resolve));
+      red.send("chat", { payload: "old", topic: "a" });
+      await red.until(
+        () => server.requests.some(({ body }) => body.messages.at(-1).content === "old"),
+        "the old question",
+      );
+      red.send("chat", { abort: true, topic: "a" });
+      red.send("chat", { payload: "new", topic: "a" });
+      const replies = await red.next("reply", 2);
+      assert.deepEqual(
+        replies.map(({ completion }) => completion.finish_reason),
+        ["aborted", "stop"],
+      );
+      server.handle(reply("ok"));
+    });
+  }
 
   it("clear the status when the node goes away in the middle", async () => {
     server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));

@@ -412,6 +412,19 @@ describe("conversations at their edges", () => {
     assert.ok(completion.timing.tokens_per_second < 150, JSON.stringify(completion.timing));
   });
 
+  it("a reset of all takes its turn too where the key of a question before is not known yet", async () => {
+    await deploy({ conversation: "#:(slow)::key", conversationType: "flow" });
+    await new Promise((resolve) => red.node("chat").context().flow.set("key", "k", "slow", resolve));
+    red.send("chat", { payload: "old" });
+    red.send("chat", { reset: true });
+    red.send("chat", { payload: "new" });
+    await red.next("reply", 2);
+    assert.deepEqual(
+      server.last.body.messages.map(({ content }: Message) => content),
+      ["new"],
+    );
+  });
+
   it("images that contain themselves are invalid_input", async () => {
     await deploy();
     const images: Message = {};

@@ -249,6 +249,44 @@ describe("huggingface-chat, what is sent", () => {
     }
   });
 
+  for (const type of ["msg", "flow", "global", "jsonata", "str", "template", "env"]) {
+    it(`has neither system prompt, conversation nor images where they are left blank: ${type}`, async () => {
+      const blank = {
+        system: "",
+        systemType: type,
+        conversation: "",
+        conversationType: type,
+        images: "",
+        imagesType: type,
+      };
+      const body = await bodyOf(blank, { payload: "Hi" });
+      assert.deepEqual(body.messages, [{ role: "user", content: "Hi" }]);
+    });
+  }
+
+  it("has neither of them where the message has nothing on the way to them", async () => {
+    const paths = { system: "a.b.c", systemType: "msg", conversation: "user.id", conversationType: "msg" };
+    const body = await bodyOf(
+      { ...paths, images: "camera.still[0].jpeg", imagesType: "msg" },
+      { payload: "Hi", a: null },
+    );
+    assert.deepEqual(body.messages, [{ role: "user", content: "Hi" }]);
+  });
+
+  it("says of a prompt that is not there that it is blank, and of JSONata what is wrong with it", async () => {
+    for (const [prompt, promptType, says] of [
+      ["a.b.c", "msg", /^There is nothing to ask: msg\.a\.b\.c is empty/],
+      ["payload[", "jsonata", /could not be worked out: Expected .*end of expression|could not be worked out: .*\[/i],
+      ["$error('boom')", "jsonata", /could not be worked out: boom/],
+    ] as const) {
+      await red.deploy(chatFlow(server.url, { prompt, promptType }));
+      red.send("chat", { payload: "Hi" });
+      const { error } = await red.next("error");
+      assert.match(error.message, says);
+      assert.doesNotMatch(error.message, /object Object/);
+    }
+  });
+
   it("is never a promise from a context, which may not come", async () => {
     await red.deploy(chatFlow(server.url, { prompt: "q", promptType: "flow" }));
     red

@@ -84,6 +84,26 @@ describe("chunks at intervals", () => {
     ]);
   });
 
+  it("keep the interval where reasoning and text follow each other, each in a chunk of its own", () => {
+    const chunks: unknown[] = [];
+    const chunker = makeChunker("interval", 100, (chunk, kind) => chunks.push([Date.now(), kind, chunk]));
+    for (const [kind, piece] of [
+      ["reasoning", "Hm"],
+      ["reasoning", "."],
+      ["text", "a"],
+      ["text", "b"],
+    ] as const) {
+      chunker.push(piece, kind);
+      clock.tick(10);
+    }
+    clock.tick(1000);
+    assert.deepEqual(chunks, [
+      [0, "reasoning", "Hm"],
+      [100, "reasoning", "."],
+      [200, "text", "ab"],
+    ]);
+  });
+
   it("leave no timer behind when nothing comes, nor after a flush", () => {
     const { chunks, chunker } = timed(100);
     chunker.push("a");

@@ -247,6 +247,14 @@ describe("the usage of a completion", () => {
         { ...delta({}), x_groq: { id: "1", usage } },
       ],
     ],
+    [
+      "the last x_groq",
+      [
+        { ...delta({}), x_groq: { usage: earlier } },
+        { ...delta({}), x_groq: { usage } },
+      ],
+    ],
+    ["usage beside x_groq", [{ ...delta({}), usage, x_groq: { usage: earlier } }]],
     ["usage before x_groq", [{ ...delta({}), x_groq: { usage: earlier }, usage }]],
     ["a whole reply", [{ ...whole({ content: "a" }), usage }]],
   ];

@@ -3,6 +3,9 @@ import type { ChatError } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { backoff, LONGEST_WAIT_S, requestedWait } from "./retry";
 
+/** In ms. A reply that the server wrote at once takes a busy machine a few to read. */
+const SHORTEST_WRITING_MS = 20;
+
 /** The course of one question over its attempts: when the next one is due, and what is told of them. */
 export class Attempts {
   readonly #startedAt = performance.now();
@@ -56,8 +59,8 @@ export class Attempts {
     };
     if (firstAt === undefined) return timing;
     timing.first_ms = Math.round(firstAt - this.#startedAt);
-    // A reply that came as one piece has no time between its first and its last token.
-    const writing = endedAt - firstAt > 1 ? endedAt - firstAt : endedAt - this.sentAt;
+    // A reply that came as one piece has no time between its first and its last token but that of reading it.
+    const writing = endedAt - firstAt > SHORTEST_WRITING_MS ? endedAt - firstAt : endedAt - this.sentAt;
     const tokens = completion.usage?.completion_tokens;
     if (typeof tokens === "number" && writing > 0) {
       timing.tokens_per_second = Math.round((tokens / writing) * 10_000) / 10;

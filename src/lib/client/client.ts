@@ -232,23 +232,35 @@ export class ChatClient {
     if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
   }
 
+  /** Waits for a free place. */
+  async #takeSlot(attempts: Attempts, { signal, claim = "new", listener }: CompleteOptions): Promise<void> {
+    const queuedAt = performance.now();
+    let cause: unknown;
+    try {
+      if (this.#isClosed) throw new ChatError("cancelled");
+      await this.#slots.take(attempts.count > 1 ? "begun" : claim, signal, () => listener?.onWaiting?.());
+      // It may have become free by the same abort that ends this question.
+      if (signal?.aborted) {
+        this.#slots.give();
+        throw new ChatError("cancelled");
+      }
+    } catch (error) {
+      cause = error;
+    }
+    attempts.queuedMs += performance.now() - queuedAt;
+    if (cause === undefined) return;
+    attempts.count--;
+    throw attempts.error(cause as ChatError);
+  }
+
   async #attempt(
     request: ChatRequest,
     body: Buffer,
     attempts: Attempts,
     options: CompleteOptions,
   ): Promise<ExchangeResult> {
-    const { signal, claim = "new", listener = {} } = options;
-    const queuedAt = performance.now();
-    try {
-      if (this.#isClosed) throw new ChatError("cancelled");
-      await this.#slots.take(attempts.count > 1 ? "begun" : claim, signal, () => listener.onWaiting?.());
-    } catch (error) {
-      attempts.count--;
-      throw attempts.error(error as ChatError);
-    } finally {
-      attempts.queuedMs += performance.now() - queuedAt;
-    }
+    const { signal, listener = {} } = options;
+    await this.#takeSlot(attempts, options);
     let isGiven = false;
     const giveSlot = () => {
       if (!isGiven) this.#slots.give();

@@ -69,6 +69,8 @@ export class CompletionBuilder implements TextSink {
   readonly #reasoning = new TextBuffer();
   readonly #calls = new ToolCallMerger();
   readonly #splitter = new ThinkSplitter(this);
+  /** The server says its usage where the API has it; what Groq says beside it does not count then. */
+  #hasUsage = false;
   readonly #known: PartialCompletion = { message: { role: "assistant", content: "" } };
   #logprobs: unknown[] | undefined;
   /** Name of the field that the reasoning came in. */
@@ -226,6 +228,7 @@ export class CompletionBuilder implements TextSink {
           break;
         case "usage":
           if (typeof value === "object") known.usage = value as Usage;
+          if (value) this.#hasUsage = true;
           break;
         case "provider":
           if (typeof value === "string") known.provider ??= value;
@@ -240,7 +243,7 @@ export class CompletionBuilder implements TextSink {
 
   #addGroqUsage(value: unknown): void {
     const usage = asRecord(asRecord(value)?.usage);
-    if (usage) this.#known.usage ??= usage;
+    if (usage && !this.#hasUsage) this.#known.usage = usage;
   }
 
   #addLogprobs(value: unknown): void {

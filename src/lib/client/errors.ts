@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Completion } from "./completion";
+import { asRecord } from "./json";
 
 /** What a flow can switch on. `cancelled` stays inside: an abort is no error for a flow. */
 export type ErrorCode =
@@ -188,12 +189,13 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * What was thrown, in words: an error's message. Getters in a message can throw anything, also what throws when it is
- * read.
+ * What was thrown, in words: the message of an error, or of what is like one, such as JSONata throws. Getters in a
+ * message can throw anything, also what throws when it is read.
  */
 export function thrownText(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error);
+    const message = asRecord(error)?.message;
+    return String(error instanceof Error || typeof message === "string" ? message : error);
   } catch {
     return "an error that cannot be read";
   }

@@ -81,8 +81,9 @@ export class AnswerBuilder {
    * @param unfinished - a round that is not in the sums yet
    */
   build(fallbacks: Fallback[], unfinished?: Completion): Answer {
-    if (unfinished && (unfinished.attempts > 0 || !this.#sum)) this.add(unfinished);
-    const { echo: _, ...completion } = this.#sum ?? nothing();
+    // Without a request there was no round.
+    if (unfinished && unfinished.attempts > 0) this.add(unfinished);
+    const { echo: _, ...completion } = this.#sum ?? unfinished ?? nothing();
     return { ...completion, steps: this.#steps, ...(fallbacks.length > 0 && { fallbacks }) };
   }
 }

@@ -6,21 +6,24 @@ export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence
 /** In characters. Looking for the end of a sentence costs the more the longer it is. */
 const LONGEST_SENTENCE = 2000;
 
-/** Cuts a text that comes in pieces into chunks. Together the chunks are the text. */
+/** What a piece belongs to: the reply, or what the model thought before. */
+export type PieceKind = "text" | "reasoning";
+
+/** Cuts a text that comes in pieces into chunks of one kind each, in their order. Together the chunks are the text. */
 export interface Chunker {
-  push(piece: string): void;
+  push(piece: string, kind?: PieceKind): void;
   /** Hands on what is held back. Call it at the end, or before something else is sent. */
   flush(): void;
 }
 
 /**
  * @param intervalMs - for the mode `interval`
- * @param emit - takes the chunks, never an empty one
+ * @param emit - takes the chunks and their kinds, never an empty one
  */
-export function makeChunker(mode: ChunkMode, intervalMs: number, emit: (chunk: string) => void): Chunker {
+export function makeChunker(mode: ChunkMode, intervalMs: number, emit: Emit): Chunker {
   switch (mode) {
     case "token":
-      return { push: emit, flush: () => {} };
+      return { push: (piece, kind = "text") => emit(piece, kind), flush: () => {} };
     case "interval":
       return intervalChunker(intervalMs, emit);
     case "sentence":
@@ -30,28 +33,34 @@ export function makeChunker(mode: ChunkMode, intervalMs: number, emit: (chunk: s
   }
 }
 
-/** The first piece goes at once; then one timer runs as long as pieces come. */
-function intervalChunker(intervalMs: number, emit: (chunk: string) => void): Chunker {
-  let pending = "";
+type Emit = (chunk: string, kind: PieceKind) => void;
+
+/**
+ * The first piece goes at once; then one timer runs as long as pieces come. Where one kind follows another, each has its
+ * own turn.
+ */
+function intervalChunker(intervalMs: number, emit: Emit): Chunker {
+  const pending: { kind: PieceKind; chunk: string }[] = [];
   let timer: NodeJS.Timeout | undefined;
-  const emitPending = () => {
-    const chunk = pending;
-    pending = "";
-    if (chunk) emit(chunk);
-    return chunk !== "";
+  const emitNext = () => {
+    const next = pending.shift();
+    if (next) emit(next.chunk, next.kind);
+    return next !== undefined;
   };
   const tick = () => {
-    timer = emitPending() ? setTimeout(tick, intervalMs) : undefined;
+    timer = emitNext() ? setTimeout(tick, intervalMs) : undefined;
   };
   return {
-    push(piece) {
-      pending += piece;
+    push(piece, kind = "text") {
+      const last = pending.at(-1);
+      if (last?.kind === kind) last.chunk += piece;
+      else if (piece) pending.push({ kind, chunk: piece });
       if (!timer) tick();
     },
     flush() {
       clearTimeout(timer);
       timer = undefined;
-      emitPending();
+      while (emitNext());
     },
   };
 }
@@ -67,22 +76,27 @@ function boundaryChunker(
   split: (text: string) => string[],
   mayEnd: (piece: string, before: string) => boolean,
   longest: number,
-  emit: (chunk: string) => void,
+  emit: Emit,
 ): Chunker {
   let pending = "";
+  let pendingKind: PieceKind = "text";
   const flush = () => {
     const chunk = pending;
     pending = "";
-    if (chunk) emit(chunk);
+    if (chunk) emit(chunk, pendingKind);
   };
   return {
-    push(piece) {
+    push(piece, kind = "text") {
+      if (kind !== pendingKind) {
+        flush();
+        pendingKind = kind;
+      }
       const isPossible = mayEnd(piece, pending);
       pending += piece;
       if (!isPossible) return;
       const chunks = split(pending);
       pending = chunks.pop() ?? "";
-      for (const chunk of chunks) emit(chunk);
+      for (const chunk of chunks) emit(chunk, kind);
       if (pending.length > longest) flush();
     },
     flush,

@@ -43,10 +43,18 @@ export interface StreamSettings {
   withReasoning: boolean;
 }
 
-/** What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error. */
+/**
+ * What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error, and
+ * images that are not in the message, which are none.
+ */
 export function withDefaults(def: ChatDef): ChatDef {
-  const mayBeBlank = ["str", "template", "jsonata"].includes(def.promptType ?? "") ? "prompt" : undefined;
-  const set = Object.entries(def).filter(([name, value]) => value != null && (value !== "" || name === mayBeBlank));
+  const mayBeBlank = [
+    ...(["str", "template", "jsonata"].includes(def.promptType ?? "") ? ["prompt"] : []),
+    ...((def.imagesType ?? "msg") === "msg" ? [] : ["images"]),
+  ];
+  const set = Object.entries(def).filter(
+    ([name, value]) => value != null && (value !== "" || mayBeBlank.includes(name)),
+  );
   return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as unknown as ChatDef;
 }
 

@@ -88,7 +88,7 @@ export class ChatSession {
 
   /** Takes a message: a question, or one that steers (`msg.abort`, `msg.reset`). Never rejects. */
   async receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
-    if (msg.abort === true || msg.reset === true) await this.#control(msg, done);
+    if (msg.abort === true || msg.reset === true) await this.#control(msg, [...this.#running], done);
     else await this.#answer(msg, send, done);
   }
 
@@ -104,33 +104,30 @@ export class ChatSession {
     for (const { abort } of this.#running) abort.abort();
   }
 
-  async #control(msg: ChatMessage, done: Done): Promise<void> {
+  /** @param before - the questions that came before: an abort is not meant for those that come while a key is read */
+  async #control(msg: ChatMessage, before: readonly Running[], done: Done): Promise<void> {
     let error: ChatError | undefined;
     try {
       // A message that steers may carry anything else: only the conversation counts.
       const options = { conversation: asRecord(msg.huggingface)?.conversation, fields: {} };
-      const key = await this.#inOrder(this.#readConversation(msg, options));
-      if (msg.abort === true) await this.#abort(key);
-      if (msg.reset === true) this.#forget(key, msg);
+      const conversation = this.#readConversation(msg, options);
+      const turn = msg.reset === true ? this.#arrive(conversation) : undefined;
+      const key = await conversation;
+      if (msg.abort === true) await abortAll(before, key);
+      if (turn) this.#forget(key, turn, msg);
     } catch (cause) {
       error = localizeError(cause, this.#translate);
     }
     done(error);
   }
 
-  async #abort(conversation: string | undefined): Promise<void> {
-    await Promise.all(
-      [...this.#running].map(async (running) => {
-        if (conversation === undefined || (await running.conversation) === conversation) running.abort.abort();
-      }),
-    );
-  }
-
-  /** Takes its turn in the line of the conversation; the message is done meanwhile. */
-  #forget(key: string | undefined, msg: ChatMessage): void {
-    this.#memory.forget(key).catch((error) => {
-      if (!this.#isClosed) this.#node.error(localizeError(error, this.#translate), msg);
-    });
+  /** Takes its turn in the line of the conversation, behind all that came before; the message is done meanwhile. */
+  #forget(key: string | undefined, turn: Promise<void>, msg: ChatMessage): void {
+    turn
+      .then(() => this.#memory.forget(key))
+      .catch((error) => {
+        if (!this.#isClosed) this.#node.error(localizeError(error, this.#translate), msg);
+      });
   }
 
   async #answer(msg: ChatMessage, send: Send, done: Done): Promise<void> {
@@ -170,7 +167,10 @@ export class ChatSession {
     // As they are when the message comes: contexts may hold the next one's when its turn comes.
     const inputs = this.#readInputs(msg, options);
     inputs.catch(() => {});
-    const key = await this.#inOrder(conversation);
+    const turn = this.#arrive(conversation);
+    const key = await conversation;
+    // Without a key no conversation holds it up.
+    if (key !== undefined) await turn;
     const client = config.client();
     const { signal } = running.abort;
     running.recollection = await this.#memory.begin(key, client, signal, status.waiting);
@@ -221,12 +221,11 @@ export class ChatSession {
     }
   }
 
-  /** @returns what a promise comes to, when those of all messages before are known too */
-  async #inOrder(key: Promise<string | undefined>): Promise<string | undefined> {
+  /** Notes that a message has come. @returns settled when the keys of all messages before are known */
+  #arrive(key: Promise<string | undefined>): Promise<void> {
     const before = this.#arrivals;
     this.#arrivals = Promise.allSettled([before, key]).then(() => {});
-    if ((await key) !== undefined) await before;
-    return key;
+    return before;
   }
 
   async #readInputs(msg: ChatMessage, options: MessageOptions): Promise<Inputs> {
@@ -306,15 +305,27 @@ export class ChatSession {
   }
 
   async #readConversation(msg: ChatMessage, options: MessageOptions): Promise<string | undefined> {
-    const key = options.conversation ?? (await this.#resolve("conversation", msg));
+    const key = options.conversation === undefined ? await this.#resolve("conversation", msg) : options.conversation;
     if (key === undefined || key === null || key === "") return undefined;
     if (typeof key === "string" || typeof key === "number") return String(key);
     throw new ChatError("option_text", { name: "conversation" });
   }
 
-  #resolve(name: InputName, msg: ChatMessage): Promise<unknown> {
-    return resolveTypedInput(this.#RED, this.#node, typedInput(this.#def, name), msg, name);
+  async #resolve(name: InputName, msg: ChatMessage): Promise<unknown> {
+    const input = typedInput(this.#def, name);
+    // What is left blank is not set, whatever its type. Of a prompt it is said that it is blank.
+    if (input.value === "" && name !== "prompt") return undefined;
+    return resolveTypedInput(this.#RED, this.#node, input, msg, name);
   }
+}
+
+/** Ends questions: those of a conversation, or all. */
+async function abortAll(questions: readonly Running[], conversation: string | undefined): Promise<void> {
+  await Promise.all(
+    questions.map(async (running) => {
+      if (conversation === undefined || (await running.conversation) === conversation) running.abort.abort();
+    }),
+  );
 }
 
 /** `msg.completion` of an error that came before any request. */

@@ -35,8 +35,7 @@ export class StreamOutput {
   readonly #shared: Record<string, unknown> = {};
   readonly #objects: Record<string, unknown> = {};
   readonly #hasObjects: boolean;
-  readonly #text: Chunker;
-  readonly #reasoning: Chunker;
+  readonly #chunker: Chunker;
   #send: (msg: StreamMessage) => void;
   #step = 0;
   #partsId = "";
@@ -59,10 +58,9 @@ export class StreamOutput {
     }
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
-    this.#text = makeChunker(mode, intervalMs, (chunk) => this.#send(this.#message(chunk)));
-    this.#reasoning = makeChunker(mode, intervalMs, (chunk) => {
-      const msg = this.#message("");
-      msg.reasoning = chunk;
+    this.#chunker = makeChunker(mode, intervalMs, (chunk, kind) => {
+      const msg = this.#message(kind === "text" ? chunk : "");
+      if (kind === "reasoning") msg.reasoning = chunk;
       this.#send(msg);
     });
   }
@@ -76,22 +74,18 @@ export class StreamOutput {
   }
 
   text(piece: string): void {
-    if (!this.#isOpen) return;
-    if (this.#withReasoning) this.#reasoning.flush();
-    this.#text.push(piece);
+    if (this.#isOpen) this.#chunker.push(piece, "text");
   }
 
   reasoning(piece: string): void {
-    if (!this.#isOpen || !this.#withReasoning) return;
-    this.#text.flush();
-    this.#reasoning.push(piece);
+    if (this.#isOpen && this.#withReasoning) this.#chunker.push(piece, "reasoning");
   }
 
   /** Ends the round: sends what is held back, then the closing message. */
   end(finishReason: string | undefined): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#flush();
+    this.#chunker.flush();
     const msg = this.#message("");
     msg.parts.count = this.#index;
     msg.complete = true;
@@ -103,12 +97,7 @@ export class StreamOutput {
   drop(): void {
     this.#isOpen = false;
     this.#send = () => {};
-    this.#flush();
-  }
-
-  #flush(): void {
-    this.#reasoning.flush();
-    this.#text.flush();
+    this.#chunker.flush();
   }
 
   #message(payload: string): StreamMessage {

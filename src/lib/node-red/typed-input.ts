@@ -26,9 +26,12 @@ export async function resolveTypedInput(
   if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
   return new Promise((resolve, reject) => {
     const property = label(value, type);
-    const fail = (reason: string) => reject(new ChatError("property_failed", { name, property, reason }));
+    const fail = (error: unknown) => {
+      if (type === "msg" && isAbsent(RED, msg, String(value))) resolve(undefined);
+      else reject(new ChatError("property_failed", { name, property, reason: reasonOf(error) }));
+    };
     const onResult = (error: unknown, result?: unknown) => {
-      if (error) fail(reasonOf(error));
+      if (error) fail(error);
       // `resolve` would wait for it, and it may never come.
       else if (isPromise(result)) reject(new ChatError("property_promise", { name, property }));
       else resolve(result);
@@ -36,9 +39,25 @@ export async function resolveTypedInput(
     try {
       RED.util.evaluateNodeProperty(value as string, type as never, node, msg, onResult as never);
     } catch (error) {
-      fail(reasonOf(error));
+      fail(error);
     }
   });
+}
+
+/** Whether a path ends early because there is nothing: the message has no such property, which is no mistake. */
+function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
+  try {
+    const keys = RED.util.normalisePropertyExpression(path.replace(/^msg\./, ""), msg) as unknown as string[];
+    let value: unknown = msg;
+    for (const key of keys) {
+      if (value === undefined || value === null) return true;
+      value = (value as Record<string, unknown>)[key];
+    }
+    return false;
+  } catch {
+    // no path, or a getter that throws
+    return false;
+  }
 }
 
 function isPromise(value: unknown): boolean {
