@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ChatError } from "../../src/lib/client/errors";
-import { type Message, readPrompt, withSystem } from "../../src/lib/conversation/prompt";
+import { type Message, readPrompt, withImages, withSystem } from "../../src/lib/conversation/prompt";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
 const pngUrl = `data:image/png;base64,${png.toString("base64")}`;
@@ -349,5 +349,22 @@ describe("bytes of another kind than Buffer", () => {
     assert.deepEqual(readPrompt(new Uint8Array(png), "msg.payload").messages, [
       user([{ type: "image_url", image_url: { url: pngUrl } }]),
     ]);
+  });
+});
+
+describe("images beside the result of a call", () => {
+  const image = (url: string) => ({ type: "image_url", image_url: { url } });
+  const result: Message = { role: "tool", tool_call_id: "a", content: "done" };
+
+  it("are not sent again where the question had them", () => {
+    const asked = user([{ type: "text", text: "What is this?" }, image(pngUrl)]);
+    const whole = [asked, { role: "assistant", content: null, tool_calls: [call] }, result];
+    assert.deepEqual(withImages(whole, [image(pngUrl)]), whole);
+    assert.deepEqual(withImages([result], [image(pngUrl)], [asked]), [result]);
+  });
+
+  it("follow it where they are new, as the picture of a camera that was called", () => {
+    const added = withImages([result], [image(pngUrl), image("https://new")], [user([image(pngUrl)])]);
+    assert.deepEqual(added, [result, user([image("https://new")])]);
   });
 });

@@ -76,16 +76,31 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
 
 /**
  * Joins images to the last message of the user; where there is none they are a message of their own. Where the prompt ends
- * with the result of a call the question goes on, and has them already.
+ * with the result of a call the question goes on and has its images already: what is new follows the result.
+ *
+ * @param history - what was said before
  */
-export function withImages(messages: Message[], images: unknown[]): Message[] {
-  if (images.length === 0 || messages.at(-1)?.role === "tool") return messages;
+export function withImages(messages: Message[], images: unknown[], history: Message[] = []): Message[] {
+  if (images.length === 0) return messages;
+  if (messages.at(-1)?.role === "tool") {
+    const known = new Set([...history, ...messages].flatMap(imageUrls));
+    const added = images.filter((image) => !known.has(urlOf(image)));
+    return added.length > 0 ? [...messages, { role: "user", content: added }] : messages;
+  }
   const at = messages.findLastIndex(({ role }) => role === "user");
   const message = messages[at];
   if (!message) return [...messages, { role: "user", content: images }];
   const { content } = message;
   const parts = Array.isArray(content) ? content : [{ type: "text", text: content }];
   return messages.with(at, { ...message, content: [...parts, ...images] });
+}
+
+function imageUrls({ content }: Message): unknown[] {
+  return Array.isArray(content) ? content.map(urlOf).filter((url) => url !== undefined) : [];
+}
+
+function urlOf(part: unknown): unknown {
+  return asRecord(asRecord(part)?.image_url)?.url;
 }
 
 /** A copy of messages that nobody else can change. */
