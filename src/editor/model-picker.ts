@@ -10,7 +10,7 @@ import {
   showTokens,
   splitModel,
 } from "./model-list.js";
-import { make, text } from "./red.js";
+import { dialogButtons, make, text } from "./red.js";
 import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./server.js";
 
 /** Lines that are made at once; further ones come when the list is scrolled down. */
@@ -37,15 +37,10 @@ export function pickModel(form: ConfigForm, current: string, done: (model: strin
   const picker = new ModelPicker(current);
   RED.tray.show({
     title: text("picker.title"),
-    buttons: [
-      { id: "node-dialog-cancel", text: RED._("common.label.cancel"), click: () => RED.tray.close() },
-      {
-        id: "node-dialog-ok",
-        text: RED._("common.label.done"),
-        class: "primary",
-        click: () => RED.tray.close(() => picker.chosen && done(picker.chosen)),
-      },
-    ],
+    buttons: dialogButtons(
+      () => picker.chosen,
+      (chosen) => chosen && done(chosen),
+    ),
     open: (tray) => {
       tray.find(".red-ui-tray-body").append(picker.element);
       void postForm<{ models: unknown } & Withheld>("models", form, abort.signal).then((answer) => {

@@ -31,9 +31,18 @@ export interface CodeEditor {
   destroy(): void;
 }
 
+interface TrayButton {
+  id: string;
+  text: string;
+  class?: string;
+  click(): void;
+}
+
 interface TrayOptions {
   title: string;
-  buttons: { id: string; text: string; class?: string; click(): void }[];
+  /** In pixels; `Infinity` for all that there is. */
+  width?: number;
+  buttons: TrayButton[];
   open(tray: JQuery): void;
   resize(): void;
   close(): void;
@@ -111,6 +120,27 @@ export function makeLineAccessible(content: JQuery, moved: () => void): void {
     if (focused instanceof HTMLElement) focused.focus();
     moved();
   });
+}
+
+/**
+ * The buttons of a tray that is opened over a form.
+ *
+ * @param read reads what was chosen, while the tray is still there
+ * @param done takes it when the tray is gone: until then the form below is not in the page, and would not find its own fields
+ */
+export function dialogButtons<T>(read: () => T, done: (value: T) => void): TrayButton[] {
+  return [
+    { id: "node-dialog-cancel", text: RED._("common.label.cancel"), click: () => RED.tray.close() },
+    {
+      id: "node-dialog-ok",
+      text: RED._("common.label.done"),
+      class: "primary",
+      click: () => {
+        const value = read();
+        RED.tray.close(() => done(value));
+      },
+    },
+  ];
 }
 
 /** An element with attributes; texts as `textContent` only. */

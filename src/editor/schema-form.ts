@@ -1,5 +1,6 @@
+import { editJson } from "./code-tray.js";
 import { type Problem, position } from "./json-text.js";
-import { type CodeEditor, createJsonEditor, destroyEditor, make, makeButton, text } from "./red.js";
+import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make, makeButton, text } from "./red.js";
 import { schemaFromExample } from "./schema-example.js";
 import { createRowList } from "./schema-line.js";
 import { schemaProblems } from "./schema-problems.js";
@@ -36,7 +37,20 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
   container.classList.add("huggingface-schema");
   container.append(note, rowsBox);
   if (isReply) container.append(createExample((schema) => editor.setValue(schema, -1)));
-  container.append(make("div", { class: "huggingface-schema-label" }, text("rows.code")), code, problems);
+  const larger = make("button", {
+    type: "button",
+    class: "red-ui-button red-ui-button-small",
+    title: text("rows.expand"),
+  });
+  larger.setAttribute("aria-label", text("rows.expand"));
+  larger.append(make("i", { class: "fa fa-expand" }));
+  larger.addEventListener("click", () => {
+    editJson(text("rows.code"), editor.getValue(), (written) => {
+      if (written !== editor.getValue()) editor.setValue(written, -1);
+    });
+  });
+  const label = make("div", { class: "huggingface-schema-label" }, make("span", {}, text("rows.code")), larger);
+  container.append(label, code, problems);
 
   let current = given;
   let read: SchemaRows = { text: "", rows: [] };
@@ -174,19 +188,7 @@ export function editSchema(title: string, given: string, done: (schema: string) 
   let form: SchemaForm | undefined;
   RED.tray.show({
     title,
-    buttons: [
-      { id: "node-dialog-cancel", text: RED._("common.label.cancel"), click: () => RED.tray.close() },
-      {
-        id: "node-dialog-ok",
-        text: RED._("common.label.done"),
-        class: "primary",
-        click: () => {
-          const schema = form?.text() ?? given;
-          // Until then the form below is not in the page, and would not find its own fields.
-          RED.tray.close(() => done(schema));
-        },
-      },
-    ],
+    buttons: dialogButtons(() => form?.text() ?? given, done),
     open: (tray) => {
       const container = make("div");
       const body = make("form", { class: "dialog-form form-horizontal huggingface-form" }, container);

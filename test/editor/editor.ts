@@ -453,18 +453,30 @@ export class Form {
 
   /** Opens the larger editor of a text, changes what is in it, and closes it again. */
   async expand(property: string, change: (text: string) => string): Promise<void> {
-    await this.page
-      .locator(".huggingface-text", { has: this.input(`${property}-text`) })
-      .locator("button")
-      .click();
-    const visible = this.page.locator(".monaco-editor:visible");
-    await visible.waitFor();
+    const box = this.page.locator(".huggingface-text", { has: this.input(`${property}-text`) });
+    await this.expandBy(box.locator("button"), change);
+  }
+
+  /** The same for the schema. */
+  async expandSchema(change: (text: string) => string): Promise<void> {
+    await this.expandBy(this.page.locator(".huggingface-schema-label:visible button"), change);
+  }
+
+  private async expandBy(button: Locator, change: (text: string) => string): Promise<void> {
+    const count = () =>
+      this.page.evaluate(() => (typeof monaco === "undefined" ? [] : monaco.editor.getModels()).length);
+    const before = await count();
+    await button.click();
+    await this.page.waitForFunction(
+      (known) => typeof monaco !== "undefined" && monaco.editor.getModels().length > known,
+      before,
+    );
     await sleep(SLIDE_MS);
     // The form itself has an editor too, for its description; the last model is the one just made.
     const text = await this.page.evaluate(() => monaco.editor.getModels().at(-1)?.getValue() ?? "");
     await this.page.evaluate((changed) => monaco.editor.getModels().at(-1)?.setValue(changed), change(text));
     await this.page.locator("#node-dialog-ok").last().click();
-    await visible.waitFor({ state: "detached" });
+    await this.page.waitForFunction((known) => monaco.editor.getModels().length <= known, before);
     await sleep(SLIDE_MS);
   }
 

@@ -119,6 +119,17 @@ describe("the rows and the text of a schema", function () {
     await form.cancel();
   });
 
+  it("follow each other: what is written in the larger editor is in the text and in the rows", async () => {
+    const form = await editor.edit(tool);
+    await form.fillCode('{"properties":{"x":{}}}');
+    await form.expandSchema((text) => text.replace('"x"', '"larger"'));
+    assert.equal(await form.code(), '{"properties":{"larger":{}}}');
+    assert.deepEqual(await names(form), ["larger"]);
+    await form.done();
+    assert.equal(await editor.property(tool, "parameters"), '{"properties":{"larger":{}}}');
+    await editor.undo();
+  });
+
   it("can be added, removed and moved with the keyboard", async () => {
     const form = await editor.edit((await editor.ids(TOOL))[2]);
     const add = form.page.locator(".huggingface-rows-box .red-ui-editableList-addButton");
