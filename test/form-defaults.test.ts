@@ -6,6 +6,7 @@ import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema-row";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
 
 const NODES = resolve(__dirname, "../nodes");
+const EDITOR = resolve(__dirname, "../src/editor");
 
 /** What Node-RED and its tools read from a node's html: the inline literals of `registerType`. */
 interface Definition {
@@ -124,7 +125,12 @@ describe("the forms' texts", () => {
       const inScript = [...html.matchAll(/"(?:@[\w/-]+:)?(huggingface-\w+\.[\w.]+)"/g)].map(
         (match) => match[1] as string,
       );
-      const keys = [...inHtml.filter((key) => !key.startsWith("node-red:")), ...inScript].filter(
+      const form = type.replace("huggingface-", "");
+      const inCode = readdirSync(EDITOR)
+        .map((file) => readFileSync(join(EDITOR, file), "utf8"))
+        .flatMap((code) => [...code.matchAll(new RegExp(`"(huggingface-${form}\\.[\\w.]+)"`, "g"))])
+        .map((match) => match[1] as string);
+      const keys = [...inHtml.filter((key) => !key.startsWith("node-red:")), ...inScript, ...inCode].filter(
         (key) => !key.endsWith(".svg"),
       );
       assert.ok(keys.length > 10);

@@ -1,12 +1,8 @@
-import { createConnectionTest } from "./connection-test.js";
-import { createFunctionList } from "./functions-list.js";
+import { createChatForm, isFunctionNamed, isSchemaNeeded, isSchemaUsed } from "./chat-form.js";
+import { createConfigForm } from "./config-form.js";
 import { keepGiven } from "./given-values.js";
-import { createHeaderList } from "./header-list.js";
-import { pickModel } from "./model-picker.js";
-import type { EditedNode } from "./red.js";
-import { createSchemaForm } from "./schema-form.js";
-import { createTextList } from "./text-list.js";
-import { createTryIt } from "./try-it.js";
+import { type EditedNode, type NodeForm, text } from "./red.js";
+import { createToolForm } from "./tool-form.js";
 import * as validators from "./validators.js";
 
 /**
@@ -15,17 +11,38 @@ import * as validators from "./validators.js";
  */
 const huggingfaceForms = {
   ...validators,
-  fillMissing,
-  keepGiven,
-  nameFields,
-  createSchemaForm,
-  createFunctionList,
-  createTextList,
-  createHeaderList,
-  createConnectionTest,
-  createTryIt,
-  pickModel,
+  isSchemaUsed,
+  isSchemaNeeded,
+  isFunctionNamed,
+  openForm,
 };
+
+const FORMS: Record<string, (node: EditedNode) => NodeForm> = {
+  "huggingface-config": createConfigForm,
+  "huggingface-chat": createChatForm,
+  "huggingface-tool": createToolForm,
+};
+
+/**
+ * Brings the form of a node to life, when the editor has put in its template and the values.
+ *
+ * @returns what the editor's callbacks are to call: `resize`, `save` and `cancel`
+ */
+function openForm(node: EditedNode): { resize(): void; save(): void; cancel(): void } {
+  fillMissing(node);
+  const keep = keepGiven(node);
+  const form = (FORMS[node.type] as (node: EditedNode) => NodeForm)(node);
+  nameFields();
+  return {
+    resize: form.resize,
+    save: () => {
+      form.save();
+      keep();
+      form.close();
+    },
+    cancel: form.close,
+  };
+}
 
 /** A flow that was written by hand, or by an older version, lacks properties: the form shows what holds for them. */
 function fillMissing(node: EditedNode): void {
@@ -44,10 +61,8 @@ function fillMissing(node: EditedNode): void {
 /**
  * The editor's own widgets have fields without a name for screen readers: they get that of their row. By reference, since
  * the editor puts the texts in only afterwards.
- *
- * @param expand the name of the buttons that open a larger editor
  */
-function nameFields(expand: string): void {
+function nameFields(): void {
   for (const field of document.querySelectorAll(".huggingface-form .red-ui-typedInput-input")) {
     const property = field.closest(".huggingface-field")?.querySelector("input")?.id;
     const label = field.closest(".form-row")?.querySelector("label");
@@ -59,7 +74,7 @@ function nameFields(expand: string): void {
     box.setAttribute("aria-label", box.closest(".red-ui-treeList-label")?.textContent?.trim() ?? "");
   }
   for (const button of document.querySelectorAll(".huggingface-form .red-ui-typedInput-option-expand")) {
-    button.setAttribute("aria-label", expand);
+    button.setAttribute("aria-label", text("rows.expand"));
   }
 }
 

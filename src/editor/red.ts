@@ -4,12 +4,19 @@
 interface EditorGlobal {
   _(key: string, params?: Record<string, string | number>): string;
   nodes: {
-    node(id: string): { type: string; name?: string } | null | undefined;
+    node(id: string): FlowNode | null | undefined;
+    filterNodes(filter: { type: string }): FlowNode[];
+    eachWorkspace(callback: (tab: { id: string; label: string }) => void): void;
+    subflow(id: unknown): { id: string; name?: string } | undefined;
     getType(type: string): { category: string; defaults: Record<string, { value: unknown; type?: string }> };
   };
   editor: {
     createEditor(options: { element: JQuery; mode: string; value: string }): CodeEditor;
+    /** Opens a text in a tray of its own. */
+    editText(options: { mode: string; value: string; focus: boolean; complete(text: string): void }): void;
   };
+  view: { redraw(): void };
+  tabs: { create(options: { id: string; onchange(tab: { id: string }): void }): Tabs };
   settings: { context?: { default: string; stores: string[] } };
   tray: {
     show(options: TrayOptions): void;
@@ -48,11 +55,38 @@ interface TrayOptions {
   close(): void;
 }
 
-/** A node that is edited, or checked. */
-export interface EditedNode {
+/** Tabs within a form. */
+export interface Tabs {
+  addTab(tab: { id: string; label: string }): void;
+  activateTab(id: string): void;
+  resize(): void;
+}
+
+/** A node as the editor has it, deployed or not. */
+export interface FlowNode {
   id: string;
   type: string;
+  name?: string;
+  model?: string;
+  z?: string;
+  /** disabled */
+  d?: boolean;
+  /** What the editor knows of them: of a stored password, only that it is there. */
+  credentials?: { token?: string; has_token?: boolean };
   [property: string]: unknown;
+}
+
+/** What the form of a node needs beyond its template, as long as it is open. */
+export interface NodeForm {
+  resize(): void;
+  /** puts values where the editor looks for the properties, or on the node itself */
+  save(): void;
+  /** ends what would go on, or stay in memory */
+  close(): void;
+}
+
+/** A node that is edited, or checked. */
+export interface EditedNode extends FlowNode {
   _(key: string, params?: Record<string, string | number>): string;
 }
 
@@ -80,9 +114,43 @@ declare global {
   var monaco: { editor: { setModelMarkers(model: unknown, owner: string, markers: object[]): void } } | undefined;
 }
 
+/**
+ * Makes the tabs of a form, and shows the first. Their contents are the elements `<type>-tab-<name>`, their labels in the
+ * node's catalogue.
+ */
+export function createTabs(type: string, names: string[], node: EditedNode, shown: () => void): Tabs {
+  const tabs = RED.tabs.create({
+    id: `${type}-tabs`,
+    onchange: ({ id }) => {
+      $(`#${type}-tabs-content`).children().hide();
+      $(`#${id}`).show();
+      shown();
+      RED.tray.resize();
+    },
+  });
+  for (const name of names) tabs.addTab({ id: `${type}-tab-${name}`, label: node._(`${type}.tab.${name}`) });
+  tabs.activateTab(`${type}-tab-${names[0]}`);
+  return tabs;
+}
+
 /** A text that all forms share, in the editor's language. */
 export function text(key: string, params?: Record<string, string | number>): string {
   return RED._(`@hf-flows/node-red-huggingface/huggingface-config:huggingface-config.${key}`, params);
+}
+
+/** The editor's own widgets of jQuery. */
+interface Widgets {
+  typedInput(options: { types: (string | object)[]; typeField?: string }): JQuery;
+  typedInput(method: "type"): string;
+  treeList(options: { autoSelect: boolean; data: object[] }): JQuery;
+  treeList(method: "data" | "filter", argument?: unknown): unknown;
+  searchBox(options: { style: "compact"; delay: number; change(): void }): JQuery;
+  searchBox(method: "count", text: string): void;
+}
+
+/** An element with the methods of the editor's widgets. */
+export function widget(element: JQuery): Widgets {
+  return element as unknown as Widgets;
 }
 
 /** Makes a list of an `<ol>`. A line that the user adds comes with empty data. */

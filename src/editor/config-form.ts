@@ -1,0 +1,71 @@
+import { createConnectionTest } from "./connection-test.js";
+import { createHeaderList, type HeaderList } from "./header-list.js";
+import { pickModel } from "./model-picker.js";
+import { createTabs, type EditedNode, type NodeForm } from "./red.js";
+import type { ConfigForm } from "./server.js";
+import { createTextList } from "./text-list.js";
+
+const field = (property: string): JQuery => $(`#node-config-input-${property}`);
+const container = (property: string): HTMLElement => $(`#node-config-input-${property}-container`)[0] as HTMLElement;
+
+/** Makes what the form of a configuration needs beyond its template. */
+export function createConfigForm(node: EditedNode): NodeForm {
+  const tabs = createTabs("huggingface-config", ["model", "limits", "requests"], node, () => {});
+  const fallback = createTextList(
+    container("fallback"),
+    node.fallback,
+    {
+      label: node._("huggingface-config.label.fallback"),
+      placeholder: node._("huggingface-config.placeholder.model"),
+      class: "huggingface-fallback",
+    },
+    { show: (text) => text, read: (written) => written.trim() },
+  );
+  const headers = createHeaderList(container("headers"), node.headers, {
+    name: node._("huggingface-config.placeholder.headerName"),
+    value: node._("huggingface-config.placeholder.headerValue"),
+  });
+  const read = () => readForm(node, headers);
+  const connectionTest = createConnectionTest($("#huggingface-config-test")[0] as HTMLElement, read);
+  $("#huggingface-config-pick").on("click", () => {
+    const model = field("model");
+    pickModel(read(), String(model.val() ?? ""), (picked) => model.val(picked).trigger("change"));
+  });
+  showEnvironment(node);
+  return {
+    resize: () => tabs.resize(),
+    save: () => {
+      node.fallback = fallback.value();
+      node.headers = headers.value();
+      // No token where there was none is no change; the editor would take it for one, and restart all that use this node.
+      const token = field("token");
+      if (token.val() === "" && !node.credentials?.has_token) token.removeAttr("id");
+    },
+    close: () => connectionTest.destroy(),
+  };
+}
+
+/** What is in the form right now, deployed or not: for the test and the list of models. */
+function readForm(node: EditedNode, headers: HeaderList): ConfigForm {
+  const names = Object.keys(RED.nodes.getType(node.type).defaults).filter(
+    (name) => !["name", "fallback", "headers"].includes(name),
+  );
+  const fields = names.map((name) => {
+    const input = field(name);
+    const value = input.is(":checkbox") ? input.prop("checked") : input.val();
+    return [name, value === "_ADD_" ? "" : value];
+  });
+  const def = { ...Object.fromEntries(fields), headers: headers.headers() };
+  return { id: node.id, def, token: String(field("token").val() ?? "") };
+}
+
+/** Says which variable of the environment the token would come from: of the address that the form was opened with. */
+function showEnvironment(node: EditedNode): void {
+  const hint = $("#huggingface-config-environment");
+  const baseUrl = field("baseUrl");
+  const opened = baseUrl.val();
+  baseUrl.on("input", () => hint.toggle(baseUrl.val() === opened));
+  $.getJSON(`huggingface/environment/${encodeURIComponent(node.id)}`, ({ variable }: { variable?: string }) => {
+    if (variable) hint.text(node._("huggingface-config.tip.environment", { variable }));
+  });
+}
