@@ -69,7 +69,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** For `before`: skips the whole suite, and says why, where there is no Chromium. */
+/**
+ * For `before`: skips the whole suite, and says why, where there is no Chromium. Not everybody who changes the code has one,
+ * and all other tests are worth running without it; CI installs it.
+ */
 export function skipWithoutChromium(context: Mocha.Context): void {
   if (findChromium()) return;
   console.log("      SKIPPED: no Chromium found. Install one, or set CHROMIUM_PATH to its executable.");
