@@ -4,11 +4,16 @@ import { bodyDecoder } from "./body-decoder";
 import { type BodyForm, bodyForm } from "./body-form";
 import { EventStream } from "./event-stream";
 import { firstHeader } from "./json";
+import { PacedBytes } from "./paced-bytes";
 
 /** What a body is told of. After `onEnd` or `onBroken` nothing more comes. */
 export interface BodyListener {
-  /** An event of a stream. */
-  onEvent(data: string, name: string | undefined): void;
+  /**
+   * An event of a stream.
+   *
+   * @param isCut - the body has ended in it
+   */
+  onEvent(data: string, name: string | undefined, isCut: boolean): void;
   /** Something has come that is no keep-alive. */
   onNews(): void;
   /** More bytes than allowed have come without making an event, or a document. */
@@ -29,12 +34,17 @@ export class Body {
   readonly #maxLength: number;
   #form: BodyForm;
   #decoder: Transform | undefined;
+  readonly #paced = new PacedBytes(
+    (bytes) => this.#take(bytes),
+    () => this.#end(),
+  );
   #events: EventStream | undefined;
   #document: Buffer[] = [];
   // Since the last event: an endless line is kept nowhere.
   #bytesPending = 0;
   #hasEvent = false;
   #isFirst = true;
+  #isEnding = false;
 
   /**
    * @param isDocument - it is known to be no stream of events: the answer is an error
@@ -59,17 +69,23 @@ export class Body {
       this.#startDecoding(bytes);
     }
     if (this.#decoder) this.#decoder.write(bytes);
-    else this.#take(bytes);
+    else this.#paced.push(bytes);
   }
 
   /** No more bytes will come. */
   end(): void {
     if (this.#decoder) this.#decoder.end();
-    else this.#end();
+    else this.#paced.end();
+  }
+
+  /** Hands on at once what has come: nothing more will. */
+  drain(): void {
+    this.#paced.drain();
   }
 
   /** Lets go of what it holds; nothing more is handed on. */
   destroy(): void {
+    this.#paced.destroy();
     this.#decoder
       ?.removeAllListeners()
       .on("error", () => {})
@@ -78,9 +94,12 @@ export class Body {
 
   #startDecoding(first: Buffer): void {
     this.#decoder = bodyDecoder(firstHeader(this.#headers, "content-encoding"), first);
-    this.#decoder?.on("data", (bytes: Buffer) => this.#take(bytes));
-    this.#decoder?.on("end", () => this.#end());
-    this.#decoder?.on("error", (error) => this.#listener.onBroken(error.message));
+    this.#decoder?.on("data", (bytes: Buffer) => this.#paced.push(bytes));
+    this.#decoder?.on("end", () => this.#paced.end());
+    this.#decoder?.on("error", (error) => {
+      this.#paced.drain();
+      this.#listener.onBroken(error.message);
+    });
   }
 
   #take(bytes: Buffer): void {
@@ -107,12 +126,13 @@ export class Body {
     if (this.#form !== "events") return;
     this.#events = new EventStream((data, name) => {
       this.#hasEvent = true;
-      this.#listener.onEvent(data, name);
+      this.#listener.onEvent(data, name, this.#isEnding);
     });
     for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
   }
 
   #end(): void {
+    this.#isEnding = true;
     this.#events?.end();
     this.#listener.onEnd(this.#events ? undefined : this.text);
   }

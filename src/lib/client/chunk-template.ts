@@ -4,10 +4,12 @@ const CONTENT = /"content"\s*:\s*"/;
 /** Stands in for a text, to see where in a chunk that text is. */
 const PROBE = "\u0000probe\u0000";
 /**
- * A literal without a quotation mark, backslash or control character is what stands in it: no `JSON.parse` has to tell. Longer
- * ones are left to it, since V8 does not copy a slice of 13 characters or more, and the whole chunk would be kept with it.
+ * Longer pieces are left to `JSON.parse`: V8 does not copy a slice of 13 characters or more, and the whole chunk would be
+ * kept with it.
  */
-const SHORT = /^"[ !#-[\]-\uffff]{0,12}"$/;
+const LONGEST_SLICE = 12;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 /** So many chunks in a row are learnt in vain before a stream is taken for one whose chunks have nothing in common. */
 const PATIENCE = 8;
 
@@ -31,8 +33,7 @@ export class ChunkTemplate {
     if (before === "") return undefined;
     // V8's startsWith goes character by character and would take as long as parsing.
     if (json.slice(0, before.length) !== before || json.slice(-after.length) !== after) return undefined;
-    // Nothing is left, which is no literal, where the two overlap.
-    const piece = parseText(json.slice(before.length, -after.length));
+    const piece = parseText(json, before.length, json.length - after.length);
     if (piece !== undefined) this.#patience = PATIENCE;
     return piece;
   }
@@ -88,9 +89,23 @@ function endOfLiteral(json: string, begin: number): number {
   return end + 1;
 }
 
-function parseText(literal: string): string | undefined {
-  if (SHORT.test(literal)) return literal.slice(1, -1);
-  return literal.charCodeAt(0) === 0x22 /* " */ ? (parse(literal) as string | undefined) : undefined;
+/** The string whose literal, and nothing else, stands between two places of a JSON text. */
+function parseText(json: string, begin: number, end: number): string | undefined {
+  if (json.charCodeAt(begin) !== QUOTE) return undefined;
+  const last = end - 1;
+  const mayBePlain = last - begin <= LONGEST_SLICE + 1;
+  if (mayBePlain && endOfPlain(json, begin + 1) === last && json.charCodeAt(last) === QUOTE) {
+    return json.slice(begin + 1, last);
+  }
+  return parse(json.slice(begin, end)) as string | undefined;
+}
+
+/** Where the next quotation mark, backslash or control character stands: what comes before it is what it says. */
+function endOfPlain(json: string, from: number): number {
+  let at = from;
+  let code = json.charCodeAt(at);
+  while (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) code = json.charCodeAt(++at);
+  return at;
 }
 
 function parse(json: string): unknown {

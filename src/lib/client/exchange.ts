@@ -1,20 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Body, type BodyListener } from "./body";
-import { ChunkTemplate } from "./chunk-template";
-import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
+import type { PartialCompletion } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
-import { asChatError, ChatError } from "./errors";
-import { asRecord, firstHeader } from "./json";
-import { hasAsciiEscape, type Redaction } from "./redact";
-import { redactPieces } from "./redact-pieces";
+import { ChatError } from "./errors";
+import { firstHeader } from "./json";
+import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "./reply-reader";
 import { shouldRetryHeader } from "./retry";
-import { errorFromAnswer, errorInReply, type RequestFacts, sentence } from "./server-error";
+import { errorFromAnswer, LONGEST_ERROR_BODY, senselessReply } from "./server-error";
 import { Silence } from "./silence";
 
-/** Longer error bodies are cut: no message needs more. */
-const LONGEST_ERROR_BODY = 65_536;
 /**
  * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked
  * before it would open a connection of its own.
@@ -24,14 +20,11 @@ const END_MS = 20;
 const DRAIN_MS = 1000;
 
 /** One request and what bounds it. */
-export interface ExchangeInput {
+export interface ExchangeInput extends ReplyInput {
   dispatcher: Dispatcher;
   endpoint: Endpoint;
   headers: Record<string, string>;
   body: Buffer;
-  facts: RequestFacts;
-  redaction: Redaction;
-  listener: PieceListener;
   signal: AbortSignal | undefined;
   /** Called when it fails, before `onClose`: nobody else can have begun in its place by then. */
   onFailure: (failure: Failure) => void;
@@ -41,8 +34,6 @@ export interface ExchangeInput {
   headersLimitMs: number;
   /** Silence allowed afterwards, in ms; 0 for no limit. */
   silenceLimitMs: number;
-  /** Characters that a reply may have. */
-  maxReplyLength: number;
   /** Host of the proxy, for messages. */
   proxyHost: string | undefined;
 }
@@ -76,27 +67,19 @@ export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
  * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
  * would cost a copy and a turn of the event loop for every chunk.
  */
-class Exchange implements Dispatcher.DispatchHandler, BodyListener {
+class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListener {
   readonly #input: ExchangeInput;
   readonly #resolve: (result: ExchangeResult) => void;
-  readonly #builder: CompletionBuilder;
-  readonly #template = new ChunkTemplate();
-  /** In between where there are secrets that a server may echo. */
-  readonly #pieces: ReturnType<typeof redactPieces> | undefined;
+  readonly #reply: ReplyReader;
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
   #isClosed = false;
-  #firstAt = 0;
 
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
-  /** The body has come to its end: an event that is cut there is no nonsense. */
-  #isEnding = false;
-  /** `[DONE]` has come. */
-  #isDone = false;
-  /** Characters of events that brought nothing: a stream of them has an end, too. */
-  #lengthWasted = 0;
+  /** The connection has brought the whole answer; what came last may still be waiting to be read. */
+  #isOver = false;
 
   readonly #silence = new Silence((seconds) => this.#onSilence(seconds));
   /** Runs behind the end mark. */
@@ -105,9 +88,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
     this.#resolve = resolve;
-    const { listener, redaction } = input;
-    if (redaction.needles.length > 0) this.#pieces = redactPieces(listener, redaction);
-    this.#builder = new CompletionBuilder(this.#pieces ?? listener);
+    this.#reply = new ReplyReader(input, this);
   }
 
   start(): void {
@@ -140,10 +121,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     if (this.#isSettled || status < 200) return;
     this.#status = status;
     this.#headers = headers;
-    const redact = this.#input.redaction.error;
-    const requestId = firstHeader(headers, "x-request-id");
-    const provider = firstHeader(headers, "x-inference-provider");
-    this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
+    this.#reply.readHead(status, headers);
     const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
     this.#body = new Body(headers, this.#isError, maxLength, this);
     this.#silence.start(this.#input.silenceLimitMs);
@@ -154,12 +132,13 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   }
 
   onResponseEnd(): void {
-    this.#isEnding = true;
-    if (!this.#isSettled) this.#body?.end();
-    this.#close();
+    this.#isOver = true;
+    if (this.#isSettled) this.#close();
+    else this.#body?.end();
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (!this.#isSettled) this.#body?.drain();
     if (!this.#isSettled) this.#failConnection(error);
     this.#close();
   }
@@ -168,7 +147,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     return this.#status < 200 || this.#status > 299;
   }
 
-  /** The server has promised a stream of events: one that ends before its first is no mistake of the address. */
+  /** The server has promised a stream of events. */
   get #isStream(): boolean {
     return /^text\/event-stream\b/i.test(firstHeader(this.#headers, "content-type")?.trim() ?? "");
   }
@@ -180,161 +159,65 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   onTooLong(): void {
     if (this.#isSettled) return;
     if (this.#isError) this.#failByStatus();
-    else this.#failTooLong();
+    else this.#fail(tooLong(this.#input.maxReplyLength), false);
   }
 
   onBroken(reason: string): void {
-    if (!this.#isSettled) this.#failSenseless(reason);
+    if (!this.#isSettled) this.#fail(senselessReply(reason, this.#status, this.#input.facts), false);
+  }
+
+  onEvent(data: string, name: string | undefined, isCut: boolean): void {
+    if (!this.#isSettled && !this.#reply.isDone) this.#reply.readEvent(data, name, isCut);
   }
 
   onEnd(document: string | undefined): void {
     if (this.#isSettled) return;
-    if (this.#isDone) this.#endOfReply();
-    else if (this.#isError) this.#failByStatus();
-    else if (document === undefined) this.#endOfReply(true);
-    else this.#onDocument(document);
-  }
-
-  onEvent(data: string, name: string | undefined): void {
-    if (this.#isSettled || this.#isDone) return;
-    if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
-      this.#onDone();
-      return;
-    }
-    const piece = name === undefined ? this.#readPiece(data) : undefined;
-    if (piece !== undefined) {
-      this.#onPiece(piece, data.length);
-      return;
-    }
-    let chunk: Record<string, unknown> | undefined;
-    try {
-      chunk = asRecord(this.#parse(data));
-    } catch {
-      // handled below, as what is JSON but no object
-    }
-    if (chunk) {
-      this.#onChunk(chunk, name, data.length);
-      this.#template.learn(data, chunk);
-    } else {
-      this.#onSenselessEvent(data, name);
-    }
-  }
-
-  /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
-  #readPiece(data: string): string | undefined {
-    const piece = this.#template.read(data);
-    if (piece === undefined || hasAsciiEscape(data) || this.#input.redaction.reply(data) !== data) return undefined;
-    return piece;
-  }
-
-  /** Parses the data of a reply, without the secrets that a server may echo in it. */
-  #parse(text: string): unknown {
-    const { reply } = this.#input.redaction;
-    const value = JSON.parse(reply(text));
-    return hasAsciiEscape(text) ? JSON.parse(reply(JSON.stringify(value))) : value;
-  }
-
-  #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
-    const builder = this.#builder;
-    const before = builder.size;
-    try {
-      if (chunk.error || name === "error" || !("choices" in chunk)) {
-        const error = errorInReply(chunk, name, this.#input.facts);
-        if (error) {
-          this.#fail(error, error.cause.status !== undefined);
-          return;
-        }
-      }
-      builder.add(chunk);
-    } catch (error) {
-      this.#fail(asChatError(error), false);
-      return;
-    }
-    this.#measure(before, length);
-  }
-
-  #onPiece(piece: string, length: number): void {
-    const before = this.#builder.size;
-    try {
-      this.#builder.addText(piece);
-    } catch (error) {
-      this.#fail(asChatError(error), false);
-      return;
-    }
-    this.#measure(before, length);
-  }
-
-  /** @param before - the reply's size before the latest chunk, which had `length` characters */
-  #measure(before: number, length: number): void {
-    const { size } = this.#builder;
-    if (size === before) this.#lengthWasted += length;
-    else if (this.#firstAt === 0) this.#firstAt = performance.now();
-    if (size + this.#lengthWasted > this.#input.maxReplyLength) this.#failTooLong();
-  }
-
-  #onSenselessEvent(data: string, name: string | undefined): void {
-    if (name === "error") {
-      const said = sentence(this.#input.redaction.error(data));
-      this.#fail(new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true }), false);
-    } else if (this.#isEnding) {
+    if (this.#reply.isDone) {
+      this.#endOfReply();
+    } else if (this.#isError) {
+      this.#failByStatus();
+    } else if (document === undefined) {
       this.#endOfReply(true);
     } else {
-      this.#failSenseless(data);
+      this.#reply.readDocument(document, this.#isStream);
+      if (!this.#isSettled) this.#endOfReply();
     }
   }
 
-  #onDone(): void {
-    this.#isDone = true;
+  onDone(): void {
     this.#silence.stop();
     this.#endTimer = setTimeout(() => {
       this.#endOfReply();
       // What follows is not waited for, but read, so that the connection can serve again.
-      this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
+      if (!this.#isClosed) this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
     }, END_MS);
   }
 
-  /** @param isCut - the stream ended without its end mark: only a finish reason tells then that it is whole */
-  #endOfReply(isCut = false): void {
-    if (this.#builder.finishReason === "error") {
-      // Some tell a failure by the finish reason alone.
-      const params = { said: "error.", host: this.#input.facts.host };
-      this.#fail(new ChatError("reply_error", params, { retryable: true }), false);
-    } else if (isCut && !this.#builder.hasFinished) {
-      this.#failIncomplete();
-    } else if (!this.#builder.hasChoice) {
-      this.#failSenseless("no choices");
-    } else {
-      this.#succeed();
-    }
+  onFailure(error: ChatError, mayPass: boolean): void {
+    this.#fail(error, mayPass);
   }
 
-  #onDocument(text: string): void {
-    let reply: Record<string, unknown> | undefined;
-    try {
-      reply = asRecord(this.#parse(text.replace(/^\uFEFF/, "")));
-    } catch {
-      // handled below
-    }
-    if (reply) this.#onChunk(reply, undefined, 0);
-    else if (text.trim() === "" && this.#isStream) this.#failIncomplete();
-    else this.#failSenseless(text.trim() || "empty");
-    if (!this.#isSettled) this.#endOfReply();
+  /** @param isCut - the stream ended without its end mark */
+  #endOfReply(isCut = false): void {
+    const fault = this.#reply.findFault(isCut);
+    if (fault) this.#fail(fault, false);
+    else this.#succeed();
   }
 
   #onSilence(seconds: number): void {
     if (this.#status && this.#isError) {
       this.#failByStatus();
-    } else if (this.#builder.hasFinished) {
+    } else if (this.#reply.hasFinished) {
       this.#succeed();
       this.#controller?.abort(new Error("silent"));
     } else {
-      const key = this.#builder.hasContent ? "silent_midway" : "silent";
+      const key = this.#reply.hasContent ? "silent_midway" : "silent";
       this.#fail(new ChatError(key, { seconds, host: this.#input.facts.host }, { retryable: true }), false);
     }
   }
 
   #onAbort = (): void => {
-    if (this.#isDone) this.#endOfReply();
+    if (this.#reply.isDone) this.#endOfReply();
     else this.#fail(new ChatError("cancelled"), false);
   };
 
@@ -344,11 +227,11 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
   }
 
   #failConnection(cause: unknown): void {
-    if (this.#isDone) {
+    if (this.#reply.isDone) {
       this.#endOfReply();
     } else if (this.#status && this.#isError) {
       this.#failByStatus();
-    } else if (this.#builder.hasFinished) {
+    } else if (this.#reply.hasFinished) {
       this.#succeed();
     } else {
       const { facts, proxyHost } = this.#input;
@@ -357,52 +240,25 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     }
   }
 
-  /** @param shown - what came instead of sense; the beginning of it is quoted */
-  #failSenseless(shown: string): void {
-    const quote = this.#input.redaction.error(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, 80);
-    const params = { reason: sentence(quote), host: this.#input.facts.host };
-    this.#fail(new ChatError("reply_senseless", params, this.#status ? { status: this.#status } : {}), false);
-  }
-
-  #failIncomplete(): void {
-    this.#fail(new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true }), false);
-  }
-
-  #failTooLong(): void {
-    const megabytes = Math.round(this.#input.maxReplyLength / 1024 / 1024);
-    this.#fail(new ChatError("reply_too_long", { megabytes }), false);
-  }
-
   /** @param mayPass - whether the cause is of a kind that another attempt may mend */
   #fail(error: ChatError, mayPass: boolean): void {
     if (this.#isSettled) return;
     // What is held back is text, too: after it nothing is tried again.
-    const cause = this.#flush() ?? error;
+    const cause = this.#reply.flush() ?? error;
     // On a reply that is fine these headers mean nothing: Together sends Retry-After with each.
     const headers = this.#isError ? this.#headers : {};
     const wish = shouldRetryHeader(headers) ?? cause.cause.retryable;
     const isFinal = cause.code === "budget_exhausted" || cause.key === "not_supported";
-    const mayRetry = mayPass && wish && !isFinal && !this.#builder.hasContent;
+    const mayRetry = mayPass && wish && !isFinal && !this.#reply.hasContent;
     this.#settle({ error: cause, mayRetry, headers });
     this.#controller?.abort(error);
     this.#close();
   }
 
   #succeed(): void {
-    const error = this.#isSettled ? undefined : this.#flush();
+    const error = this.#isSettled ? undefined : this.#reply.flush();
     if (error) this.#settle({ error, mayRetry: false, headers: {} });
     else this.#settle(undefined);
-  }
-
-  /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
-  #flush(): ChatError | undefined {
-    try {
-      this.#builder.end();
-      this.#pieces?.end();
-      return undefined;
-    } catch (error) {
-      return asChatError(error);
-    }
   }
 
   #settle(failure: Failure | undefined): void {
@@ -412,28 +268,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener {
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
     this.#body?.destroy();
-    const result: ExchangeResult = { completion: this.#completion() };
-    if (this.#firstAt > 0) Object.assign(result, { firstAt: this.#firstAt, lastAt: this.#silence.lastAt });
+    const result: ExchangeResult = { completion: this.#reply.completion() };
+    const { firstAt } = this.#reply;
+    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: this.#silence.lastAt });
     if (failure) {
       result.failure = failure;
       this.#input.onFailure(failure);
     }
     this.#resolve(result);
-  }
-
-  /** A secret that came in several pieces is found only here, where they are one text. */
-  #completion(): PartialCompletion {
-    const completion = this.#builder.build();
-    const { reply, json } = this.#input.redaction;
-    const { message, echo = {} } = completion;
-    if (message.content) message.content = reply(message.content);
-    if (message.reasoning) message.reasoning = reply(message.reasoning);
-    for (const { function: called } of message.tool_calls ?? []) {
-      called.name = reply(called.name);
-      called.arguments = json(called.arguments);
-    }
-    for (const [name, value] of Object.entries(echo)) if (typeof value === "string") echo[name] = reply(value);
-    return completion;
+    if (this.#isOver) this.#close();
   }
 
   /** The connection is free, or gone. */

@@ -20,7 +20,11 @@ export interface RequestFacts {
   redact: Redact;
 }
 
+/** Longer error bodies are cut: no message needs more. */
+export const LONGEST_ERROR_BODY = 65_536;
 const LONGEST_MESSAGE = 1000;
+/** In characters of what came instead of a reply. */
+const LONGEST_QUOTE = 80;
 /** In bytes. */
 const LONGEST_BODY = 4096;
 
@@ -84,6 +88,17 @@ export function errorInReply(
   const cause: Partial<ErrorCause> = { retryable: true, body: quoted(body, facts.redact) };
   if (said.code) cause.code = said.code;
   return new ChatError("reply_error", { said: sentence(said.message || facts.redact(body)), host: facts.host }, cause);
+}
+
+/**
+ * The error of an answer that is no reply.
+ *
+ * @param shown - what came instead; the beginning of it is quoted
+ * @param status - of the answer; 0 for none
+ */
+export function senselessReply(shown: string, status: number, facts: RequestFacts): ChatError {
+  const quote = facts.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
+  return new ChatError("reply_senseless", { reason: sentence(quote), host: facts.host }, status ? { status } : {});
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { constants, gzipSync } from "node:zlib";
+import { ChatClient, ChatError } from "../../src/lib/client";
+import { chunked, STREAM_HEAD } from "../support/raw";
+import { chunk, sseEvent, startRawServer, startServer } from "../support/server";
+
+const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
+const COUNT = 1500;
+const TEXTS = Array.from({ length: COUNT }, (_, index) => `${index} `);
+const TEXT = TEXTS.join("");
+const EVENTS = TEXTS.map((text) => sseEvent(chunk(text, { id: "x".repeat(100) })));
+const END = `${sseEvent(chunk(undefined, { finish_reason: "stop" }))}data: [DONE]\n\n`;
+const HEAD = `${STREAM_HEAD}transfer-encoding: chunked\r\n`;
+
+/** A reply that is there at once: some hundred KB that a server has kept back, or that a proxy has collected. */
+const WHOLE = `${HEAD}\r\n${[...EVENTS, END].map(chunked).join("")}0\r\n\r\n`;
+
+/**
+ * Asks a server that answers with `bytes` in one write.
+ *
+ * @param onText - called for every piece
+ * @param isClosed - the server closes the connection behind it
+ */
+async function ask(
+  bytes: string | Buffer,
+  onText: (piece: string, abort: AbortController) => void = () => {},
+  isClosed = false,
+) {
+  const server = await startRawServer((socket) => (isClosed ? socket.end(bytes) : socket.write(bytes)));
+  const client = new ChatClient({ baseUrl: server.url, retries: 0, timeout: 5 });
+  const abort = new AbortController();
+  try {
+    const listener = { onText: (piece: string) => onText(piece, abort) };
+    return { completion: await client.complete(REQUEST, { signal: abort.signal, listener }), error: undefined };
+  } catch (error) {
+    assert.ok(error instanceof ChatError, String(error));
+    return { completion: undefined, error };
+  } finally {
+    await client.close();
+    await server.close();
+  }
+}
+
+describe("a long reply that comes at once", () => {
+  it("is handed on in turns, so that others get theirs in between", async () => {
+    let inTurn = 0;
+    let most = 0;
+    let count = 0;
+    const { completion } = await ask(WHOLE, () => {
+      if (inTurn++ === 0) {
+        setImmediate(() => {
+          inTurn = 0;
+        });
+      }
+      count++;
+      most = Math.max(most, inTurn);
+    });
+    assert.equal(completion?.message.content, TEXT);
+    assert.equal(count, COUNT);
+    assert.ok(most < COUNT / 4, `${most} of ${COUNT} in one turn`);
+  });
+
+  it("is whole when it is packed, too", async () => {
+    const packed = gzipSync([...EVENTS, END].join(""));
+    const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`;
+    const { completion } = await ask(Buffer.concat([Buffer.from(head), packed]));
+    assert.equal(completion?.message.content, TEXT);
+  });
+
+  it("is kept as far as it came when it breaks off", async () => {
+    const { error } = await ask(`${HEAD}\r\n${EVENTS.map(chunked).join("")}`, undefined, true);
+    assert.equal(error?.code, "provider_unavailable");
+    assert.equal(error?.completion?.message.content, TEXT);
+  });
+
+  it("is kept as far as it can be unpacked", async () => {
+    const begin = gzipSync(EVENTS.join(""), { finishFlush: constants.Z_SYNC_FLUSH });
+    const packed = Buffer.concat([begin, Buffer.alloc(100, 0xff)]);
+    const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`;
+    const { error } = await ask(Buffer.concat([Buffer.from(head), packed]));
+    assert.equal(error?.key, "reply_senseless");
+    const text = error?.completion?.message.content ?? "";
+    assert.ok(TEXT.startsWith(text));
+    // Node.js itself keeps back what does not fill a buffer of zlib's.
+    const lost = COUNT + 1 - text.split(" ").length;
+    assert.ok(
+      lost <= Math.ceil(constants.Z_DEFAULT_CHUNK / Math.min(...EVENTS.map(({ length }) => length))),
+      `${lost}`,
+    );
+  });
+
+  it("ends where it is aborted: nothing of what waits is handed on", async () => {
+    let count = 0;
+    const { error } = await ask(WHOLE, (_, abort) => {
+      if (++count === 500) abort.abort();
+    });
+    assert.equal(error?.code, "cancelled");
+    assert.equal(count, 500);
+    assert.equal(error?.completion?.message.content, TEXTS.slice(0, 500).join(""));
+  });
+
+  it("is one of nonsense where an event in the middle is, not where it ends", async () => {
+    const events = [...EVENTS.slice(0, -1), "data: nonsense\n\n", END];
+    const { error } = await ask(`${HEAD}\r\n${events.map(chunked).join("")}0\r\n\r\n`);
+    assert.equal(error?.key, "reply_senseless");
+    assert.match(error?.message ?? "", /nonsense/);
+  });
+
+  it("leaves its connection to the next question", async () => {
+    const server = await startServer((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end([...EVENTS, END].join(""));
+    });
+    const client = new ChatClient({ baseUrl: server.url });
+    for (let turn = 0; turn < 3; turn++) {
+      assert.equal((await client.complete(REQUEST)).message.content, TEXT);
+      // undici takes a turn of the event loop to see that a connection is free.
+      await sleep(10);
+    }
+    assert.equal(server.connections, 1);
+    await client.close();
+    await server.close();
+  });
+});
