@@ -40,7 +40,7 @@ function head(results: Results): string {
   const rows = targets(results).map(({ what, limit, value, middle, unit }) => [
     what,
     `${limit} ${unit}`,
-    `${format(value)} ${unit}`,
+    `${formatBeside(value, limit)} ${unit}`,
     middle ? middle.map(format).join(" – ") : "",
     value <= limit ? "met" : "**missed**",
   ]);
@@ -195,4 +195,10 @@ export function format(value: number): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
   if (Math.abs(value) >= 10) return value.toFixed(1);
   return value.toFixed(2);
+}
+
+/** As many digits as tell a value from its limit. */
+function formatBeside(value: number, limit: number): string {
+  const text = format(value);
+  return Number(text) === limit && value !== limit ? value.toFixed(4) : text;
 }
