@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed } from "../support/node-red";
-import { type Handler, json, reply, startServer, type TestServer } from "../support/server";
+import { chatFlow, flowNode, type Message, type NodeRed } from "../support/node-red";
+import { type Handler, json, reply, type TestServer } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 /** What happens when questions come faster than a model answers, as from a broker that delivers what it has. */
 describe("questions that come faster than they are answered", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its));
 
   /** Answers after a while, and counts how many it has at once. */
   function slowly(ms: number): { handler: Handler; most: () => number } {

@@ -1,21 +1,16 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chatFlow, getNodeRed, type NodeDef, type NodeRed } from "../support/node-red";
-import { chunk, inTurn, json, reply, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, type NodeDef, type NodeRed } from "../support/node-red";
+import { chunk, inTurn, json, reply, sse, type TestServer } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 describe("huggingface-chat, cancelling", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed(
+    (its) => ({ red, server } = its),
+    (_, response) => sse(response, [chunk("Hel")], { done: false, end: false }),
+  );
 
   it("msg.abort ends a reply: what had come is the Reply, the connection is closed within 100 ms", async () => {
     await red.deploy(chatFlow(server.url, { stream: true }));
@@ -95,16 +90,10 @@ describe("huggingface-chat, cancelling", () => {
 describe("huggingface-chat, redeploy and shutdown", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed(
+    (its) => ({ red, server } = its),
+    (_, response) => sse(response, [chunk("Hel")], { done: false, end: false }),
+  );
 
   it("end questions quietly and at once, whatever they wait for", async () => {
     server.handle((_, response, index) => {
@@ -145,12 +134,7 @@ describe("huggingface-chat, redeploy and shutdown", () => {
 describe("huggingface-chat, status", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer();
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its));
 
   const texts = () => red.statuses("chat").map((status) => status.text);
 
@@ -214,12 +198,7 @@ describe("huggingface-chat, status", () => {
 describe("huggingface-chat, messages that are odd", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer(reply("ok"));
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its), reply("ok"));
 
   const odd: [string, () => object][] = [
     ["a frozen one", () => Object.freeze({ payload: "Hi", _msgid: "1" })],

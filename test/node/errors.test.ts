@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, type NodeRed } from "../support/node-red";
-import { chunk, type Handler, json, reply, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, type NodeRed } from "../support/node-red";
+import { chunk, type Handler, json, reply, sse, type TestServer } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 describe("huggingface-chat, errors", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer();
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its));
 
   const failing: [string, Handler, string][] = [
     ["400", (_, response) => json(response, 400, { error: { message: "said" } }), "invalid_input"],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, level, type Message, type NodeRed } from "../support/node-red";
-import { chunk, type Handler, json, reply, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
+import { chunk, type Handler, json, reply, sse, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 /** Answers by the model that is asked. */
 const byModel =
@@ -17,16 +18,7 @@ const status =
 describe("models to fall back on", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its));
 
   const deploy = (chat: Message = {}, config: Message = {}) =>
     red.deploy(chatFlow(server.url, chat, { model: "first", fallback: ["second", "third"], retries: 0, ...config }));

@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed, sink } from "../support/node-red";
-import { inTurn, reply, startServer, type TestServer } from "../support/server";
+import { chatFlow, flowNode, type Message, type NodeRed, sink } from "../support/node-red";
+import { inTurn, reply, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const weather = valueTool("weather", "7.5 degrees");
 
 describe("functions declared in the form", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its));
 
   const lamp = { name: "lamp", description: "switches a lamp", parameters: '{"type":"object"}' };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
-import { reply, startServer, type TestServer } from "../support/server";
+import { chatFlow, type Message, type NodeRed } from "../support/node-red";
+import { reply, type TestServer } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 /** The beginnings of files, which is all that is looked at. */
 const FILES: Record<string, Buffer> = {
@@ -16,12 +17,7 @@ const ADDRESS = "https://example.com/cat.png?size=1";
 describe("images beside the prompt", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer(reply("A cat."));
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its), reply("A cat."));
 
   const ask = async (message: Message): Promise<unknown[]> => {
     red.send("chat", { payload: "What is it?", ...message });

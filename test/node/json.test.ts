@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, level, type Message, type NodeRed } from "../support/node-red";
-import {
-  chunk,
-  type Handler,
-  inTurn,
-  json,
-  reply,
-  replyChunks,
-  sse,
-  startServer,
-  type TestServer,
-} from "../support/server";
+import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
+import { chunk, type Handler, inTurn, json, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const SCHEMA = {
   type: "object",
@@ -38,16 +29,7 @@ const cut =
 describe("replies in JSON", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its));
 
   const deploy = (chat: Message = {}, config: Message = {}) => red.deploy(chatFlow(server.url, chat, config));
   const ask = async (message: Message = {}): Promise<Message> => {

@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
-import {
-  chunk,
-  completion,
-  type Handler,
-  inTurn,
-  json,
-  reply,
-  sse,
-  startServer,
-  type TestServer,
-} from "../support/server";
+import { chatFlow, type Message, type NodeRed } from "../support/node-red";
+import { chunk, completion, type Handler, inTurn, json, reply, sse, type TestServer } from "../support/server";
 import { slowStore } from "../support/slow-store";
 import { callRound, valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 /** Answers with the number of the question in its conversation, after a moment. */
 const counting: Handler = async (request, response, index) => {
@@ -26,17 +17,8 @@ const BY_TOPIC = { conversation: "topic", conversationType: "msg" };
 describe("conversations that are remembered", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer(counting);
-  });
-  afterEach(async () => {
-    await red.reset();
-    slowStore.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its), counting);
+  afterEach(() => slowStore.reset());
 
   const deploy = (chat: Message = {}, config: Message = {}) =>
     red.deploy(chatFlow(server.url, { ...BY_TOPIC, ...chat }, config));

@@ -12,20 +12,12 @@ import {
   type TestServer,
   usageChunk,
 } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 describe("huggingface-chat, Reply", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer(reply("Hel", "lo"));
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its), reply("Hel", "lo"));
 
   it("is the received message with payload, messages and completion", async () => {
     await red.deploy(chatFlow(server.url));
@@ -205,12 +197,7 @@ describe("huggingface-chat, Reply", () => {
 describe("huggingface-chat, what is sent", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer(reply("ok"));
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its), reply("ok"));
 
   async function bodyOf(chat: object, msg: object, config: object = {}) {
     await red.deploy([...chatFlow(server.url, chat as never, config as never), ...catchInto("all")]);

@@ -14,6 +14,7 @@ import {
   type TestServer,
 } from "../support/server";
 import { valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const TOKEN = "hf_abcDEFghiJKLmno";
 const credentials = { config: { token: TOKEN } };
@@ -57,15 +58,10 @@ describe("what the tests look at for secrets", () => {
 });
 
 describe("huggingface-chat, a server that echoes the token", () => {
+  // Here every message, log line and status is searched for it.
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer();
-  });
-  // Here every message, log line and status is searched for it.
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its));
 
   /** As the tokenizers of models cut it. */
   const cut = (text: string) => text.match(/.{1,3}/gs) ?? [];

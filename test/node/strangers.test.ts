@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed } from "../support/node-red";
-import { json, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, flowNode, type Message, type NodeRed } from "../support/node-red";
+import { json, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const credentials = { config: { token: "hf_abcDEFghiJKLmno" } };
 
 describe("huggingface-chat behind an http-in node", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer();
-  });
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its));
 
   /** An http-in node wired straight to a chat node, and what answers the stranger. */
   const flow = (chat: Message = {}) => [
@@ -99,15 +95,10 @@ describe("huggingface-chat behind an http-in node", () => {
 });
 
 describe("huggingface-chat, prototypes", () => {
+  // Here it is looked whether one was polluted.
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-    server = await startServer();
-  });
-  // Here it is looked whether one was polluted.
-  afterEach(() => red.reset());
-  after(() => server.close());
+  useNodeRed((its) => ({ red, server } = its));
 
   const evil = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
   const own = () => JSON.parse(evil);

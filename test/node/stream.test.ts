@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed, sink } from "../support/node-red";
-import { chunk, json, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, flowNode, type Message, type NodeRed, sink } from "../support/node-red";
+import { chunk, json, reply, replyChunks, sse, type TestServer } from "../support/server";
+import { useNodeRed } from "../support/use-node-red";
 
 describe("huggingface-chat, Stream", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer(reply("One. ", "Two, ", "still two. ", "Three"));
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its), reply("One. ", "Two, ", "still two. ", "Three"));
 
   /** Asks, and gives the messages of output 2 once the question is over. */
   async function stream(chat: Message = {}, msg: Message = { payload: "Hi" }): Promise<Message[]> {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, getNodeRed, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import { chunk, inTurn, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
+import { chunk, inTurn, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { type Call, callRound } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const CITY = JSON.stringify({ type: "object", properties: { city: { type: "string" } }, required: ["city"] });
 
@@ -45,16 +46,7 @@ const WEATHER = "msg.payload = { degrees: 7, city: msg.payload.city }; return ms
 describe("tools carried out by flows", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer();
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its));
 
   /** Waits until the chat node has dropped an answer. */
   const dropped = () =>

@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, type Message, type NodeRed } from "../support/node-red";
+import { chatFlow, type Message, type NodeRed } from "../support/node-red";
 import { chunk, json, reply, replyChunks, sse, startServer, type TestServer, usageChunk } from "../support/server";
 import { callRound } from "../support/tools";
+import { useNodeRed } from "../support/use-node-red";
 
 const TOKEN = "hf_the_stored_token";
 
 describe("the route behind the try-it box", () => {
   let red: NodeRed;
   let server: TestServer;
-  before(async () => {
-    red = await getNodeRed();
-  });
-  beforeEach(async () => {
-    server = await startServer(reply("Hel", "lo"));
-    await red.deploy(chatFlow(server.url), { config: { token: TOKEN } });
-  });
-  afterEach(async () => {
-    await red.reset();
-    await server.close();
-  });
+  useNodeRed((its) => ({ red, server } = its), reply("Hel", "lo"));
+  beforeEach(() => red.deploy(chatFlow(server.url), { config: { token: TOKEN } }));
 
   const post = (body: unknown, signal?: AbortSignal): Promise<Response> =>
     fetch(`${red.url}/huggingface/try`, {
