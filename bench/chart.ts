@@ -1,5 +1,6 @@
 import type { Contestant } from "./processes";
-import { format, machine, type Results } from "./report";
+import { format, machine } from "./report";
+import type { Results } from "./results";
 import { median } from "./statistics";
 
 const LABELS: Record<Contestant, string> = {

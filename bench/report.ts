@@ -1,23 +1,10 @@
 import { cpus, totalmem } from "node:os";
-import type { Installed, Start } from "./install";
-import { CHUNKS, type Conversations, type Effort, type Long, type Paced, PER_SECOND, type Speed } from "./measure";
+import type { Start } from "./install";
+import { CHUNKS, type Paced, PER_SECOND } from "./measure";
 import { CONTESTANTS, type Contestant } from "./processes";
+import type { Results } from "./results";
 import { differences, median, ratios } from "./statistics";
 import { targets } from "./targets";
-
-/** What was measured; parts that were left out are absent. */
-export interface Results {
-  effort: Effort;
-  /** How many processes wanted the machine when it began, by its load average. */
-  load: number;
-  nodeRed?: string;
-  speed?: Partial<Record<Contestant, Speed>>;
-  paced?: Partial<Record<Contestant, Paced[]>>;
-  long?: Long;
-  conversations?: Conversations[];
-  installed?: Installed;
-  starts?: Record<"without" | "ours", Start[]>;
-}
 
 const MB = 1024 * 1024;
 

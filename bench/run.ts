@@ -7,7 +7,8 @@ import { chart } from "./chart";
 import { installContestants, installOurs, measureStarts } from "./install";
 import { type Effort, measureLength, measurePaced, measureSpeed } from "./measure";
 import { CONTESTANTS, type Contestant } from "./processes";
-import { type Results, report } from "./report";
+import { report } from "./report";
+import type { Results } from "./results";
 
 /**
  * Measures our chat node beside others:

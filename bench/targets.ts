@@ -1,4 +1,4 @@
-import type { Results } from "./report";
+import type { Results } from "./results";
 import { differences, median, quartiles, ratios } from "./statistics";
 
 /** What was aimed at, and what came of it. */

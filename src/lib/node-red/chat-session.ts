@@ -7,15 +7,8 @@ import type { Message } from "../conversation/prompt";
 import { Refusals } from "../conversation/refusals";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
-import {
-  type ChatDef,
-  heldProperties,
-  type InputName,
-  inputName,
-  readStreamSettings,
-  typedInput,
-  withDefaults,
-} from "./chat-options";
+import { ChatInputs, type Inputs } from "./chat-inputs";
+import { type ChatDef, heldProperties, inputName, readStreamSettings, typedInput, withDefaults } from "./chat-options";
 import type { ConfigNode } from "./config-options";
 import { withEnvironment } from "./environment";
 import { localizeError, makeTranslate, type Translate } from "./localize";
@@ -24,7 +17,7 @@ import { type RunStatus, StatusLine } from "./status-line";
 import { type StreamMessage, StreamOutput } from "./stream-output";
 import { ToolCalls } from "./tool-calls";
 import { findTools } from "./tool-registry";
-import { resolveTypedInput, storeTypedInput } from "./typed-input";
+import { storeTypedInput } from "./typed-input";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 type Done = (error?: Error) => void;
@@ -35,13 +28,6 @@ interface Running {
   conversation: Promise<string | undefined>;
   abort: AbortController;
   recollection?: Recollection;
-}
-
-/** What a question takes from the message and from contexts. */
-interface Inputs {
-  prompt: unknown;
-  system: unknown;
-  images: unknown;
 }
 
 /** How a question ended, and what remembers it. */
@@ -67,6 +53,7 @@ export class ChatSession {
   readonly #translate: Translate;
   readonly #status: StatusLine;
   readonly #running = new Set<Running>();
+  readonly #inputs: ChatInputs;
   readonly #toolCalls: ToolCalls;
   /** Tool nodes that are missing, each warned of once. */
   readonly #warned = new Set<string>();
@@ -82,6 +69,7 @@ export class ChatSession {
     this.#def = withDefaults(def);
     this.#translate = makeTranslate(RED);
     this.#status = new StatusLine(node, this.#translate);
+    this.#inputs = new ChatInputs(RED, node, this.#def);
     this.#toolCalls = new ToolCalls(RED, node);
     this.#memory = new Memory(node, this.#def);
   }
@@ -109,8 +97,7 @@ export class ChatSession {
     let error: ChatError | undefined;
     try {
       // A message that steers may carry anything else: only the conversation counts.
-      const options = { conversation: asRecord(msg.huggingface)?.conversation, fields: {} };
-      const conversation = this.#readConversation(msg, options);
+      const conversation = this.#inputs.readConversation(msg, asRecord(msg.huggingface) ?? {});
       const turn = msg.reset === true ? this.#arrive(conversation) : undefined;
       const key = await conversation;
       if (msg.abort === true) await abortAll(before, key);
@@ -162,10 +149,10 @@ export class ChatSession {
   async #ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus): Promise<Asked> {
     const config = this.#config();
     const options = reading(() => readMessageOptions(msg.huggingface));
-    const conversation = this.#readConversation(msg, options);
+    const conversation = this.#inputs.readConversation(msg, options);
     running.conversation = conversation.catch(() => undefined);
     // As they are when the message comes: contexts may hold the next one's when its turn comes.
-    const inputs = this.#readInputs(msg, options);
+    const inputs = this.#inputs.read(msg, options);
     inputs.catch(() => {});
     const turn = this.#arrive(conversation);
     const key = await conversation;
@@ -226,15 +213,6 @@ export class ChatSession {
     const before = this.#arrivals;
     this.#arrivals = Promise.allSettled([before, key]).then(() => {});
     return before;
-  }
-
-  async #readInputs(msg: ChatMessage, options: MessageOptions): Promise<Inputs> {
-    const [prompt, system, images] = await Promise.all([
-      options.messages === undefined ? this.#resolve("prompt", msg) : undefined,
-      options.system === undefined ? this.#resolve("system", msg) : undefined,
-      this.#resolve("images", msg),
-    ]);
-    return { prompt, system, images };
   }
 
   #question(
@@ -302,20 +280,6 @@ export class ChatSession {
       ...settings,
       send: (chunkMessage: StreamMessage) => send([null, chunkMessage, null]),
     });
-  }
-
-  async #readConversation(msg: ChatMessage, options: MessageOptions): Promise<string | undefined> {
-    const key = options.conversation === undefined ? await this.#resolve("conversation", msg) : options.conversation;
-    if (key === undefined || key === null || key === "") return undefined;
-    if (typeof key === "string" || typeof key === "number") return String(key);
-    throw new ChatError("option_text", { name: "conversation" });
-  }
-
-  async #resolve(name: InputName, msg: ChatMessage): Promise<unknown> {
-    const input = typedInput(this.#def, name);
-    // What is left blank is not set, whatever its type. Of a prompt it is said that it is blank.
-    if (input.value === "" && name !== "prompt") return undefined;
-    return resolveTypedInput(this.#RED, this.#node, input, msg, name);
   }
 }
 
