@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { Editor, skipWithoutChromium, themes } from "./editor";
+import { type Editor, themes, useEditor } from "./editor";
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -15,12 +15,10 @@ for (const theme of themes) {
     this.timeout(90_000);
     let editor: Editor;
 
-    before(async function () {
-      skipWithoutChromium(this);
-      editor = await Editor.start({ theme });
+    useEditor((its) => (editor = its), { theme });
+    before(async () => {
       await editor.page.evaluate(axe);
     });
-    after(() => editor?.stop());
 
     it("are shown in it", async () => {
       const [text = 0, background = 0] = await editor.brightness(".red-ui-palette-header");

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
@@ -105,6 +106,26 @@ interface EditorOptions {
   theme?: "light" | "dark";
   /** pixels of a picture for each pixel of the page */
   scale?: number;
+}
+
+/**
+ * Gives the tests of a `describe` an editor in a browser, and sees after each of them that nothing went wrong in the page.
+ *
+ * @param use - takes the editor before the first test
+ */
+export function useEditor(use: (editor: Editor) => void, options?: EditorOptions): void {
+  let editor: Editor | undefined;
+  before(async function () {
+    skipWithoutChromium(this);
+    editor = await Editor.start(options);
+    use(editor);
+  });
+  after(() => editor?.stop());
+  afterEach(async function () {
+    // A form that a failed test left open would make all others fail.
+    if (this.currentTest?.state === "failed") await editor?.load();
+    assert.deepEqual(editor?.problems.splice(0), [], "errors in the page");
+  });
 }
 
 /** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */

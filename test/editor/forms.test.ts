@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeDef } from "../support/node-red";
-import { Editor, skipWithoutChromium } from "./editor";
+import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
@@ -16,18 +16,7 @@ describe("the forms in the editor", function () {
   this.timeout(90_000);
   let editor: Editor;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-  });
-
-  after(() => editor?.stop());
-
-  afterEach(async function () {
-    // A form that a failed test left open would make all others fail.
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
-  });
+  useEditor((its) => (editor = its));
 
   const deployed = async (type: string): Promise<NodeDef> => {
     const found = (await editor.flows()).filter((node) => node.type === type);

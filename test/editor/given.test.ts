@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CHAT_DEFAULTS } from "../../src/lib/node-red/defaults";
-import { Editor, type Form, skipWithoutChromium } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
@@ -109,15 +109,7 @@ describe("the forms of a flow that comes from elsewhere", function () {
   this.timeout(90_000);
   let editor: Editor;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-  });
-  after(() => editor?.stop());
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
-  });
+  useEditor((its) => (editor = its));
 
   /** Imports and deploys the flow, and finds it as it was given. */
   const deploy = async (config: object, chat: object): Promise<Record<string, unknown>> => {

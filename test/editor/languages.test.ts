@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { Editor, type Form, skipWithoutChromium } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const LOCALES = path.join(__dirname, "../../nodes/locales");
 const TYPES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
@@ -16,12 +16,7 @@ for (const language of readdirSync(LOCALES).filter((name) => name !== "en-US")) 
       return catalogue[type].label as Record<string, string>;
     };
 
-    before(async function () {
-      skipWithoutChromium(this);
-      editor = await Editor.start({ language });
-    });
-    after(() => editor?.stop());
-    afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
+    useEditor((its) => (editor = its), { language });
 
     /** On every tab: no key in place of a text, nothing wider than its box; and no tab whose label is cut. */
     const checkTabs = async (form: Form, tabs: number): Promise<void> => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../../src/lib/node-red/defaults";
-import { Editor, skipWithoutChromium } from "./editor";
+import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
@@ -174,11 +174,7 @@ describe("what the forms do not take", function () {
   this.timeout(90_000);
   let editor: Editor;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-  });
-  after(() => editor?.stop());
+  useEditor((its) => (editor = its));
 
   for (const [type, table, base] of [
     [CONFIG, config, { ...CONFIG_DEFAULTS, model: "org/model" }],

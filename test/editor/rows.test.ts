@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Editor, type Form, skipWithoutChromium } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
@@ -10,9 +10,8 @@ describe("the rows, lists and tabs of the forms", function () {
   let editor: Editor;
   let chat: string;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
+  useEditor((its) => (editor = its));
+  before(async () => {
     await editor.addNode(TOOL, 200, 200);
     await editor.addNode(CHAT, 200, 80);
     chat = (await editor.ids(CHAT))[0] as string;
@@ -21,11 +20,6 @@ describe("the rows, lists and tabs of the forms", function () {
     await ofTool.fill("name", "get_weather");
     await ofTool.done();
     await inConfig("add", (config) => config.fill("model", "org/model"));
-  });
-  after(() => editor?.stop());
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
   });
 
   /** Does something in the form of the configuration, takes it over, and deploys. */

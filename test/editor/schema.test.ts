@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeDef } from "../support/node-red";
-import { Editor, type Form, skipWithoutChromium } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
@@ -23,9 +23,8 @@ describe("the rows and the text of a schema", function () {
   let editor: Editor;
   let tool: string;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
+  useEditor((its) => (editor = its));
+  before(async () => {
     const at = { x: 200, y: 100, z: "t1", type: TOOL, description: "", strict: false, wires: [[]] };
     await editor.importFlow([
       { id: "t1", type: "tab", label: "A tab" },
@@ -42,13 +41,6 @@ describe("the rows and the text of a schema", function () {
     await editor.deploy();
     tool = (await editor.ids(TOOL))[0] as string;
     await editor.reveal(tool);
-  });
-
-  after(() => editor?.stop());
-
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
   });
 
   const deployed = async (id: string): Promise<NodeDef> => {
@@ -219,9 +211,8 @@ describe("the forms for JSON replies and declared functions", function () {
   let editor: Editor;
   let chat: string;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
+  useEditor((its) => (editor = its));
+  before(async () => {
     await editor.importFlow([
       { id: "t1", type: "tab", label: "A tab" },
       { id: "c1", type: "huggingface-config", model: "org/model" },
@@ -230,13 +221,6 @@ describe("the forms for JSON replies and declared functions", function () {
     ]);
     chat = (await editor.ids(CHAT))[0] as string;
     await editor.reveal(chat);
-  });
-
-  after(() => editor?.stop());
-
-  afterEach(async function () {
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
   });
 
   const deployed = async (id = chat): Promise<NodeDef> => {
@@ -426,9 +410,8 @@ describe("the schema forms with the code editor Ace", function () {
   this.timeout(60_000);
   let editor: Editor;
 
+  useEditor((its) => (editor = its));
   before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
     await editor.page.route("**/settings*", async (route) => {
       const response = await route.fetch();
       const settings = (await response.json()) as object;
@@ -441,8 +424,6 @@ describe("the schema forms with the code editor Ace", function () {
       this.skip();
     }
   });
-
-  after(() => editor?.stop());
 
   it("keep rows and text in step, and say what is wrong below", async () => {
     await editor.addNode(TOOL, 200, 100);

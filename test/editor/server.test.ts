@@ -11,7 +11,7 @@ import {
   usage,
 } from "../support/server";
 import { callRound } from "../support/tools";
-import { Editor, type Form, skipWithoutChromium } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const MODELS = Array.from({ length: 1000 }, (_, index) => ({
   id: `org/model-${String(index).padStart(4, "0")}`,
@@ -39,17 +39,13 @@ describe("the form of a configuration and its server", function () {
   let form: Form;
   let config: Form;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
+  useEditor((its) => (editor = its));
+  before(async () => {
     server = await startServer((request, response, index) =>
       request.url === "/v1/models" ? json(response, 200, { data: models }) : chat(request, response, index),
     );
   });
-  after(async () => {
-    await editor?.stop();
-    await server?.close();
-  });
+  after(() => server?.close());
   beforeEach(async () => {
     chat = (_, response) =>
       json(
@@ -66,7 +62,6 @@ describe("the form of a configuration and its server", function () {
     await config.fill("model", "org/model");
     await config.fill("baseUrl", server.url);
   });
-  afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
 
   const test = async (): Promise<string> => {
     await editor.page.locator("#huggingface-config-test button").click();
@@ -237,15 +232,11 @@ describe("the box that tries a prompt", function () {
   let server: TestServer;
   let form: Form;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
+  useEditor((its) => (editor = its));
+  before(async () => {
     server = await startServer();
   });
-  after(async () => {
-    await editor?.stop();
-    await server?.close();
-  });
+  after(() => server?.close());
   beforeEach(async () => {
     await editor.loadAnew();
     await editor.addNode("huggingface-chat", 200, 80);
@@ -256,7 +247,6 @@ describe("the box that tries a prompt", function () {
     await config.fill("token", "hf_typed_now");
     await config.done();
   });
-  afterEach(() => assert.deepEqual(editor.problems.splice(0), [], "errors in the page"));
 
   const box = () => editor.page.locator("#huggingface-chat-try");
   const ask = async (prompt: string): Promise<void> => {

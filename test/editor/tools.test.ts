@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeDef } from "../support/node-red";
-import { Editor, skipWithoutChromium } from "./editor";
+import { type Editor, useEditor } from "./editor";
 
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
@@ -17,18 +17,7 @@ describe("the forms for tools", function () {
   let tool: string;
   let chat: string;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-  });
-
-  after(() => editor?.stop());
-
-  afterEach(async function () {
-    // A form that a failed test left open would make all others fail.
-    if (this.currentTest?.state === "failed") await editor.load();
-    assert.deepEqual(editor.problems, [], "errors in the page");
-  });
+  useEditor((its) => (editor = its));
 
   const deployed = async (id: string): Promise<NodeDef> => {
     const found = (await editor.flows()).find((node) => node.id === id);
@@ -307,12 +296,7 @@ describe("the forms for tools in a subflow", function () {
   this.timeout(60_000);
   let editor: Editor;
 
-  before(async function () {
-    skipWithoutChromium(this);
-    editor = await Editor.start();
-  });
-
-  after(() => editor?.stop());
+  useEditor((its) => (editor = its));
 
   it("offer the subflow's own tools and those on tabs, not those of other subflows", async () => {
     const at = { x: 200, y: 100 };
