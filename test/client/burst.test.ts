@@ -107,6 +107,16 @@ describe("a long reply that comes at once", () => {
     assert.match(error?.message ?? "", /nonsense/);
   });
 
+  it("is read behind a long while of white space, which keeps a connection alive", async () => {
+    const { completion } = await ask(
+      `${HEAD}\r\n${["\n".repeat(1500), ...EVENTS, END].map(chunked).join("")}0\r\n\r\n`,
+    );
+    assert.equal(completion?.message.content, TEXT);
+    const together = `${"\n".repeat(1500)}${EVENTS.join("")}${END}`;
+    const whole = await ask(`${STREAM_HEAD}content-length: ${together.length}\r\n\r\n${together}`);
+    assert.equal(whole.completion?.message.content, TEXT);
+  });
+
   it("leaves its connection to the next question", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });

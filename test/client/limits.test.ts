@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { deflateSync } from "node:zlib";
 import { ChatClient, type ChatError } from "../../src/lib/client";
 import { assertNothingLeft, openResources } from "../support/leaks";
-import { chunk, json, reply, replyChunks, sse, startServer, type TestServer } from "../support/server";
+import { chunk, json, reply, replyChunks, sse, sseEvent, startServer, type TestServer } from "../support/server";
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
 
@@ -337,6 +338,22 @@ describe("the end of a client", () => {
 });
 
 describe("a reply whose body stays open behind its end mark", () => {
+  it("gives its slot back in the end where a server goes on behind it", async () => {
+    // The packed text has ended, the body has not, and it has one byte more.
+    const packed = Buffer.concat([
+      deflateSync(`${sseEvent(chunk("ok", { finish_reason: "stop" }))}`),
+      Buffer.from("\n"),
+    ]);
+    const server = await startServer((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "deflate" });
+      response.write(packed);
+    });
+    const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1, timeout: 5 });
+    for (let turn = 0; turn < 2; turn++) assert.equal((await client.complete(REQUEST)).message.content, "ok");
+    await client.close();
+    await server.close();
+  });
+
   it("is there at once, but keeps its slot", async () => {
     let open = 0;
     let most = 0;

@@ -78,6 +78,41 @@ describe("a reply that is handed on in pieces", () => {
     );
   });
 
+  it("has no secret in its text where reasoning comes in between, nor the other way round", () => {
+    const part = fc.tuple(
+      fc.constantFrom("text", "reasoning"),
+      fc.constantFrom("hf_", "abc", "abd", "hf_abcabc", "h", " "),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 16 }), (parts) => {
+        const told = { text: "", reasoning: "" };
+        const said = { text: "", reasoning: "" };
+        const listener = redactPieces(
+          {
+            onText: (piece) => {
+              told.text += piece;
+            },
+            onReasoning: (piece) => {
+              told.reasoning += piece;
+            },
+          },
+          redaction,
+        );
+        for (const [kind, piece] of parts as ["text" | "reasoning", string][]) {
+          said[kind] += piece;
+          if (kind === "text") listener.onText?.(piece);
+          else listener.onReasoning?.(piece);
+        }
+        listener.end();
+        for (const kind of ["text", "reasoning"] as const) {
+          assert.equal(told[kind].includes(secret), false);
+          if (!said[kind].includes(secret)) assert.equal(told[kind], said[kind]);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it("comes as it was written where nothing may be the beginning of a secret", () => {
     const told: string[] = [];
     const listener = redactPieces(

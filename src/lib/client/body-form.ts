@@ -1,6 +1,8 @@
 /** What a body is read as: an event stream, one document (JSON, or an error), or not to be told yet. */
 export type BodyForm = "unknown" | "events" | "document";
 
+/** In bytes: more are not looked at. */
+const LONGEST_START = 1024;
 const FIELDS = ["data:", "event:", "id:", "retry:"];
 
 /**
@@ -10,12 +12,19 @@ const FIELDS = ["data:", "event:", "id:", "retry:"];
  * @param first - the bytes that have come so far
  */
 export function bodyForm(first: Buffer, contentType: string): BodyForm {
+  const begin = first.findIndex((byte) => !isBlankByte(byte));
+  if (begin < 0) return "unknown";
   const start = first
-    .toString("utf8", 0, 1024)
+    .toString("utf8", begin, begin + LONGEST_START)
     .replace(/^\uFEFF/, "")
     .trimStart();
   if (/^[{[<]/.test(start)) return "document";
   if (/^text\/event-stream/i.test(contentType)) return start === "" ? "unknown" : "events";
   if (/^(data|event|id|retry)?:/.test(start)) return "events";
   return FIELDS.some((field) => field.startsWith(start)) ? "unknown" : "document";
+}
+
+/** White space between the parts of a document, and of a stream. */
+export function isBlankByte(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Transform } from "node:stream";
 import { bodyDecoder } from "./body-decoder";
-import { type BodyForm, bodyForm } from "./body-form";
+import { type BodyForm, bodyForm, isBlankByte } from "./body-form";
 import { EventStream } from "./event-stream";
 import { firstHeader } from "./json";
 import { PacedBytes } from "./paced-bytes";
@@ -60,6 +60,11 @@ export class Body {
   /** What has come of a document so far. */
   get text(): string {
     return Buffer.concat(this.#document).toString("utf8");
+  }
+
+  /** Whether something has come that is still to be read. */
+  get isWaiting(): boolean {
+    return this.#paced.isWaiting;
   }
 
   /** Takes the next bytes as they came over the wire. */
@@ -140,5 +145,5 @@ export class Body {
 
 /** White space alone: some servers send it to keep a connection alive. */
 function isBlank(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+  return bytes.every(isBlankByte);
 }

@@ -16,7 +16,7 @@ import { Silence } from "./silence";
  * before it would open a connection of its own.
  */
 const END_MS = 20;
-/** How long a server may leave a stream open behind its `[DONE]` before the connection is given up, in ms. */
+/** How long a server may go on behind the end of a reply before the connection is given up, in ms. */
 const DRAIN_MS = 1000;
 
 /** One request and what bounds it. */
@@ -51,7 +51,7 @@ export interface ExchangeResult {
   completion: PartialCompletion;
   /** When the first text, reasoning or call came, by `performance.now()`. */
   firstAt?: number;
-  /** When the last piece came. */
+  /** When the last piece came; not before `firstAt`, at which the first one was read. */
   lastAt?: number;
   failure?: Failure;
 }
@@ -128,7 +128,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#isSettled) this.#body?.push(chunk);
+    if (this.#isSettled) return;
+    this.#silence.noteArrival();
+    this.#body?.push(chunk);
   }
 
   onResponseEnd(): void {
@@ -186,11 +188,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
 
   onDone(): void {
     this.#silence.stop();
-    this.#endTimer = setTimeout(() => {
-      this.#endOfReply();
-      // What follows is not waited for, but read, so that the connection can serve again.
-      if (!this.#isClosed) this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
-    }, END_MS);
+    this.#endTimer = setTimeout(() => this.#endOfReply(), END_MS);
   }
 
   onFailure(error: ChatError, mayPass: boolean): void {
@@ -205,7 +203,10 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   }
 
   #onSilence(seconds: number): void {
-    if (this.#status && this.#isError) {
+    if (this.#body?.isWaiting) {
+      // It is we who are late.
+      this.#silence.start(this.#input.silenceLimitMs);
+    } else if (this.#status && this.#isError) {
       this.#failByStatus();
     } else if (this.#reply.hasFinished) {
       this.#succeed();
@@ -270,13 +271,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     this.#body?.destroy();
     const result: ExchangeResult = { completion: this.#reply.completion() };
     const { firstAt } = this.#reply;
-    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: this.#silence.lastAt });
+    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: Math.max(firstAt, this.#silence.lastAt) });
     if (failure) {
       result.failure = failure;
       this.#input.onFailure(failure);
     }
     this.#resolve(result);
     if (this.#isOver) this.#close();
+    // What follows a reply is not waited for, but read, so that the connection can serve again.
+    else if (!failure) this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
   }
 
   /** The connection is free, or gone. */

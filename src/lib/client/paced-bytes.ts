@@ -30,6 +30,11 @@ export class PacedBytes {
     this.#onEnd = onEnd;
   }
 
+  /** Whether there is something that has not been handed on yet, and be it that no more comes. */
+  get isWaiting(): boolean {
+    return this.#pause !== undefined && (this.#waiting.length > 0 || this.#hasEnded);
+  }
+
   push(bytes: Buffer): void {
     if (this.#isDestroyed) return;
     if (this.#pause) {

@@ -12,16 +12,16 @@ export function redactPieces(listener: PieceListener, redaction: Redaction): Pie
   const reasoning = new PieceRedactor(redaction, (piece) => listener.onReasoning?.(piece));
   return {
     onText: (piece) => {
-      reasoning.end();
+      reasoning.release();
       text.push(piece);
     },
     onReasoning: (piece) => {
-      text.end();
+      text.release();
       reasoning.push(piece);
     },
     end: () => {
-      reasoning.end();
-      text.end();
+      reasoning.release();
+      text.release();
     },
   };
 }
@@ -29,7 +29,10 @@ export function redactPieces(listener: PieceListener, redaction: Redaction): Pie
 class PieceRedactor {
   readonly #redaction: Redaction;
   readonly #next: (piece: string) => void;
+  /** The end of what has come, which may be the beginning of a secret. */
   #held = "";
+  /** So many characters of it have been handed on all the same. */
+  #shown = 0;
 
   constructor(redaction: Redaction, next: (piece: string) => void) {
     this.#redaction = redaction;
@@ -37,17 +40,23 @@ class PieceRedactor {
   }
 
   push(piece: string): void {
+    const joined = this.#held + piece;
     // A secret that is whole in one piece has been replaced before it was parsed.
-    const text = this.#held === "" ? piece : this.#redaction.reply(this.#held + piece);
+    const text = this.#held === "" ? piece : this.#redaction.reply(joined);
+    let shown = 0;
+    while (shown < this.#shown && text[shown] === joined[shown]) shown++;
     const end = secretBegin(text, this.#redaction.needles);
     this.#held = end < text.length ? text.slice(end) : "";
-    if (end > 0) this.#next(end < text.length ? text.slice(0, end) : text);
+    this.#shown = Math.max(0, shown - end);
+    if (end > shown) this.#next(end - shown < text.length ? text.slice(shown, end) : text);
   }
 
-  end(): void {
-    const held = this.#held;
-    this.#held = "";
-    if (held !== "") this.#next(held);
+  /** Hands on what is held back, which can wait no longer. If it was a secret's beginning, the rest of it is still found. */
+  release(): void {
+    if (this.#held.length === this.#shown) return;
+    const rest = this.#held.slice(this.#shown);
+    this.#shown = this.#held.length;
+    this.#next(rest);
   }
 }
 
