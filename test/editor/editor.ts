@@ -72,11 +72,12 @@ function isExecutable(path: string): boolean {
 
 /**
  * For `before`: skips the whole suite, and says why, where there is no Chromium. Not everybody who changes the code has one,
- * and all other tests are worth running without it; CI installs it.
+ * and all other tests are worth running without it. CI installs it, and fails if it cannot.
  */
 export function skipWithoutChromium(context: Mocha.Context): void {
   if (findChromium()) return;
   console.log("      SKIPPED: no Chromium found. Install one, or set CHROMIUM_PATH to its executable.");
+  // What runs in a browser cannot be tried without one; where it must be tried, in CI, its absence is a failure of CI.
   context.skip();
 }
 

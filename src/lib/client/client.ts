@@ -1,57 +1,18 @@
 import { Attempts } from "./attempts";
+import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
 import { connectionError } from "./connection-error";
-import { type Connection, connect, proxySecrets, type Route, type TlsOptions } from "./dispatcher";
-import { type Endpoint, environmentToken, isRouter, ROUTER_URL, resolveEndpoint } from "./endpoint";
+import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
+import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
-import type { ProxyChoice, ProxyRules } from "./proxy";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
 import { errorFromAnswer } from "./server-error";
 import { type Claim, Slots } from "./slots";
-
-/** Which server, and how it is talked to. Times are in seconds. */
-export interface ClientOptions {
-  /** Default: Hugging Face's router. */
-  baseUrl?: string;
-  /** Default: `HF_TOKEN` or `HUGGINGFACE_API_KEY` of the environment, for Hugging Face's own hosts only. */
-  token?: string;
-  /** Whether the token of the environment may be used; true unless said. */
-  useEnvironment?: boolean;
-  /** Silence allowed until a reply begins and between its pieces; 0 for no limit. */
-  timeout?: number;
-  /** Extra attempts before the first piece. */
-  retries?: number;
-  /** HTTP exchanges at once. */
-  maxConcurrent?: number;
-  /** Questions that may wait for one. */
-  maxQueued?: number;
-  /** How long an endpoint that is scaled to zero may take to wake up; 0 for one that is always on. */
-  wakeUp?: number;
-  /** Organisation that pays. */
-  billTo?: string;
-  headers?: Record<string, string>;
-  tls?: TlsOptions;
-  proxy?: ProxyChoice;
-  proxyRules?: ProxyRules;
-  /** Characters that one reply may have. */
-  maxReplyLength?: number;
-}
-
-/** What holds where nothing is said. */
-export const CLIENT_DEFAULTS = {
-  baseUrl: ROUTER_URL,
-  timeout: 30,
-  retries: 2,
-  maxConcurrent: 10,
-  maxQueued: 1000,
-  wakeUp: 0,
-  maxReplyLength: 16 * 1024 * 1024,
-} as const;
 
 /** A request body of the chat-completions API. */
 export interface ChatRequest {

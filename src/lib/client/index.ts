@@ -1,12 +1,6 @@
 /** The client layer: HTTP and the chat-completions API, usable without Node-RED. */
-export {
-  ChatClient,
-  type ChatRequest,
-  CLIENT_DEFAULTS,
-  type ClientOptions,
-  type CompleteOptions,
-  type ProgressListener,
-} from "./client";
+export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
+export { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 export type { AssistantMessage, Completion, Usage } from "./completion";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./endpoint";
 export {
