@@ -90,6 +90,14 @@ describe("a long reply that comes at once", () => {
     );
   });
 
+  it("is kept as far as it came when it breaks off while it is packed", async () => {
+    const packed = gzipSync(EVENTS.join(""), { finishFlush: constants.Z_SYNC_FLUSH });
+    const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length + 1}\r\n\r\n`;
+    const { error } = await ask(Buffer.concat([Buffer.from(head), packed]), undefined, true);
+    assert.equal(error?.code, "provider_unavailable");
+    assert.equal(error?.completion?.message.content, TEXT);
+  });
+
   it("ends where it is aborted: nothing of what waits is handed on", async () => {
     let count = 0;
     const { error } = await ask(WHOLE, (_, abort) => {

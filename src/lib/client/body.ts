@@ -83,9 +83,21 @@ export class Body {
     else this.#paced.end();
   }
 
-  /** Hands on at once what has come: nothing more will. */
-  drain(): void {
+  /** Hands on all that has come, for the connection has failed. @param then - called behind it, unless it is destroyed before */
+  finish(then: () => void): void {
     this.#paced.drain();
+    const decoder = this.#decoder;
+    if (!decoder) {
+      then();
+      return;
+    }
+    if (decoder.destroyed) return;
+    // What is unpacked already is on its way; how the rest ends is no matter now.
+    const onEnd = () => {
+      this.#paced.drain();
+      then();
+    };
+    decoder.removeAllListeners("end").removeAllListeners("error").once("end", onEnd).once("error", onEnd).end();
   }
 
   /** Lets go of what it holds; nothing more is handed on. */

@@ -78,7 +78,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
-  /** The connection has brought the whole answer; what came last may still be waiting to be read. */
+  /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
   #isOver = false;
 
   readonly #silence = new Silence((seconds) => this.#onSilence(seconds));
@@ -140,9 +140,13 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    if (!this.#isSettled) this.#body?.drain();
-    if (!this.#isSettled) this.#failConnection(error);
-    this.#close();
+    this.#isOver = true;
+    const fail = () => {
+      if (!this.#isSettled) this.#failConnection(error);
+    };
+    if (this.#isSettled) this.#close();
+    else if (this.#body) this.#body.finish(fail);
+    else fail();
   }
 
   get #isError(): boolean {
