@@ -38,7 +38,11 @@ function passes(version: string, mochaOptions: string[]): boolean {
   const red = JSON.parse(readFileSync(path.join(copy, "node_modules/node-red/package.json"), "utf8")).version;
   const undici = JSON.parse(readFileSync(path.join(copy, "node_modules/undici/package.json"), "utf8")).version;
   console.log(`\nNode.js ${run(node, ["--version"], copy, "pipe").trim()}, Node-RED ${red}, undici ${undici}`);
-  const mocha = spawnSync(node, ["node_modules/mocha/bin/mocha.js", ...mochaOptions], environment(node, copy));
+  const mocha = spawnSync(
+    node,
+    ["node_modules/mocha/bin/mocha.js", "test/**/*.test.ts", ...mochaOptions],
+    environment(node, copy),
+  );
   return mocha.status === 0;
 }
 
