@@ -34,6 +34,14 @@ interface Language {
 
 type Texts = Map<string, string>;
 
+/**
+ * Texts that are not translated yet and stand there in English: `huggingface-chat.json huggingface-chat.tip.model` for a
+ * text of a catalogue, `huggingface-chat.html ` and the first 40 characters of the English block for one of a help.
+ */
+const pending = new Set<string>(
+  JSON.parse(readFileSync(join(__dirname, "fixtures/languages/pending.json"), "utf8")) as string[],
+);
+
 const editorClient = dirname(
   createRequire(require.resolve("node-red/package.json")).resolve("@node-red/editor-client/package.json"),
 );
@@ -110,8 +118,27 @@ function known(language: string): Language {
   return JSON.parse(readFileSync(join(__dirname, `fixtures/languages/${language}.json`), "utf8"));
 }
 
+/** Whether a text of the English ones is still to be translated into this language; German is written together with it. */
+function isPending(language: string, key: string, english: string): boolean {
+  if (language === "de") return false;
+  const name = key.includes(".html ") ? `${key.split(" ")[0]} ${english.slice(0, 40)}` : key;
+  return pending.has(name);
+}
+
 describe("the languages", () => {
   const english = allTexts(ENGLISH);
+
+  it("have nothing on their list of what is to be translated that is no text any more", () => {
+    const names = new Set<string>();
+    for (const [key, text] of english) {
+      names.add(key);
+      names.add(`${key.split(" ")[0]} ${text.slice(0, 40)}`);
+    }
+    assert.deepEqual(
+      [...pending].filter((name) => !names.has(name)),
+      [],
+    );
+  });
 
   it("are those of Node-RED", () => {
     assert.deepEqual(readdirSync(LOCALES).sort(), nodeRedLanguages);
@@ -158,6 +185,7 @@ describe("the languages", () => {
         const script = SCRIPTS[language];
         const left = [...allTexts(language)].filter(([key, text]) => {
           if (!words(text) || same.includes(text)) return false;
+          if (isPending(language, key, english.get(key) ?? "")) return false;
           return text === english.get(key) || (script !== undefined && !script.test(text));
         });
         const most = Math.floor(english.size * LEFT_IN_ENGLISH);
@@ -174,7 +202,9 @@ describe("the languages", () => {
         for (const [term, stem] of Object.entries(known(language).terms)) {
           const pattern = new RegExp(stem, "iu");
           assert.match(own, pattern, `Node-RED's ${language} has no such word for "${term}"`);
-          const meant = [...english].filter(([, text]) => new RegExp(`\\b${term}s?\\b`, "i").test(words(text)));
+          const meant = [...english].filter(
+            ([key, text]) => !isPending(language, key, text) && new RegExp(`\\b${term}s?\\b`, "i").test(words(text)),
+          );
           assert.ok(meant.length > 0, `no text says "${term}"`);
           const others = meant.filter(([key]) => !pattern.test(translated.get(key) ?? ""));
           const kept = 1 - others.length / meant.length;

@@ -1,123 +1,23 @@
-import path from "node:path";
 import type { Completion } from "./completion";
+import { type ErrorCode, SENTENCES } from "./error-table";
 import { asRecord } from "./json";
 
-/** What a flow can switch on. `cancelled` stays inside: an abort is no error for a flow. */
-export type ErrorCode =
-  | "auth_error"
-  | "rate_limit"
-  | "budget_exhausted"
-  | "not_found"
-  | "invalid_input"
-  | "timeout"
-  | "provider_unavailable"
-  | "tool_failed"
-  | "invalid_output"
-  | "cancelled";
+export type { ErrorCode };
 
-/**
- * Every way to fail and the code that it has. The sentence of each is in the locale files
- * under `errors.<key>`, with its parameters as `__name__`.
- */
-const CODES = {
-  // Refused before any request
-  config_missing: "invalid_input",
-  model_missing: "invalid_input",
-  prompt_empty: "invalid_input",
-  prompt_buffer: "invalid_input",
-  prompt_unsendable: "invalid_input",
-  message_not_object: "invalid_input",
-  message_role: "invalid_input",
-  message_content: "invalid_input",
-  message_part: "invalid_input",
-  message_image: "invalid_input",
-  message_tool_call_id: "invalid_input",
-  image_too_big: "invalid_input",
-  options_not_object: "invalid_input",
-  option_forbidden: "invalid_input",
-  option_number: "invalid_input",
-  option_boolean: "invalid_input",
-  option_text: "invalid_input",
-  option_stop: "invalid_input",
-  option_choice: "invalid_input",
-  n_not_one: "invalid_input",
-  extra_reserved: "invalid_input",
-  json_invalid: "invalid_input",
-  not_an_object: "invalid_input",
-  env_missing: "invalid_input",
-  property_failed: "invalid_input",
-  property_promise: "invalid_input",
-  template_failed: "invalid_input",
-  output_path: "invalid_input",
-  output_failed: "invalid_input",
-  memory_unreadable: "invalid_input",
-  memory_unwritable: "invalid_input",
-  images_invalid: "invalid_input",
-  request_unsendable: "invalid_input",
-  tool_not_declared: "invalid_input",
-  tool_twice: "invalid_input",
-  tool_schema: "invalid_input",
-  tool_name_missing: "invalid_input",
-  function_name: "invalid_input",
-  functions_not_list: "invalid_input",
-  schema_missing: "invalid_input",
-  schema_invalid: "invalid_input",
-  base_url_invalid: "invalid_input",
-  base_url_credentials: "invalid_input",
-  token_invalid: "invalid_input",
-  header_invalid: "invalid_input",
-  header_reserved: "invalid_input",
-  proxy_invalid: "invalid_input",
-  tls_invalid: "invalid_input",
-  queue_full: "rate_limit",
-  // By the status of the server's answer
-  token_missing: "auth_error",
-  token_refused: "auth_error",
-  forbidden: "auth_error",
-  credits_used_up: "budget_exhausted",
-  quota_used_up: "budget_exhausted",
-  model_not_found: "not_found",
-  path_not_found: "not_found",
-  gone: "not_found",
-  refused: "invalid_input",
-  too_large: "invalid_input",
-  server_timeout: "timeout",
-  server_timeout_until: "timeout",
-  rate_limited: "rate_limit",
-  rate_limited_until: "rate_limit",
-  server_failed: "provider_unavailable",
-  server_busy: "provider_unavailable",
-  server_busy_until: "provider_unavailable",
-  not_supported: "provider_unavailable",
-  redirected: "provider_unavailable",
-  unexpected_status: "provider_unavailable",
-  // While talking to the server
-  silent: "timeout",
-  silent_midway: "timeout",
-  host_unknown: "provider_unavailable",
-  connection_refused: "provider_unavailable",
-  connection_failed: "provider_unavailable",
-  connection_lost: "provider_unavailable",
-  certificate: "provider_unavailable",
-  proxy_refused: "provider_unavailable",
-  reply_error: "provider_unavailable",
-  reply_senseless: "provider_unavailable",
-  reply_incomplete: "provider_unavailable",
-  reply_too_long: "provider_unavailable",
-  models_unavailable: "provider_unavailable",
-  secret_withheld: "invalid_input",
-  too_many_steps: "tool_failed",
-  output_invalid: "invalid_output",
-  output_truncated: "invalid_output",
-  output_filtered: "invalid_output",
-  internal: "provider_unavailable",
-  cancelled: "cancelled",
-} as const satisfies Record<string, ErrorCode>;
+export type ErrorKey = { [C in ErrorCode]: keyof (typeof SENTENCES)[C] }[ErrorCode];
 
-export type ErrorKey = keyof typeof CODES;
+interface ErrorKind {
+  code: ErrorCode;
+  text: string;
+}
 
-/** All keys, for the test that holds table and locale files equal. */
-export const ERROR_KEYS = Object.keys(CODES) as ErrorKey[];
+const KINDS = new Map<ErrorKey, ErrorKind>();
+for (const [code, texts] of Object.entries(SENTENCES)) {
+  for (const [key, text] of Object.entries(texts)) KINDS.set(key as ErrorKey, { code: code as ErrorCode, text });
+}
+
+/** All keys with their codes and English sentences, for what writes the locale files and the tests. */
+export const ERROR_KINDS: ReadonlyMap<ErrorKey, Readonly<ErrorKind>> = KINDS;
 
 export type ErrorParams = Record<string, string | number>;
 
@@ -160,9 +60,11 @@ export class ChatError extends Error {
    */
   constructor(key: ErrorKey, params: ErrorParams = {}, cause: Partial<ErrorCause> = {}) {
     const flat = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, inOneLine(value)]));
-    super(englishText(key, flat));
+    // A key that comes from plain JavaScript may be none.
+    const { code, text } = KINDS.get(key) ?? { code: "provider_unavailable", text: key };
+    super(fillIn(text, flat));
     this.key = key;
-    this.code = CODES[key];
+    this.code = code;
     this.params = flat;
     this.cause = { retryable: false, ...cause };
   }
@@ -227,16 +129,4 @@ export function fillIn(template: string, params: ErrorParams): string {
 /** A parser's reason quotes what it read, with its line ends. */
 function inOneLine(value: string | number): string | number {
   return typeof value === "string" ? value.replace(/[\r\n\u2028\u2029]+/g, " ") : value;
-}
-
-// The English sentences are those of the locale file, so that there is one table of them. It is read when the
-// first error is made: most flows never need it.
-let english: Record<string, string> | undefined;
-
-function englishText(key: ErrorKey, params: ErrorParams): string {
-  if (!english) {
-    const file = path.join(__dirname, "../../../nodes/locales/en-US/huggingface-chat.json");
-    english = require(file)["huggingface-chat"].errors as Record<string, string>;
-  }
-  return fillIn(english[key] ?? key, params);
 }

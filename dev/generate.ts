@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { ERROR_KINDS } from "../src/lib/client/errors";
+import { packageRoot } from "./node-red";
+
+/**
+ * Writes what is made from something else: the English sentences of the errors from their table, and in every language
+ * the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
+ * noted in `test/fixtures/languages/pending.json` for whoever translates it.
+ *
+ *     npm run generate             writes
+ *     npm run generate -- --check  writes nothing and fails if something is stale
+ */
+
+/** A catalogue of texts as i18next has it: texts, and groups of them. */
+interface Catalogue {
+  [key: string]: string | Catalogue;
+}
+
+const locales = path.join(packageRoot, "nodes/locales");
+const pendingFile = path.join(packageRoot, "test/fixtures/languages/pending.json");
+const ENGLISH = "en-US";
+/** Written by hand together with the English one, so nothing is filled in there. */
+const BY_HAND = "de";
+const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
+
+const isCheck = process.argv.includes("--check");
+const stale: string[] = [];
+
+function main(): void {
+  const pending = new Set<string>(readJson(pendingFile) as string[]);
+  const known = new Set<string>();
+  for (const node of NODES) {
+    const english = readCatalogue(ENGLISH, node);
+    if (node === "huggingface-chat") (english[node] as Catalogue).errors = errorSentences();
+    write(catalogueFile(ENGLISH, node), english);
+    for (const language of readdirSync(locales)) {
+      if (language === ENGLISH) continue;
+      const translated = readCatalogue(language, node);
+      const note = language === BY_HAND ? missing : (name: string) => pending.add(name);
+      write(catalogueFile(language, node), translate(english, translated, `${node}.json `, note, known));
+    }
+  }
+  const left = [...pending].filter((name) => !name.includes(".json ") || known.has(name));
+  write(pendingFile, left.sort());
+  if (stale.length === 0) return;
+  if (!isCheck) console.log(`Written: ${stale.join(", ")}`);
+  else throw new Error(`Stale: ${stale.join(", ")}. Run: npm run generate`);
+}
+
+function errorSentences(): Catalogue {
+  return Object.fromEntries([...ERROR_KINDS].map(([key, { text }]) => [key, text]));
+}
+
+/** The English catalogue with the texts of a translation where it has them, with the same parameters. */
+function translate(
+  english: Catalogue,
+  translated: Catalogue,
+  prefix: string,
+  note: (name: string) => void,
+  known: Set<string>,
+): Catalogue {
+  const result: Catalogue = {};
+  for (const [key, text] of Object.entries(english)) {
+    const name = `${prefix}${key}`;
+    const own = translated[key];
+    if (typeof text !== "string") {
+      result[key] = translate(text, isGroup(own) ? own : {}, `${name}.`, note, known);
+      continue;
+    }
+    known.add(name);
+    if (typeof own === "string" && parameters(own) === parameters(text)) {
+      result[key] = own;
+    } else {
+      result[key] = text;
+      note(name);
+    }
+  }
+  return result;
+}
+
+function isGroup(value: unknown): value is Catalogue {
+  return typeof value === "object" && value !== null;
+}
+
+function missing(name: string): never {
+  throw new Error(`${BY_HAND} lacks ${name}, or has other parameters in it. Write it by hand.`);
+}
+
+function parameters(text: string): string {
+  return (text.match(/__\w+__/g) ?? []).sort().join();
+}
+
+function catalogueFile(language: string, node: string): string {
+  return path.join(locales, language, `${node}.json`);
+}
+
+function readCatalogue(language: string, node: string): Catalogue {
+  return readJson(catalogueFile(language, node)) as Catalogue;
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+function write(file: string, value: unknown): void {
+  const text = `${JSON.stringify(value, null, 2)}\n`;
+  if (readFileSync(file, "utf8") === text) return;
+  stale.push(path.relative(packageRoot, file));
+  if (!isCheck) writeFileSync(file, text);
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
