@@ -1,7 +1,7 @@
 import { Attempts } from "./attempts";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
-import { connectionError } from "./connection-error";
+import { connectionError, isOfConnection } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
@@ -147,8 +147,8 @@ export class ChatClient {
         const facts = { model: "", host, hasToken: this.#hasToken, redact: this.#redaction.error };
         throw errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
       }
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (typeof code === "string") throw connectionError(error, host, false, this.#connection?.proxyHost);
+      if (isOfConnection(error)) throw connectionError(error, host, false, this.#connection?.proxyHost);
+      const { message } = error as Error;
       throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
     }
   }

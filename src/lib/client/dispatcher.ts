@@ -1,4 +1,5 @@
 import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
+import { ConnectFailure } from "./connection-error";
 import { ChatError } from "./errors";
 import { KeptConnections } from "./kept-connections";
 import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
@@ -67,6 +68,7 @@ export function connect(route: Route): Connection {
   const dispatcher = makeProxyAgent(undici.ProxyAgent, {
     ...options,
     uri: proxy.origin,
+    clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
     // ProxyAgent takes no notice of `connect`.
     requestTls: tls as never,
     proxyTls: { timeout: route.connectLimitMs } as never,
@@ -75,6 +77,20 @@ export function connect(route: Route): Connection {
     ...(proxy.authorization && { token: proxy.authorization }),
   });
   return { dispatcher, kept, proxyHost: proxy.host };
+}
+
+/** Options of the connections to a proxy, whose failures are told from those behind it. */
+function markedAsProxy(options: Pool.Options): Pool.Options {
+  const { connect } = options;
+  if (typeof connect !== "function") return options;
+  return {
+    ...options,
+    connect: (target, callback) =>
+      connect(target, (...result: Parameters<typeof callback>) => {
+        if (result[0]) callback(new ConnectFailure(result[0], "proxy"), null);
+        else callback(...result);
+      }),
+  };
 }
 
 function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options): ProxyAgent {

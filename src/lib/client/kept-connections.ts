@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Client, Dispatcher } from "undici";
+import { ConnectFailure } from "./connection-error";
 
 /** One request, as far as the connection under it matters. */
 export interface Sending {
@@ -41,13 +42,14 @@ export class KeptConnections {
       connect: (target, callback) => {
         line.socket = undefined;
         connect(target, (...result: Parameters<typeof callback>) => {
-          const [, socket] = result;
+          const [error, socket] = result;
           if (socket) {
             line.socket = socket;
             this.#clients.set(socket, client);
             socket.once("close", () => this.#clients.delete(socket));
           }
-          callback(...result);
+          if (error) callback(asConnectFailure(error, target.protocol), null);
+          else callback(...result);
         });
       },
     });
@@ -86,6 +88,11 @@ export class KeptConnections {
       if (client.stats.size === 0) socket.destroy();
     }
   }
+}
+
+function asConnectFailure(error: Error, protocol: string): ConnectFailure {
+  if (error instanceof ConnectFailure) return error;
+  return new ConnectFailure(error, protocol === "https:" ? "https server" : "http server");
 }
 
 /** Whether a request failed since the server closed the connection. */
