@@ -19,14 +19,22 @@ export function isRetryableStatus(status: number): boolean {
 /**
  * The wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
  * Only for answers that are retried: Together sends `Retry-After` on replies that are fine.
+ *
+ * @param now - this machine's clock, which counts only where the answer has no `Date`: a Raspberry Pi without a clock
+ *   begins in 1970
  */
 export function requestedWait(headers: IncomingHttpHeaders, now = Date.now()): number | undefined {
   const ms = text(headers["retry-after-ms"]).trim();
   if (NUMBER.test(ms)) return Number(ms) / 1000;
   const after = text(headers["retry-after"]).trim();
   if (NUMBER.test(after)) return Number(after);
-  const date = DATE.test(after) ? Date.parse(after) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
+  const date = readDate(after);
+  return date === undefined ? undefined : Math.max(0, (date - (readDate(text(headers.date).trim()) ?? now)) / 1000);
+}
+
+function readDate(value: string): number | undefined {
+  const date = DATE.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? undefined : date;
 }
 
 /**
