@@ -4,11 +4,12 @@ import type { Completion, PieceListener } from "./completion";
 import { connectionError, isOfConnection } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
-import { asInputError, ChatError, isOfModel } from "./errors";
+import { asChatError, asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { isClosedByServer } from "./kept-connections";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
+import { loadModule } from "./platform";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
@@ -244,7 +245,7 @@ export class ChatClient {
       attempts.sentAt = performance.now();
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
-      const { exchange }: typeof import("./exchange") = require("./exchange");
+      const { exchange } = loadModule<typeof import("./exchange")>("exchange", () => require("./exchange"));
       const sending = this.#connection.kept.track(this.#connection.dispatcher);
       const result = await exchange({
         dispatcher: sending.dispatcher,
@@ -273,7 +274,7 @@ export class ChatClient {
       return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
       giveSlot();
-      throw error;
+      throw attempts.error(asChatError(error));
     }
   }
 }

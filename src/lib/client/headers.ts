@@ -2,6 +2,9 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ChatError } from "./errors";
 import { asText } from "./json";
 
+const { name, version } = require("../../../package.json") as { name: string; version: string };
+const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
+
 /** Set by us or by undici; another value would break the request. */
 const RESERVED_HEADERS = new Set([
   "connection",
@@ -28,7 +31,7 @@ export function requestHeaders(
     "content-type": "application/json",
     // What is not compressed need not be unpacked piece by piece.
     "accept-encoding": "identity",
-    "user-agent": userAgent(),
+    "user-agent": USER_AGENT,
   };
   if (token) headers.authorization = `Bearer ${token}`;
   if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
@@ -59,9 +62,4 @@ export function headerSecrets(headers: Record<string, string>): string[] {
   return Object.entries(headers)
     .filter(([name]) => SECRET_HEADER.test(name))
     .flatMap(([, value]) => [value, value.replace(/^\w+\s+/, "")]);
-}
-
-function userAgent(): string {
-  const { name, version } = require("../../../package.json") as { name: string; version: string };
-  return `${name.split("/").at(-1)}/${version}`;
 }

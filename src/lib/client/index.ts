@@ -15,6 +15,7 @@ export {
 } from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";
+export { loadModule, OLDEST_NODE, platformProblem } from "./platform";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { LONGEST_TIMER_MS } from "./silence";

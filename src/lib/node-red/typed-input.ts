@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError, reasonOf } from "../client";
+import { ChatError, loadModule, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
 
 /** A value as the editor's typed input stores it. */
@@ -80,11 +80,11 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** @throws ChatError `template_failed` */
+/** @throws ChatError `template_failed`, `module_failed` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
+  // Loaded by the first template.
+  const Mustache = loadModule<typeof import("mustache")>("mustache", () => require("mustache"));
   try {
-    // Loaded by the first template.
-    const Mustache: typeof import("mustache") = require("mustache");
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
     throw new ChatError("template_failed", { name, reason: reasonOf(error) });
