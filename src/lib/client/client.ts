@@ -104,7 +104,9 @@ export class ChatClient {
       const result = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
       if (!failure) return this.#priced(request.model, attempts.completion(result));
-      const wait = isWorthRetry(failure, options) ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      const wait = isWorthRetry(failure, options, attempts)
+        ? attempts.nextWait(failure, this.#options.retries)
+        : undefined;
       if (wait === undefined) {
         const error = attempts.error(failure.error, result);
         if (error.completion) this.#priced(request.model, error.completion);
@@ -187,8 +189,8 @@ export class ChatClient {
   }
 
   /** All wait, also where this question has no attempt left: the next one would only be refused in its place. */
-  #holdBack(failure: Failure, options: CompleteOptions): void {
-    if (this.#isClosed || !isWorthRetry(failure, options)) return;
+  #holdBack(failure: Failure, options: CompleteOptions, attempts: Attempts): void {
+    if (this.#isClosed || !isWorthRetry(failure, options, attempts)) return;
     const pause = requestedPause(failure.error.cause.status, failure.headers);
     if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
   }
@@ -252,7 +254,7 @@ export class ChatClient {
         redaction: this.#redaction,
         listener,
         signal,
-        onFailure: (failure) => this.#holdBack(failure, options),
+        onFailure: (failure) => this.#holdBack(failure, options, attempts),
         onClose: giveSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
@@ -265,9 +267,9 @@ export class ChatClient {
   }
 }
 
-/** Another model is asked at once in place of one that refuses. */
-function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions): boolean {
-  return mayRetry && !(hasFallback && isOfModel(error));
+/** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
+function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions, attempts: Attempts): boolean {
+  return mayRetry && !(hasFallback && isOfModel(error) && !attempts.isWaking(error));
 }
 
 function serialize(request: ChatRequest): Buffer {
