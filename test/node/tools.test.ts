@@ -120,6 +120,18 @@ describe("tools carried out by flows", () => {
   const told: [string, Call, string, RegExp][] = [
     ["wrong arguments", { id: "a", name: "weather", args: '{"town":"Paris"}' }, WEATHER, /Wrong arguments.*city/],
     ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not a valid JSON object/],
+    [
+      "arguments with a key __proto__",
+      { id: "a", name: "weather", args: '{"city":"P","days":[{"__proto__":{"amount":1}}]}' },
+      WEATHER,
+      /key __proto__/,
+    ],
+    [
+      "arguments that are nested too deep",
+      { id: "a", name: "weather", args: `{"city":"P","days":${"[".repeat(501)}${"]".repeat(501)}}` },
+      WEATHER,
+      /nested deeper than 500 levels/,
+    ],
     ["an unknown function", { id: "a", name: "wether", args: "{}" }, WEATHER, /no function wether.*weather/],
     [
       "an error of the flow",
@@ -622,6 +634,17 @@ describe("tools carried out by flows", () => {
     }
     assert.deepEqual(red.captured("weather")[0]?.payload, { city: "Paris" }, "JSON twice over is understood");
   });
+
+  for (const args of ['{"amount":1,"__proto__":{"amount":1000}}', `{"a":${"[".repeat(600)}${"]".repeat(600)}}`]) {
+    it(`leave at output 3 as text where their arguments are not safe to read: ${args.slice(0, 20)}…`, async () => {
+      server.handle(callRound({ id: "a", name: "pay", args }));
+      await red.deploy(flow({ functions: [{ name: "pay" }] }));
+      red.send("chat", { payload: "Pay!" });
+      const msg = await red.next("calls");
+      assert.deepEqual(msg.payload, [{ id: "a", name: "pay", arguments: args }]);
+      assert.equal(msg.messages.at(-1).tool_calls[0].function.arguments, "{}");
+    });
+  }
 
   it("with arguments for evil patterns are checked in one limited time for all", async () => {
     // A quarter of a second for each would be more than a minute.

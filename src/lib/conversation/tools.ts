@@ -1,6 +1,6 @@
 import { asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
 import { readObject } from "./fields";
-import { parseJson } from "./json-text";
+import { jsonProblem, parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";
 import type { TimeBudget } from "./time-limit";
 
@@ -112,7 +112,7 @@ export function checkNames(declarations: unknown[]): void {
   }
 }
 
-/** Parses the arguments of a call; what is no JSON stays text. Small models write an object as a text of JSON. */
+/** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
 export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
   const parsed = parseJson(text);
   if (!parsed) return { id, name, arguments: text };
@@ -158,7 +158,7 @@ export async function carryOut(
 }
 
 function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
-  if (typeof args === "string") return ["they are not a valid JSON object"];
+  if (typeof args === "string") return [jsonProblem(args) ?? "they are not a valid JSON object"];
   return compileSchema(tool.parameters ?? { type: "object" })(args, budget);
 }
 
