@@ -21,8 +21,8 @@ export interface Outcome {
 
 /** What is told while a question runs: its progress, and how each round ended. */
 export interface AskListener extends RoundListener {
-  /** A round begins. */
-  onRoundStart?(): void;
+  /** A round begins. What it returns is waited for before anything is asked. */
+  onRoundStart?(): Promise<void> | undefined;
   /** A round is over; for streams this is the closing message. */
   onRoundEnd?(finishReason: string | undefined): void;
   /** A call is being carried out. */
@@ -137,10 +137,10 @@ class Conversation {
   }
 
   /** One round. Its end is told when it is known what came of it. */
-  #round(): Promise<Completion> {
+  async #round(): Promise<Completion> {
     const { claim = "new", listener, output, refusals = new Refusals(), signal } = this.#options;
     this.#isRoundOpen = true;
-    listener.onRoundStart?.();
+    await listener.onRoundStart?.();
     const request = { ...this.#request, messages: this.#sent };
     if (this.#hasCalled) relaxToolChoice(request);
     return completeRound(this.#client, request, {

@@ -169,6 +169,8 @@ export class ChatSession {
     const question = reading(() => this.#question(read, options, config, tools, history));
     const stream = reading(() => this.#openStream(msg, options, send));
     const onPiece = status.piece;
+    const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
+    signal.addEventListener("abort", onAbort);
     try {
       const outcome = await ask(client, question.request, {
         signal,
@@ -204,6 +206,9 @@ export class ChatSession {
       });
       return { outcome, keep: () => keep(outcome, question) };
     } finally {
+      if (signal.aborted) onAbort();
+      await stream?.drained();
+      signal.removeEventListener("abort", onAbort);
       stream?.drop();
     }
   }
