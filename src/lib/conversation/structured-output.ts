@@ -109,6 +109,7 @@ function compile(schema: Schema): Validate {
   try {
     return compileSchema(schema);
   } catch (error) {
+    if (error instanceof ChatError) throw error;
     throw new ChatError("schema_invalid", { reason: asText((error as Error).message) ?? "" });
   }
 }

@@ -97,6 +97,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     compileSchema(schema);
     return schema;
   } catch (error) {
+    if (error instanceof ChatError && error.key === "module_unavailable") throw error;
     throw new ChatError("tool_schema", { name, reason: (error as Error).message });
   }
 }
@@ -159,7 +160,8 @@ export async function carryOut(
 
 function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
   if (typeof args === "string") return [jsonProblem(args) ?? "they are not a valid JSON object"];
-  return compileSchema(tool.parameters ?? { type: "object" })(args, budget);
+  if (tool.parameters) return compileSchema(tool.parameters)(args, budget);
+  return asRecord(args) ? [] : ["the value must be object"];
 }
 
 /** What the model is told of a call. */
