@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
+import { chatFlow, flowNode, level, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
 import { chunk, inTurn, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { type Call, callRound } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
@@ -656,6 +656,76 @@ describe("tools carried out by flows", () => {
     red.send("chat", { payload: "Weather?" });
     const { completion } = await red.next("reply");
     for (const { error } of completion.steps[0].tool_calls) assert.match(error, /takes longer than 0\.25 s/);
+  });
+
+  describe("of more than 128 calls in a round", () => {
+    const calls = (count: number, name = "weather", from = 0) =>
+      Array.from({ length: count }, (_, index) => ({ id: `c${from + index}`, name, args: '{"city":"P"}' }));
+    const results = () => server.requests[1]?.body.messages.filter(({ role }: Message) => role === "tool");
+
+    it("are carried out up to 128, and the last result says how many were dropped", async () => {
+      server.handle(inTurn(callRound(...calls(300)), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"], maxSteps: 1 }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      const { completion, messages } = await red.next("reply");
+      assert.equal(red.captured("weather").length, 128);
+      assert.equal(completion.steps[0].tool_calls.length, 128);
+      assert.equal(results().length, 128);
+      assert.match(results().at(-1).content, /172 .*dropped/);
+      assert.doesNotMatch(results().at(-2).content, /dropped/);
+      assert.doesNotMatch(completion.steps[0].tool_calls.at(-1).result, /dropped/, "that is what the flow said");
+      for (const list of [server.last.body.messages, messages]) assert.equal(list[1].tool_calls.length, 128);
+      assert.match(
+        red
+          .logOf("chat", level.warn)
+          .map(({ text }) => text)
+          .join(),
+        /300 calls in one round/,
+      );
+    });
+
+    it("leave at output 3 up to 128, with one warning a deploy", async () => {
+      server.handle(callRound(...calls(129, "pay")));
+      await red.deploy(flow({ functions: [{ name: "pay" }] }));
+      for (let time = 0; time < 2; time++) {
+        red.send("chat", { payload: "Pay!" });
+        const msg = await red.next("calls");
+        assert.equal(msg.payload.length, 128);
+        assert.equal(msg.messages.at(-1).tool_calls.length, 128);
+        assert.equal(msg.completion.message.tool_calls.length, 128);
+      }
+      assert.equal(red.logOf("chat", level.warn).length, 1);
+    });
+
+    it("are those of both kinds together in a mixed round", async () => {
+      server.handle(inTurn(callRound(...calls(100), ...calls(100, "pay", 100)), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"], functions: [{ name: "pay" }] }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Both!" });
+      const msg = await red.next("calls");
+      assert.equal(red.captured("weather").length, 100);
+      assert.equal(msg.payload.length, 28);
+      assert.match(msg.messages.at(-1).content, /72 .*dropped/);
+    });
+
+    it("are kept up to 128 of a round that was aborted", async () => {
+      const tool_calls = calls(300).map(({ id, name, args }, index) => ({
+        index,
+        id,
+        function: { name, arguments: args },
+      }));
+      server.handle((_, response) =>
+        sse(response, [chunk("Let me look."), chunk(undefined, { delta: { tool_calls } }), chunk("Wait.")], {
+          done: false,
+          end: false,
+        }),
+      );
+      await red.deploy(flow({ tools: ["tool-weather"], stream: true }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      await red.next("stream", 2);
+      red.send("chat", { abort: true });
+      const { completion } = await red.next("reply");
+      assert.ok((completion.message.tool_calls?.length ?? 0) <= 128);
+    });
   });
 
   it("may take longer than a timer can run", async () => {

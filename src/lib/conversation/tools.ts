@@ -1,4 +1,4 @@
-import { asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
+import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
 import { readObject } from "./fields";
 import { jsonProblem, parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";
@@ -6,6 +6,11 @@ import type { TimeBudget } from "./time-limit";
 
 /** What servers take as the name of a function (OpenAI's API reference, `tools`). */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Calls of one round that count. Each may start a flow. */
+export const MOST_CALLS = 128;
+/** In characters, of a name that the model has made up. */
+const LONGEST_NAME = 1000;
 
 /** A function that a model may call and that is carried out here. */
 export interface Tool {
@@ -113,6 +118,14 @@ export function checkNames(declarations: unknown[]): void {
   }
 }
 
+/** Takes the calls off a message that are too many. @returns how many */
+export function dropCalls(message: AssistantMessage): number {
+  const calls = message.tool_calls ?? [];
+  if (calls.length <= MOST_CALLS) return 0;
+  message.tool_calls = calls.slice(0, MOST_CALLS);
+  return calls.length - MOST_CALLS;
+}
+
 /** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
 export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
   const parsed = parseJson(text);
@@ -148,7 +161,10 @@ export async function carryOut(
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {
-    if (!tool) throw new Error(`There is no function ${call.name}. Functions: ${names.join(", ")}.`);
+    if (!tool) {
+      const name = call.name.slice(0, LONGEST_NAME);
+      throw new Error(`There is no function ${name}. Functions: ${names.join(", ")}.`);
+    }
     const wrong = argumentProblems(tool, call.arguments, budget);
     if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
     const result = await tool.run(call, signal);
@@ -168,4 +184,11 @@ function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string
 export function toolMessage(report: CallReport): { role: "tool"; tool_call_id: string; content: string } {
   const content = "error" in report ? `Error: ${report.error}` : report.result;
   return { role: "tool", tool_call_id: report.id, content };
+}
+
+/** What the last result of a round says besides where calls were dropped; blank for none. */
+export function droppedNote(count: number): string {
+  return count > 0
+    ? `\n\n(${count} further calls were dropped: at most ${MOST_CALLS} in a round are carried out.)`
+    : "";
 }
