@@ -47,6 +47,8 @@ const PARAMS: Record<ErrorKey, string[]> = {
   template_failed: ["name", "reason"],
   output_path: ["property"],
   output_failed: ["property", "reason"],
+  context_unreadable: ["name", "property", "reason"],
+  message_locked: ["name"],
   memory_unreadable: ["store", "reason"],
   memory_unwritable: ["store", "reason"],
   images_invalid: ["name"],
@@ -123,6 +125,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
   secret_withheld: ["name"],
+  module_unavailable: ["reason"],
   internal: ["reason"],
   cancelled: [],
 };
