@@ -19,10 +19,6 @@ const COUNTS: Record<WireName, number> = { wire: 88, "wire-more": 86 };
 
 /** What comes out wrong so far, and why. */
 const KNOWN: Record<string, string> = {
-  "ruby_llm/perplexity-sonar-chat-basic-chat-functionality-perplexity-son.json":
-    "an empty delta beside the message hides it",
-  "ruby_llm/perplexity-sonar-reasoning-pro-chat-with-extended-thinking-perplexity-sonar.json":
-    "an empty delta beside the message hides it",
   "dd-trace-py/openai-gpt-5-chat-completion-custom-tool-call.json": "a call of the type custom is lost",
 };
 
