@@ -8,13 +8,16 @@ import { asChatError, asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { isClosedByServer } from "./kept-connections";
+import { loadModule } from "./load-module";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
-import { loadModule } from "./platform";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
 import { errorFromAnswer } from "./server-error";
 import { type Claim, Slots } from "./slots";
+
+// Loaded with what reads an answer, and found now: see `loadModule`.
+require.resolve("eventsource-parser");
 
 /** A request body of the chat-completions API. */
 export interface ChatRequest {
@@ -110,7 +113,9 @@ export class ChatClient {
         this.#connection?.kept.closeIdle();
         continue;
       }
-      const wait = isWorthRetry(failure, options) ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      const wait = isWorthRetry(failure, options, attempts)
+        ? attempts.nextWait(failure, this.#options.retries)
+        : undefined;
       if (wait === undefined) {
         const error = attempts.error(failure.error, result);
         if (error.completion) this.#priced(request.model, error.completion);
@@ -199,8 +204,8 @@ export class ChatClient {
   }
 
   /** All wait, also where this question has no attempt left: the next one would only be refused in its place. */
-  #holdBack(failure: Failure, options: CompleteOptions): void {
-    if (this.#isClosed || !isWorthRetry(failure, options)) return;
+  #holdBack(failure: Failure, options: CompleteOptions, attempts: Attempts): void {
+    if (this.#isClosed || !isWorthRetry(failure, options, attempts)) return;
     const pause = requestedPause(failure.error.cause.status, failure.headers);
     if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
   }
@@ -245,7 +250,7 @@ export class ChatClient {
       attempts.sentAt = performance.now();
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
-      const { exchange } = loadModule<typeof import("./exchange")>("exchange", () => require("./exchange"));
+      const { exchange } = loadModule((): typeof import("./exchange") => require("./exchange"));
       const sending = this.#connection.kept.track(this.#connection.dispatcher);
       const result = await exchange({
         dispatcher: sending.dispatcher,
@@ -265,7 +270,7 @@ export class ChatClient {
         redaction: this.#redaction,
         listener,
         signal,
-        onFailure: (failure) => this.#holdBack(failure, options),
+        onFailure: (failure) => this.#holdBack(failure, options, attempts),
         onClose: giveSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
@@ -279,9 +284,9 @@ export class ChatClient {
   }
 }
 
-/** Another model is asked at once in place of one that refuses. */
-function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions): boolean {
-  return mayRetry && !(hasFallback && isOfModel(error));
+/** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
+function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions, attempts: Attempts): boolean {
+  return mayRetry && !(hasFallback && isOfModel(error) && !attempts.isWaking(error));
 }
 
 function serialize(request: ChatRequest): Buffer {

@@ -2,8 +2,12 @@ import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
 import { ConnectFailure } from "./connection-error";
 import { ChatError } from "./errors";
 import { KeptConnections } from "./kept-connections";
-import { loadModule, platformProblem } from "./platform";
+import { loadModule } from "./load-module";
+import { platformProblem } from "./platform";
 import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
+
+// Loaded by the first request, and found now: see `loadModule`.
+require.resolve("undici");
 
 /** TLS options as `tls.connect` takes them. */
 export type TlsOptions = Record<string, unknown>;
@@ -43,13 +47,13 @@ interface Undici {
 /**
  * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
  *
- * @throws ChatError `proxy_invalid`, `module_failed`, and those of `platformProblem`
+ * @throws ChatError `proxy_invalid`, `module_unavailable`, and those of `platformProblem`
  */
 export function connect(route: Route): Connection {
   const problem = platformProblem();
   if (problem) throw problem;
   // Loading undici takes some 20 MB: it waits for the first request.
-  const undici = loadModule<Undici>("undici", () => require("undici"));
+  const undici = loadModule((): Undici => require("undici"));
   const kept = new KeptConnections();
   const proxy = findProxy(route);
   const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };

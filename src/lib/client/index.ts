@@ -14,8 +14,9 @@ export {
   thrownText,
 } from "./errors";
 export { asRecord, asText, toJson } from "./json";
+export { loadModule } from "./load-module";
 export type { ModelEntry, ModelProvider } from "./models";
-export { loadModule, OLDEST_NODE, platformProblem } from "./platform";
+export { OLDEST_NODE, platformProblem } from "./platform";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { LONGEST_TIMER_MS } from "./silence";

@@ -1,12 +1,12 @@
-import { ChatError, reasonOf } from "./errors";
+import { readFileSync } from "node:fs";
+import { ChatError } from "./errors";
 import { asRecord, asText } from "./json";
 
 /** As `engines` of package.json says; Node-RED 4 itself runs from 18.5. */
 export const OLDEST_NODE = "20.18.1";
 
-// Resolved while Node-RED starts: Node.js 20 remembers a package.json that it could not open as one that is not there,
-// and would find the package no more.
-for (const name of ["undici", "eventsource-parser", "mustache"]) resolve(name);
+/** Read while Node-RED starts: an error reads no file. */
+const UNDICI = readPackage("undici");
 
 /**
  * Why no question can be asked on this machine, whatever the configuration.
@@ -17,7 +17,7 @@ for (const name of ["undici", "eventsource-parser", "mustache"]) resolve(name);
  */
 export function platformProblem(
   version: string = process.versions.node,
-  undici: unknown = packageOf("undici"),
+  undici: unknown = UNDICI,
 ): ChatError | undefined {
   if (isOlder(version, OLDEST_NODE)) return new ChatError("node_too_old", { needed: OLDEST_NODE, version });
   if (typeof WebAssembly === "undefined") return new ChatError("webassembly_missing");
@@ -27,38 +27,12 @@ export function platformProblem(
   return new ChatError("undici_unfit", { undici: asText(installed?.version) ?? "?", needed, version });
 }
 
-/**
- * Loads what is needed only by questions. What fails is tried anew by the next question: a file that could not be opened
- * may be opened then.
- *
- * @param name - of the module, for the error
- * @throws ChatError `module_failed`
- */
-export function loadModule<T>(name: string, load: () => T): T {
+function readPackage(name: string): unknown {
   try {
-    return load();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // The system's sentence names the file, which helps nobody.
-    const reason = reasonOf(error).replace(/, \w+ '[^']*'$/, "");
-    const isPassing = code === "EMFILE" || code === "ENFILE" || code === "ENOMEM";
-    throw new ChatError("module_failed", { module: name, reason }, { retryable: isPassing, ...(code && { code }) });
-  }
-}
-
-function resolve(name: string): string | undefined {
-  try {
-    return require.resolve(name);
+    // Not by require, which would keep it.
+    return JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8"));
   } catch {
-    // Loading it will say why.
-    return undefined;
-  }
-}
-
-function packageOf(name: string): unknown {
-  try {
-    return require(`${name}/package.json`);
-  } catch {
+    // Loading the package will say why.
     return undefined;
   }
 }

@@ -2,6 +2,9 @@ import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { ChatError, loadModule, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
 
+// Loaded by the first template, and found now: see `loadModule`.
+require.resolve("mustache");
+
 /** A value as the editor's typed input stores it. */
 export interface TypedInput {
   value: unknown;
@@ -80,10 +83,10 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** @throws ChatError `template_failed`, `module_failed` */
+/** @throws ChatError `template_failed`, `module_unavailable` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   // Loaded by the first template.
-  const Mustache = loadModule<typeof import("mustache")>("mustache", () => require("mustache"));
+  const Mustache = loadModule((): typeof import("mustache") => require("mustache"));
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
