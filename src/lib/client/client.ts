@@ -84,7 +84,12 @@ export class ChatClient {
       proxyRules: all.proxyRules,
       connectLimitMs: all.timeout > 0 ? Math.max(all.timeout, all.wakeUp) * 1000 : 0,
     };
-    this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
+    const { authorization } = this.#headers;
+    this.#redaction = makeRedaction([
+      token,
+      ...headerSecrets({ authorization, ...all.headers }),
+      ...proxySecrets(this.#route),
+    ]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
     this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#publicModels()) : undefined;
   }
