@@ -139,7 +139,8 @@ export class ChatClient {
   async models(signal?: AbortSignal): Promise<ModelEntry[]> {
     try {
       this.#connection ??= connect(this.#route);
-      return await fetchModels(this.#connection.dispatcher, this.endpoint, this.#headers, signal);
+      const { error: redact } = this.#redaction;
+      return await fetchModels(this.#connection.dispatcher, this.endpoint, redact, this.#headers, signal);
     } catch (error) {
       if (error instanceof ChatError) throw error;
       if (signal?.aborted) throw new ChatError("cancelled");
@@ -152,6 +153,11 @@ export class ChatClient {
       if (typeof code === "string") throw connectionError(error, host, false, this.#connection?.proxyHost);
       throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
     }
+  }
+
+  /** Hides what is secret of this client in a text that somebody will see. */
+  redact(text: string): string {
+    return this.#redaction.error(text);
   }
 
   /** Ends what is running and closes all connections. */
@@ -172,7 +178,7 @@ export class ChatClient {
   /** The router's list needs no token, so it gets none. */
   async #publicModels(): Promise<ModelEntry[]> {
     this.#connection ??= connect(this.#route);
-    return fetchModels(this.#connection.dispatcher, this.endpoint);
+    return fetchModels(this.#connection.dispatcher, this.endpoint, this.#redaction.error);
   }
 
   /** Waits before another attempt; an abort or the end of the client ends the wait. */
