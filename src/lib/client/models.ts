@@ -1,8 +1,11 @@
 import type { Dispatcher } from "undici";
+import { connectionError, isOfConnection } from "./connection-error";
 import type { Endpoint } from "./endpoint";
+import { ChatError, reasonOf } from "./errors";
 import { asRecord } from "./json";
 import { oneLine } from "./one-line";
 import type { Redact } from "./redact";
+import { errorFromAnswer, type RequestFacts } from "./server-error";
 
 /** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
 export interface ModelEntry {
@@ -33,7 +36,7 @@ const LONGEST_LIST = 16 * 1024 * 1024;
 const PATIENCE_MS = 30_000;
 
 /** The server answers, and gives no list. */
-export class ListRefused extends Error {
+class ListRefused extends Error {
   constructor(readonly status: number) {
     super(`the list of models has the status ${status}`);
   }
@@ -65,6 +68,16 @@ export async function fetchModels(
   }
   if (answer.statusCode !== 200) throw new ListRefused(answer.statusCode);
   return readModels(parse(Buffer.concat(pieces).toString("utf8")), redact);
+}
+
+/** What it means for the user that a list could not be had. @param proxyHost - in between, if there is one */
+export function listError(error: unknown, facts: RequestFacts, proxyHost: string | undefined): ChatError {
+  if (error instanceof ChatError) return error;
+  if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
+    return errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
+  }
+  if (isOfConnection(error)) return connectionError(error, facts.host, false, proxyHost);
+  return new ChatError("models_unavailable", { host: facts.host, reason: facts.redact(reasonOf(error)) });
 }
 
 function modelsPath(completionsPath: string): string {
