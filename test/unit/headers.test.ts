@@ -72,6 +72,7 @@ describe("the secret in the value of a header", () => {
     ["Authorization", "Bearer dGhlIHNlY3JldA==", "dGhlIHNlY3JldA==", "***"],
     ["Authorization", `Basic ${BASIC}`, `${BASIC} user:pass:word9`, "*** user:***"],
     ["Authorization", `basic  ${BASIC}`, "pass:word9", "***"],
+    ["Authorization", "Basic dTpwYXNzd29yZA==", "dTpwYXNzd29yZA== dTpwYXNzd29yZA password", "*** *** ***"],
     ["authorization", DIGEST, "6629fae49393a053 dcd98b7102dd2f0e 5ccc069c403ebaf9", "*** *** ***"],
     ["authorization", DIGEST, "bob, files of bob, /v1/chat/completions", "bob, files of bob, /v1/chat/completions"],
     ["authorization", DIGEST.replace("6629", '66\\"29'), '66"29fae49393a053', "***"],

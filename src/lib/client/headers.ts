@@ -132,7 +132,9 @@ function valueSecrets(text: string, hasScheme: boolean): Secret[] {
   const [, scheme = "", credentials] = /^([\w!#$%&'*+.^`|~-]+)\s+(\S.*)$/s.exec(text) ?? [];
   if (credentials === undefined) return [{ value: text }];
   const secrets: Secret[] = (partsOf(credentials) ?? [credentials]).map((value) => ({ value }));
-  if (scheme.toLowerCase() === "basic") secrets.push({ value: passwordOf(credentials) });
+  if (scheme.toLowerCase() === "basic") {
+    secrets.push({ value: credentials.replace(/=+$/, "") }, { value: passwordOf(credentials) });
+  }
   // What is no scheme may be the first word of a passphrase.
   return hasScheme ? secrets : [{ value: text }, ...secrets];
 }

@@ -14,7 +14,7 @@ import { addPost, errorAnswer } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** Properties of a chat node that nothing is read from here: a variable in one goes nowhere. */
-const UNUSED = ["config", "name", "info", "prompt", "images", "conversation", "store", "output", "tools"];
+const UNUSED = ["config", "name", "info", "prompt", "images", "audio", "conversation", "store", "output", "tools"];
 
 /** What a form needs for a question without a message, and what comes of it. */
 interface Trial {
