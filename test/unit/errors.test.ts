@@ -49,6 +49,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   output_failed: ["property", "reason"],
   context_unreadable: ["name", "property", "reason"],
   message_locked: ["name"],
+  output_unusable: ["property"],
   memory_unreadable: ["store", "reason"],
   memory_unwritable: ["store", "reason"],
   images_invalid: ["name"],

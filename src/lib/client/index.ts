@@ -17,6 +17,7 @@ export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
+export { backoff } from "./retry";
 export { LONGEST_TIMER_MS } from "./silence";
 export type { Claim } from "./slots";
 export type { ToolCall } from "./tool-calls";
