@@ -85,6 +85,9 @@ export class ChatAsker {
       throw asInputError(error);
     });
     const question = reading(() => this.#question(read, options, config, tools, history));
+    if (question.ignoresSchema) {
+      this.#warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });
+    }
     if (question.request.tools !== undefined) checkProperties(msg, ["payload"]);
     const stream = reading(() => openStream(this.#RED, this.#node, this.#def, msg, options.stream, send));
     const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
