@@ -126,7 +126,6 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
   secret_withheld: ["name"],
-  module_unavailable: ["reason"],
   internal: ["reason"],
   cancelled: [],
 };

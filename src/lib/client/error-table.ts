@@ -182,8 +182,6 @@ export const SENTENCES = {
       "The conversation could not be read from the context store __store__: __reason__. Nothing was asked. Check the store in Node-RED's settings file.",
     memory_unwritable:
       "The conversation could not be written to the context store __store__: __reason__. What had come of the reply is in msg.completion. Check the store in Node-RED's settings file.",
-    module_unavailable:
-      "A part of the node could not be loaded: __reason__. Nothing was asked. If the system has no file descriptors or memory left, free some, then ask again.",
     internal: "Something went wrong inside the node: __reason__. Please report it.",
   },
   tool_failed: {

@@ -101,10 +101,10 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** @throws ChatError `template_failed`, `module_unavailable` */
+/** @throws ChatError `template_failed`, `module_failed` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   // Loaded by the first template.
-  const Mustache = loadModule((): typeof import("mustache") => require("mustache"));
+  const Mustache = loadModule("mustache", (): typeof import("mustache") => require("mustache"));
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
