@@ -55,6 +55,8 @@ export class ChatClient {
   readonly endpoint: Endpoint;
   /** As it was given. */
   readonly baseUrl: string;
+  /** Extra attempts for what may pass by itself. */
+  readonly retries: number;
   readonly #options: ClientOptions & typeof CLIENT_DEFAULTS;
   readonly #headers: Record<string, string>;
   readonly #hasToken: boolean;
@@ -72,6 +74,7 @@ export class ChatClient {
     const all = { ...CLIENT_DEFAULTS, ...definedOnly(options) } as ClientOptions & typeof CLIENT_DEFAULTS;
     this.#options = all;
     this.baseUrl = all.baseUrl;
+    this.retries = all.retries;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
       all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);

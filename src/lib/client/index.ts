@@ -20,6 +20,7 @@ export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { makeRedaction, type Redaction } from "./redact";
 export { redactPieces } from "./redact-pieces";
+export { backoff } from "./retry";
 export { LONGEST_TIMER_MS } from "./silence";
 export type { Claim } from "./slots";
 export type { ToolCall } from "./tool-calls";
