@@ -49,6 +49,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   output_failed: ["property", "reason"],
   context_unreadable: ["name", "property", "reason"],
   message_locked: ["name"],
+  output_unusable: ["property"],
   memory_unreadable: ["store", "reason"],
   memory_unwritable: ["store", "reason"],
   images_invalid: ["name"],
@@ -115,6 +116,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   encoding_unknown: ["host", "encoding"],
   node_too_old: ["needed", "version"],
   webassembly_missing: [],
+  module_failed: ["module", "reason"],
   undici_unfit: ["undici", "needed", "version"],
   certificate: CONNECTION,
   proxy_refused: CONNECTION,
@@ -124,7 +126,6 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
   secret_withheld: ["name"],
-  module_unavailable: ["reason"],
   internal: ["reason"],
   cancelled: [],
 };

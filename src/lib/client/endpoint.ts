@@ -1,4 +1,5 @@
 import { ChatError } from "./errors";
+import { withoutUserInfo } from "./redact";
 
 export const ROUTER_URL = "https://router.huggingface.co/v1";
 
@@ -35,7 +36,7 @@ export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
   if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
   const url = parseHttpUrl(text);
-  if (!url) throw new ChatError("base_url_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
+  if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
   if (url.username || url.password) throw new ChatError("base_url_credentials");
   if (url.hostname === RETIRED_HOST) {
     return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };
