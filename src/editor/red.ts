@@ -18,6 +18,12 @@ interface EditorGlobal {
   view: { redraw(): void };
   tabs: { create(options: { id: string; onchange(tab: { id: string }): void }): Tabs };
   settings: { context?: { default: string; stores: string[] } };
+  validators: {
+    typedInput(options: {
+      typeField: string;
+      allowBlank: boolean;
+    }): (this: EditedNode, value: unknown, options: { label: string }) => true | string;
+  };
   tray: {
     show(options: TrayOptions): void;
     close(done?: () => void): void;

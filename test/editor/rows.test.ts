@@ -84,7 +84,7 @@ describe("the rows, lists and tabs of the forms", function () {
     await config.addLine("headers", []);
     const field = config.input("headers-container").locator("li").last().locator("input").first();
     for (const [name, reason] of [
-      ["two words", '"two words" cannot be the name of a header'],
+      ["two words", '"two words" is not a valid header name'],
       ["Content-Type", '"Content-Type" is set by the connection itself'],
       ["X-Fine", ""],
       ["", ""],

@@ -371,7 +371,7 @@ describe("the forms for JSON replies and declared functions", function () {
     await form.done();
     assert.deepEqual(await editor.validationErrors(CHAT), [
       "Properties: line 1, column 9: not a type: it must be one of string, number, integer, boolean, array, object, null",
-      "Functions: two words: A name has 1 to 64 letters, digits, _ or -",
+      "Functions: #2: A name has 1 to 64 letters, digits, _ or -",
     ]);
     await editor.undo();
     assert.deepEqual(await editor.validationErrors(CHAT), []);
