@@ -26,7 +26,7 @@ function validator(property: string, check: Check): Validator {
 }
 
 /** A value that is known only at run time. */
-const isVariable = (value: string) => /^\$\{[^}]+\}$/.test(value.trim());
+export const isVariable = (value: string) => /^\$\{[^}]+\}$/.test(value.trim());
 
 /** Blank, or known only at run time. */
 function isUnset(value: unknown): boolean {

@@ -71,6 +71,7 @@ const config: Record<keyof typeof CONFIG_DEFAULTS, Row> = {
   grammar: choice("JSON schema", ["openai", "tgi"]),
   tls: { good: [""], bad: [] },
   proxy: { good: [""], bad: [] },
+  endpointsUseEnvironment: flag("send its token to dedicated endpoints too"),
 };
 
 const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {

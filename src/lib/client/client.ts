@@ -74,7 +74,10 @@ export class ChatClient {
     this.baseUrl = all.baseUrl;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
-      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);
+      all.token?.trim() ||
+      (all.useEnvironment === false
+        ? undefined
+        : environmentToken(this.endpoint.origin, all.endpointsUseEnvironment)?.value);
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
@@ -84,7 +87,7 @@ export class ChatClient {
       proxyRules: all.proxyRules,
       connectLimitMs: all.timeout > 0 ? Math.max(all.timeout, all.wakeUp) * 1000 : 0,
     };
-    this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
+    this.#redaction = makeRedaction([...headerSecrets(this.#headers, all.secretHeaders), ...proxySecrets(this.#route)]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
     this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#publicModels()) : undefined;
   }

@@ -21,7 +21,12 @@ const SECRET_HEADER = /auth|key|token|secret|cookie|pass|credential|signature/i;
  * @throws ChatError `token_invalid`, `header_invalid`, `header_reserved`
  */
 export function requestHeaders(
-  options: { billTo?: string; wakeUp: number; headers?: Record<string, string> },
+  options: {
+    billTo?: string;
+    wakeUp: number;
+    headers?: Record<string, string>;
+    secretHeaders?: Record<string, string>;
+  },
   token: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
@@ -35,7 +40,7 @@ export function requestHeaders(
   if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
   checkHeader("authorization", headers.authorization ?? "", "token_invalid");
   checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
+  for (const [name, value] of [options.headers, options.secretHeaders].flatMap((set) => Object.entries(set ?? {}))) {
     const lower = name.toLowerCase();
     if (RESERVED_HEADERS.has(lower)) throw new ChatError("header_reserved", { name });
     const text = asText(value) ?? "";
@@ -54,10 +59,15 @@ function checkHeader(name: string, value: string, key: "token_invalid" | "header
   }
 }
 
-/** The values among them that nobody may see. */
-export function headerSecrets(headers: Record<string, string>): string[] {
+/**
+ * The values among them that nobody may see.
+ *
+ * @param marked - headers whose values are secret, whatever their names
+ */
+export function headerSecrets(headers: Record<string, string>, marked: Record<string, string> = {}): string[] {
+  const names = new Set(Object.keys(marked).map((name) => name.toLowerCase()));
   return Object.entries(headers)
-    .filter(([name]) => SECRET_HEADER.test(name))
+    .filter(([name]) => names.has(name) || SECRET_HEADER.test(name))
     .flatMap(([, value]) => [value, value.replace(/^\w+\s+/, "")]);
 }
 

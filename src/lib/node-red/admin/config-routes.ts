@@ -9,6 +9,7 @@ import {
   resolveEndpoint,
 } from "../../client";
 import { type ConfigNode, readModel, readServerStreams } from "../config-options";
+import { secretHeaderNames } from "../secret-headers";
 import { type FormConfig, formClient } from "./form-client";
 import { type AdminRequest, type AdminResponse, errorAnswer, goneSignal } from "./routes";
 
@@ -55,7 +56,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
   const listDeployed = async ({ params }: AdminRequest, signal: AbortSignal): Promise<ModelsAnswer> => {
     const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
     if (typeof node?.client !== "function") throw new ChatError("config_missing");
-    return { models: await modelsOf(node.client(), node.credentials?.token ?? "", signal) };
+    return { models: await modelsOf(node.client(), JSON.stringify(node.credentials ?? {}), signal) };
   };
 
   /** Runs something with a client of what is in a form; the client ends with it. */
@@ -97,9 +98,13 @@ export function addConfigRoutes(RED: NodeAPI): void {
   /** Which variable of the environment the token would come from; the token itself stays here. */
   const environment = async ({ params }: AdminRequest) => {
     const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
-    const origin = typeof node?.client === "function" ? node.origin() : ROUTER_ORIGIN;
-    return { variable: origin && environmentToken(origin)?.name };
+    const deployed = typeof node?.client === "function" ? node : undefined;
+    const origin = deployed ? deployed.origin() : ROUTER_ORIGIN;
+    return { variable: origin && environmentToken(origin, deployed?.endpointsUseEnvironment())?.name };
   };
+
+  /** The names of the stored secret headers; their values stay here. */
+  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params.id ?? "") });
 
   /** Answers with what a handler makes, or with its error; a browser that has gone ends its work. */
   const answer = (handle: (request: AdminRequest, signal: AbortSignal) => Promise<object>) => {
@@ -121,6 +126,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     needsPermission("huggingface-config.read"),
     answer(environment) as never,
   );
+  RED.httpAdmin.get("/huggingface/headers/:id", needsPermission("huggingface-config.read"), answer(headers) as never);
   RED.httpAdmin.post("/huggingface/models", needsPermission("huggingface-config.write"), answer(list) as never);
   RED.httpAdmin.post("/huggingface/test", needsPermission("huggingface-config.write"), answer(test) as never);
 }

@@ -12,6 +12,7 @@ import {
 import { readObject } from "../../conversation/fields";
 import { type ConfigDef, type ConfigNode, readClientOptions } from "../config-options";
 import { withEnvironment } from "../environment";
+import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 
 /** What the editor shows, and sends, in place of a password that it does not know. */
 const UNCHANGED = "__PWRD__";
@@ -21,6 +22,8 @@ const VARIABLE = /^\$\{.+\}$/s;
 export interface Withheld {
   /** A token is stored for another address. */
   isTokenWithheld?: true;
+  /** Values of secret headers are stored for another address. */
+  isHeaderWithheld?: true;
   /** The environment has a token that may go to this address once it is deployed. */
   isEnvironmentWithheld?: true;
 }
@@ -39,12 +42,13 @@ export interface FormConfig {
  * the environment, goes only to the origin that the configuration was deployed with; one that was never deployed may use
  * the environment's at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
  *
- * @param body - `{ id, def, token }`: the node's id, its properties, and the token field
+ * @param body - `{ id, def, token, secretHeaders }`: the node's id, its properties, the token field, and the secret
+ *   headers as the form has them, with `{ stored: name }` for a stored value; without them, all that are stored
  * @param changes - options of the client that are not those of the form
  * @throws ChatError `invalid_input` for what cannot work
  */
 export function formClient(RED: NodeAPI, body: unknown, changes: Partial<ClientOptions> = {}): FormConfig {
-  const { id, def: properties, token } = asRecord(body) ?? {};
+  const { id, def: properties, token, secretHeaders } = asRecord(body) ?? {};
   const node = RED.nodes.getNode(asText(id) ?? "") as ConfigNode | null | undefined;
   const deployed = typeof node?.client === "function" ? node : undefined;
   const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
@@ -54,9 +58,10 @@ export function formClient(RED: NodeAPI, body: unknown, changes: Partial<ClientO
   const isTrusted = deployed ? deployed.origin() === origin : isRouter(origin);
   const typed = asText(token)?.trim() ?? "";
   const isUnchanged = typed === UNCHANGED;
+  const secret = readFormHeaders(deployed, secretHeaders);
   if (!isTrusted) {
     // One after the other: a header may have the name of a property, and must not stand in for it.
-    for (const part of [fields, headers, { baseUrl, token: typed }]) checkSecrets(part);
+    for (const part of [fields, headers, secret.typed, { baseUrl, token: typed }]) checkSecrets(part);
   }
   // Node-RED puts the environment into properties when it makes a node; a form has not been through that.
   const def = withEnvironment(RED, undefined, {
@@ -67,21 +72,42 @@ export function formClient(RED: NodeAPI, body: unknown, changes: Partial<ClientO
   });
   const stored = deployed?.credentials?.token;
   const sent = isUnchanged ? (isTrusted ? stored : undefined) : withEnvironment(RED, undefined, typed);
-  const options = readClientOptions(RED, deployed, def, sent ? { token: sent } : {});
-  const client = new ChatClient({ ...options, useEnvironment: isTrusted, ...changes });
+  const options = readClientOptions(RED, deployed, def, {
+    ...(sent && { token: sent }),
+    secretHeaders: isTrusted ? secret.all : secret.typed,
+  });
+  // What was deployed holds for it as it does for the origin.
+  const endpoints = options.endpointsUseEnvironment !== false && deployed?.endpointsUseEnvironment() !== false;
+  const environment = { useEnvironment: isTrusted, endpointsUseEnvironment: endpoints };
+  const client = new ChatClient({ ...options, ...environment, ...changes });
   return {
     def,
     client,
-    withheld: isTrusted || sent ? {} : findWithheld(origin, isUnchanged && Boolean(stored)),
+    withheld: isTrusted
+      ? {}
+      : {
+          ...(!sent && findWithheld(origin, isUnchanged && Boolean(stored), endpoints)),
+          ...(secret.isStored && { isHeaderWithheld: true }),
+        },
     resolve: (value) => (isTrusted ? withEnvironment(RED, undefined, value) : value),
   };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
 
-function findWithheld(origin: string, isTokenWithheld: boolean): Withheld {
+/** The secret headers of a form: what was typed, and all, stored values among them. */
+function readFormHeaders(deployed: ConfigNode | undefined, written: unknown) {
+  const stored = readSecretHeaders(deployed?.credentials);
+  const all = asRecord(written);
+  if (!all) return { typed: {}, all: stored, isStored: Object.keys(stored).length > 0 };
+  const typed = Object.fromEntries(Object.entries(all).filter(([, value]) => storedName(value) === undefined));
+  const isStored = Object.keys(typed).length < Object.keys(all).length;
+  return { typed, all: withStored(all, stored), isStored };
+}
+
+function findWithheld(origin: string, isTokenWithheld: boolean, endpoints: boolean): Withheld {
   if (isTokenWithheld) return { isTokenWithheld };
-  return environmentToken(origin) ? { isEnvironmentWithheld: true } : {};
+  return environmentToken(origin, endpoints) ? { isEnvironmentWithheld: true } : {};
 }
 
 /** An address that stands in the environment is that of the deployed configuration, or none. */
