@@ -64,8 +64,20 @@ export function createHeaderList(
   const lines = new Map<Line, Fields>();
   let isKnown = false;
   let shownSecret = "{}";
+  const show = () => {
+    const seen = new Set<string>();
+    for (const line of list.data()) {
+      const fields = lines.get(line);
+      if (!fields) continue;
+      // To a server they are the same in capitals.
+      const name = fields.name.value.trim().toLowerCase();
+      showLine(line, fields, seen.has(name));
+      if (name !== "") seen.add(name);
+    }
+  };
   const list = editableList<Line>(element, {
     sortable: false,
+    removeItem: show,
     addItem: (content, _index, line) => {
       const fields = makeFields(line, names);
       lines.set(line, fields);
@@ -75,16 +87,17 @@ export function createHeaderList(
         // The editor does not know a stored value, so it cannot become a plain one.
         if (isStored(line, fields)) fields.value.value = "";
         line.stored = undefined;
-        showLine(line, fields);
+        show();
       });
-      fields.name.addEventListener("input", () => showLine(line, fields));
-      fields.value.addEventListener("input", () => showLine(line, fields));
-      showLine(line, fields);
+      fields.name.addEventListener("input", show);
+      fields.value.addEventListener("input", show);
+      showLine(line, fields, false);
       content.append(make("div", { class: "huggingface-pair" }, fields.name, fields.value, fields.lock), fields.hint);
       makeLineAccessible(content, () => {});
     },
   });
   for (const [name, value] of Object.entries(readHeaders(given))) list.add({ name, value: String(value) });
+  show();
   const entries = (isSecret: boolean): [string, SecretValue][] =>
     list.data().flatMap((line) => {
       const fields = lines.get(line);
@@ -103,6 +116,7 @@ export function createHeaderList(
       isKnown = true;
       for (const { lock } of lines.values()) lock.disabled = false;
       for (const [name, value] of Object.entries(found)) list.add(secretLine(name, value));
+      show();
       shownSecret = JSON.stringify(secretHeaders());
     },
     changedSecretHeaders: () => (JSON.stringify(secretHeaders()) === shownSecret ? undefined : secretHeaders()),
@@ -133,7 +147,7 @@ function makeFields(line: Line, names: { name: string; value: string }): Fields 
       class: "red-ui-button red-ui-button-small huggingface-header-secret",
       title: text("secret.mark"),
     },
-    make("i", { class: "fa fa-lock" }),
+    make("i"),
   );
   lock.setAttribute("aria-label", text("secret.mark"));
   const value = field("value");
@@ -142,14 +156,15 @@ function makeFields(line: Line, names: { name: string; value: string }): Fields 
   return { name: field("name"), value, lock, hint: make("div", { class: "huggingface-hint" }) };
 }
 
-function showLine({ isSecret = false }: Line, { name, value, lock, hint }: Fields): void {
+function showLine({ isSecret = false }: Line, { name, value, lock, hint }: Fields, isTwice: boolean): void {
   const header = name.value.trim();
-  const problem = header === "" ? undefined : headerProblem(header);
+  const problem = header === "" ? undefined : (headerProblem(header) ?? (isTwice ? text("rows.twice") : undefined));
   name.classList.toggle("input-error", problem !== undefined);
   name.setAttribute("aria-invalid", String(problem !== undefined));
   name.title = problem ?? "";
   value.type = isSecret ? "password" : "text";
   lock.setAttribute("aria-pressed", String(isSecret));
+  lock.querySelector("i")?.setAttribute("class", `fa ${isSecret ? "fa-lock" : "fa-unlock-alt"}`);
   lock.classList.toggle("selected", isSecret);
   const isPlain = value.value.trim() !== "" && !isVariable(value.value);
   hint.textContent = !isSecret && isPlain && isSecretName(header) ? text("secret.plain") : "";

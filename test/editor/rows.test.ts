@@ -94,6 +94,12 @@ describe("the rows, lists and tabs of the forms", function () {
       assert.equal(await field.getAttribute("title"), reason, name);
       assert.equal(await field.evaluate((element) => element.classList.contains("input-error")), reason !== "", name);
     }
+    await field.fill("X-Fine");
+    await config.addLine("headers", ["x-fine"]);
+    const second = config.input("headers-container").locator("li").last().locator("input").first();
+    assert.equal(await second.getAttribute("title"), "This name is there twice");
+    await field.fill("X-Other");
+    assert.equal(await second.getAttribute("title"), "");
     await config.cancel();
     await form.cancel();
   });
