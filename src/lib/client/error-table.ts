@@ -141,6 +141,8 @@ export const SENTENCES = {
     reply_senseless:
       "The answer of __host__ is no chat completion: __reason__ Check that the base URL is that of a chat-completions API.",
     reply_incomplete: "The reply from __host__ stopped short. Try again; what had come is in msg.completion.",
+    reply_damaged:
+      "The reply from __host__ is damaged and could not be read to its end: __reason__ Try again; what had come is in msg.completion.",
     reply_too_long: "The reply is longer than __megabytes__ MB. Set a limit with max. tokens.",
     models_unavailable: "__host__ gives no list of models: __reason__. Enter the name of the model by hand.",
     internal: "Something went wrong inside the node: __reason__. Please report it.",

@@ -196,6 +196,7 @@ export class ChatSession {
             onPiece();
             stream?.reasoning(piece);
           },
+          onLeftOut: (field) => this.#node.debug(`left out of the reply, since it is nested too deep: ${field}`),
           onRoundEnd: (finishReason) => {
             if (this.#isClosed) stream?.drop();
             else stream?.end(finishReason);
