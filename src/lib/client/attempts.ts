@@ -14,6 +14,8 @@ export class Attempts {
   count = 0;
   /** Extra attempts that count. */
   retries = 0;
+  /** A kept connection has been replaced since the last attempt that counts. */
+  #isReplaced = false;
   queuedMs = 0;
   /** When the last one was sent. */
   sentAt = performance.now();
@@ -22,8 +24,20 @@ export class Attempts {
     this.#wakeUpMs = wakeUp * 1000;
   }
 
+  /**
+   * Whether the request may be sent again at once, since the kept connection that it went out on was closed: once a
+   * request. It is the same attempt then.
+   */
+  mayReplace(): boolean {
+    if (this.#isReplaced) return false;
+    this.#isReplaced = true;
+    this.count--;
+    return true;
+  }
+
   /** Seconds until the next attempt, or undefined if there is none. */
   nextWait({ error, headers }: Failure, allowed: number): number | undefined {
+    this.#isReplaced = false;
     const requested = requestedWait(headers);
     if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
     if (this.isWaking(error)) return Math.max(SHORTEST_WAKING_WAIT_S, requested ?? backoff(this.count - 1));

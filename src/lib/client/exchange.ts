@@ -25,7 +25,7 @@ export type { Failure };
 
 /** One request and what bounds it. */
 export interface ExchangeInput extends ReplyInput {
-  dispatcher: Dispatcher;
+  dispatcher: Pick<Dispatcher, "dispatch">;
   endpoint: Endpoint;
   headers: Record<string, string>;
   body: Buffer;
