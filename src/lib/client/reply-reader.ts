@@ -44,6 +44,8 @@ export class ReplyReader {
   #status = 0;
   /** The server has promised a stream of events. */
   #isStream = false;
+  /** Characters kept beside the content. */
+  #lengthBeside = 0;
   /** Characters of events that brought nothing: a stream of them has an end, too. */
   #lengthWasted = 0;
   /** `[DONE]` has come. */
@@ -193,8 +195,9 @@ export class ReplyReader {
       this.#listener.onFailure(asChatError(error), false);
       return;
     }
-    const kept = Math.max(0, builder.size - sizeBefore);
-    this.#measure(before, isWhole ? 0 : Math.max(0, length - kept));
+    const { size } = builder;
+    this.#lengthBeside = size - builder.contentSize;
+    this.#measure(before, isWhole ? 0 : Math.max(0, length - Math.max(0, size - sizeBefore)));
   }
 
   #onPiece(piece: string, length: number): void {
@@ -213,14 +216,13 @@ export class ReplyReader {
    * @param rest - characters of the chunk that were not kept
    */
   #measure(before: number, rest: number): void {
-    const { contentSize, hasContent, size } = this.#builder;
+    const { contentSize } = this.#builder;
     if (contentSize === before) this.#lengthWasted += rest;
-    else if (this.firstAt === 0 && hasContent) this.firstAt = performance.now();
+    else if (this.firstAt === 0 && this.#builder.hasContent) this.firstAt = performance.now();
     const { maxReplyLength } = this.#input;
-    if (size > maxReplyLength) this.#listener.onFailure(tooLong(maxReplyLength), false);
-    else if (size + this.#lengthWasted > maxReplyLength) {
-      this.#listener.onFailure(tooLong(maxReplyLength), false, "too long");
-    }
+    const size = contentSize + this.#lengthBeside;
+    if (size + this.#lengthWasted <= maxReplyLength) return;
+    this.#listener.onFailure(tooLong(maxReplyLength), false, size > maxReplyLength ? undefined : "too long");
   }
 
   #onSenselessEvent(data: string, name: string | undefined, isCut: boolean): void {
