@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import { resolveEndpoint } from "../../src/lib/client/endpoint";
 import { type ExchangeInput, exchange } from "../../src/lib/client/exchange";
 import { makeRedaction } from "../../src/lib/client/redact";
+import { openResources } from "../support/leaks";
 import { chunk, sseEvent } from "../support/server";
 
 /** Time in which Node.js reads what has come is nothing that a server can bring about: here bytes come when we say. */
@@ -87,6 +88,20 @@ describe("an exchange", () => {
     });
     assert.ok(firstAt !== undefined && lastAt !== undefined);
     assert.ok(lastAt - firstAt < 20, `${lastAt - firstAt} ms for a reply that came at once`);
+  });
+
+  it("leaves no timer where it ends in the middle of a read, behind a finish reason", async () => {
+    const before = await openResources();
+    const { result, handler } = open({ silenceLimitMs: 60_000 });
+    const controller = { abort() {} } as unknown as Dispatcher.DispatchController;
+    handler.onRequestStart?.(controller, {});
+    handler.onResponseStart?.(controller, 200, { "content-type": "text/event-stream" });
+    const bytes = `${sseEvent(chunk("Hi", { finish_reason: "stop" }))}${sseEvent({ error: { message: "no" } })}`;
+    handler.onResponseData?.(controller, Buffer.from(bytes));
+    handler.onResponseEnd?.(controller, {});
+    assert.equal((await result).failure?.error.key, "reply_error");
+    const { Timeout: after = 0 } = await openResources();
+    assert.ok(after <= (before.Timeout ?? 0), `${after} timers`);
   });
 
   describe("in which a callback throws", () => {

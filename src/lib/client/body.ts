@@ -120,6 +120,7 @@ export class Body {
     this.#waitingLength = 0;
     this.#bytesWaiting = [];
     this.#eventsWaiting = [];
+    this.#atEnd = undefined;
     this.#unpacker?.destroy();
   }
 

@@ -21,8 +21,6 @@ const DRAIN_MS = 1000;
 /** How long what follows a finish reason (usage, end mark) is waited for, in ms, if the server may be silent for longer. */
 const TAIL_MS = 5000;
 
-export type { Failure };
-
 /** One request and what bounds it. */
 export interface ExchangeInput extends ReplyInput {
   dispatcher: Pick<Dispatcher, "dispatch">;
@@ -54,9 +52,7 @@ export interface ExchangeResult {
 
 /** Sends one request and reads the answer. Never rejects. */
 export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
-  return new Promise((resolve) => {
-    new Exchange(input, resolve).start();
-  });
+  return new Promise((resolve) => new Exchange(input, resolve).start());
 }
 
 /**
@@ -70,7 +66,6 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
   #isClosed = false;
-
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
@@ -147,8 +142,12 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     this.#status = status;
     this.#headers = headers;
     this.#reply.readHead(status, headers);
-    const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
-    this.#body = new Body(headers, this.#isError, maxLength, this);
+    this.#body = new Body(
+      headers,
+      this.#isError,
+      this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength,
+      this,
+    );
     this.#silence.start(this.#input.silenceLimitMs);
   }
 
@@ -162,12 +161,11 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
 
   onNews(): void {
     const { contentSize, hasFinished, isDone } = this.#reply;
-    if (!hasFinished) {
-      this.#silence.note();
-    } else if (!isDone && contentSize !== this.#finishedSize) {
+    if (this.#isSettled || isDone || contentSize === this.#finishedSize) return;
+    this.#silence.note();
+    if (hasFinished) {
       // From here on only more of the reply is worth a wait: a server may go on for ever with events that bring nothing.
       this.#finishedSize = contentSize;
-      this.#silence.note();
       this.#silence.start(Math.min(this.#input.silenceLimitMs || TAIL_MS, TAIL_MS));
     }
   }
@@ -210,7 +208,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     const makeError = (key: FailureKey) =>
       new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
     // It may be we who are late.
-    if (this.#body?.isWaiting) this.#silence.again();
+    if (!this.#isSettled && this.#body?.isWaiting) this.#silence.again();
     else this.#judge("silent", makeError);
   }
 
