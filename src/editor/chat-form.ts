@@ -73,6 +73,10 @@ export function createChatForm(node: EditedNode): NodeForm {
     const fields = Object.keys(defaults).map((name) => [name, shownIn(name)]);
     return {
       chat: {
+        // Variables depend on where the node stands.
+        id: node.id,
+        z: node.z,
+        g: node.g,
         ...Object.fromEntries(fields),
         system: system.value(),
         stop: stop.entries(),

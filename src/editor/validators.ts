@@ -126,6 +126,7 @@ const RESERVED_HEADERS = [
   "content-length",
   "content-type",
   "expect",
+  "host",
   "keep-alive",
   "proxy-authorization",
   "transfer-encoding",

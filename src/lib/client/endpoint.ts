@@ -1,4 +1,5 @@
 import { ChatError } from "./errors";
+import { withoutUserInfo } from "./redact";
 
 export const ROUTER_URL = "https://router.huggingface.co/v1";
 
@@ -28,7 +29,7 @@ export interface Endpoint {
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
   const url = parseHttpUrl(text);
-  if (!url) throw new ChatError("base_url_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
+  if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
   if (url.username || url.password) throw new ChatError("base_url_credentials");
   if (url.hostname === RETIRED_HOST) {
     return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };

@@ -77,7 +77,7 @@ export function readClientOptions(
     maxQueued: number(def.maxQueued, "maxQueued", 0),
     wakeUp: number(def.wakeUp, "wakeUp", 0),
     billTo: text(def.billTo, "billTo"),
-    headers: headers(withEnvironment(RED, node, readObject(def.headers, "headers"))),
+    headers: headers(readHeaders(RED, node, def)),
     proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
@@ -121,6 +121,12 @@ type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wake
 function number(value: unknown, name: NumberField, least: number): number {
   if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
   return readNumber(value, name, least);
+}
+
+/** Variables in an object have been replaced already, by Node-RED or by what took it from a form. */
+function readHeaders(RED: NodeAPI, node: Node | undefined, { headers }: ConfigDef): Record<string, unknown> {
+  const read = readObject(headers, "headers");
+  return typeof headers === "string" ? withEnvironment(RED, node, read) : read;
 }
 
 function headers(fields: Record<string, unknown>): Record<string, string> {
