@@ -132,6 +132,22 @@ describe("the routes behind the form of a configuration", () => {
           const { isEnvironmentWithheld } = await post("test", endpoint);
           assert.equal(isEnvironmentWithheld, token === "" ? true : undefined, "the form can say why");
         }
+        const endpoint = {
+          ...way,
+          baseUrl: "https://mine.endpoints.huggingface.cloud",
+          endpointsUseEnvironment: false,
+        };
+        const ofEndpoint = await post("test", form(endpoint, "", "never-deployed"));
+        assert.equal(ofEndpoint.isEnvironmentWithheld, undefined, "it is not used there after a deploy, either");
+        await red.deploy([
+          ...chatFlow("", {}, endpoint),
+          proxyNode({ url: proxy.url }),
+          tlsConfig({ verifyservercert: false }),
+        ]);
+        assert.deepEqual(await (await fetch(`${red.url}/huggingface/environment/config`)).json(), {});
+        tls.requests.length = 0;
+        await post("test", form({ ...endpoint, endpointsUseEnvironment: true }, ""));
+        assert.deepEqual(authorization(tls), [undefined], "a form does not turn it on");
       } finally {
         delete process.env.HF_TOKEN;
         await tls.close();

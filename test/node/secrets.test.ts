@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, level, type NodeRed, proxyNode, sink, tlsConfig } from "../support/node-red";
+import {
+  chatFlow,
+  getNodeRed,
+  level,
+  type Message,
+  type NodeRed,
+  proxyNode,
+  sink,
+  tlsConfig,
+} from "../support/node-red";
 import { startProxy } from "../support/proxy";
 import {
   chunk,
@@ -352,7 +361,7 @@ describe("huggingface-config, the token of the environment", () => {
     await tls.close();
   });
 
-  const hosts: [baseUrl: string, isSent: boolean][] = [
+  const hosts: [baseUrl: string, isSent: boolean, config?: Message][] = [
     ["https://router.huggingface.co/v1", true],
     ["https://huggingface.co/api/v1", true],
     ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", true],
@@ -365,16 +374,20 @@ describe("huggingface-config, the token of the environment", () => {
     ["https://xendpoints.huggingface.cloud/v1", false],
     ["https://models.example/huggingface.co/v1", false],
     ["https://models.example/v1?host=huggingface.co", false],
+    ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", false, { endpointsUseEnvironment: false }],
+    ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", true, { endpointsUseEnvironment: "" }],
+    ["https://router.huggingface.co/v1", true, { endpointsUseEnvironment: "false" }],
+    ["https://huggingface.co/api/v1", true, { endpointsUseEnvironment: false }],
   ];
-  for (const [baseUrl, isSent] of hosts) {
+  for (const [baseUrl, isSent, config = {}] of hosts) {
     for (const variable of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
-      it(`${variable} ${isSent ? "goes" : "does not go"} to ${baseUrl}`, async () => {
+      it(`${variable} ${isSent ? "goes" : "does not go"} to ${baseUrl} ${JSON.stringify(config)}`, async () => {
         const target = baseUrl.startsWith("https:") ? tls : plain;
         const proxy = await startProxy(undefined, target.port);
         process.env[variable] = TOKEN;
         try {
           const nodes = [proxyNode({ url: proxy.url }), tlsConfig({ verifyservercert: false })];
-          await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls" }), ...nodes]);
+          await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls", ...config }), ...nodes]);
           red.send("chat", { payload: "Hi" });
           assert.equal((await red.next("reply")).payload, "ok");
           const { authorization } = target.last.headers;

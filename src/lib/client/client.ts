@@ -78,7 +78,10 @@ export class ChatClient {
     this.retries = all.retries;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
-      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);
+      all.token?.trim() ||
+      (all.useEnvironment === false
+        ? undefined
+        : environmentToken(this.endpoint.origin, all.endpointsUseEnvironment)?.value);
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
@@ -91,7 +94,7 @@ export class ChatClient {
     const { authorization } = this.#headers;
     this.#redaction = makeRedaction([
       token,
-      ...headerSecrets({ authorization, ...all.headers }),
+      ...headerSecrets({ authorization, ...all.headers }, all.secretHeaders),
       ...proxySecrets(this.#route),
     ]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);

@@ -58,7 +58,12 @@ const SHORTEST_COOKIE_IN_REPLY = 16;
  * @throws ChatError `token_invalid`, `header_invalid`, `header_reserved`
  */
 export function requestHeaders(
-  options: { billTo?: string; wakeUp: number; headers?: Record<string, string> },
+  options: {
+    billTo?: string;
+    wakeUp: number;
+    headers?: Record<string, string>;
+    secretHeaders?: Record<string, string>;
+  },
   token: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
@@ -72,7 +77,7 @@ export function requestHeaders(
   if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
   checkHeader("authorization", headers.authorization ?? "", "token_invalid");
   checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
+  for (const [name, value] of [options.headers, options.secretHeaders].flatMap((set) => Object.entries(set ?? {}))) {
     const lower = name.toLowerCase();
     if (RESERVED_HEADERS.has(lower)) throw new ChatError("header_reserved", { name });
     const text = asText(value) ?? "";
@@ -91,12 +96,17 @@ function checkHeader(name: string, value: string, key: "token_invalid" | "header
   }
 }
 
-/** @param headers - names as they were written: capitals part their words, too @returns the values that nobody may see */
-export function headerSecrets(headers: Record<string, unknown>): Secret[] {
-  return Object.entries(headers).flatMap(([name, value]) => {
+/**
+ * Finds the values that nobody may see.
+ *
+ * @param headers - names as they were written: capitals part their words, too
+ * @param marked - headers whose values are secret, whatever their names
+ */
+export function headerSecrets(headers: Record<string, unknown>, marked: Record<string, unknown> = {}): Secret[] {
+  const secret = Object.entries(headers).filter(([name]) => isSecretHeader(name));
+  return [...secret, ...Object.entries(marked)].flatMap(([name, value]) => {
     const text = asText(value)?.trim() ?? "";
-    if (name.toLowerCase() === "cookie") return cookieSecrets(text);
-    return isSecretHeader(name) ? valueSecrets(text, isAuthorization(name)) : [];
+    return name.toLowerCase() === "cookie" ? cookieSecrets(text) : valueSecrets(text, isAuthorization(name));
   });
 }
 

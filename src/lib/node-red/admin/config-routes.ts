@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
 import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client";
 import { readModel, readServerStreams } from "../config-options";
+import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
-import { type FormConfig, formClient, originOf, UNCHANGED } from "./form-client";
+import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
 import { type AdminRequest, addGet, addPost, answering, errorAnswer } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
@@ -106,13 +107,17 @@ export function addConfigRoutes(RED: NodeAPI): void {
     const deployed = nodes.get(params.id, "huggingface-config");
     const baseUrl = deployed && new Variables().resolve(deployed.baseUrl, nodes.lookup(deployed));
     const origin = originOf(baseUrl);
-    return { variable: origin && environmentToken(origin)?.name };
+    return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
   };
+
+  /** The names of the stored secret headers; their values stay here. */
+  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params.id ?? "") });
 
   const read = "huggingface-config.read";
   const write = "huggingface-config.write";
   addGet(RED, "/huggingface/models/:id", read, answering(RED, listDeployed));
   addGet(RED, "/huggingface/environment/:id", read, answering(RED, environment));
+  addGet(RED, "/huggingface/headers/:id", read, answering(RED, headers));
   addPost(
     RED,
     "/huggingface/models",

@@ -10,7 +10,8 @@ import {
   resolveEndpoint,
 } from "../../client";
 import { checkEnvironment, readObject } from "../../conversation/fields";
-import { type ConfigDef, readClientOptions } from "../config-options";
+import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
+import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 import type { DeployedNode, DeployedNodes } from "./deployed";
 import { holdsVariable, Variables } from "./variables";
 
@@ -21,6 +22,8 @@ export const UNCHANGED = "__PWRD__";
 export interface Withheld {
   /** A token is stored for another address. */
   isTokenWithheld?: true;
+  /** Values of secret headers are stored for another address. */
+  isHeaderWithheld?: true;
   /** The environment has a token that may go to this address once it is deployed. */
   isEnvironmentWithheld?: true;
 }
@@ -41,7 +44,8 @@ export interface FormConfig {
  * variables, goes only to the origin that the configuration was deployed with; one that was never deployed may use
  * variables at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
  *
- * @param body - `{ id, def, token }`: the node's id, its properties, and the token field
+ * @param body - `{ id, def, token, secretHeaders }`: the node's id, its properties, the token field, and the secret
+ *   headers as the form has them, with `{ stored: name }` for a stored value; without them, all that are stored
  * @param variables - takes note of those that are used
  * @param changes - options of the client that are not those of the form
  * @throws ChatError `invalid_input` for what cannot work
@@ -53,7 +57,7 @@ export function formClient(
   variables: Variables,
   changes: Partial<ClientOptions> = {},
 ): FormConfig {
-  const { id, def: properties, token } = asRecord(body) ?? {};
+  const { id, def: properties, token, secretHeaders } = asRecord(body) ?? {};
   const deployed = nodes.get(id, "huggingface-config");
   const lookup = nodes.lookup(deployed ?? {});
   const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
@@ -67,35 +71,69 @@ export function formClient(
   const { origin } = resolveEndpoint(baseUrl);
   const isTrusted = origin === trusted;
   const typed = asText(token)?.trim() ?? "";
+  const stored = deployed ? nodes.credentials(deployed.id) : {};
+  const secret = readFormHeaders(stored, secretHeaders);
+  const resolveStored = <T>(value: T): T => new Variables().resolve(value, lookup);
   const resolve = <T>(value: T): T => (isTrusted ? variables.resolve(value, lookup) : value);
   const read = readObject(resolve(headerFields), "headers");
   // At run time, too, those in JSON text are replaced where it is read.
   const headers = typeof headerFields === "string" ? resolve(read) : read;
   if (!isTrusted) {
     // One after the other: a header may have the name of a property, and must not stand in for it.
-    for (const part of [fields, prefixed("headers.", headers), { token: typed }]) checkVariables(part);
+    const typedHeaders = { ...prefixed("headers.", headers), ...prefixed("headers.", secret.typed) };
+    for (const part of [fields, typedHeaders, { token: typed }]) checkVariables(part);
   }
   const def: ConfigDef = { ...NO_NODE, ...resolve(fields), baseUrl, headers };
   const isUnchanged = typed === UNCHANGED;
-  const stored = deployed && isTrusted ? new Variables().resolve(nodes.credentials(deployed.id), lookup) : {};
-  const sent = isUnchanged ? asText(stored.token) : resolve(typed);
-  const options = readOptions(RED, def, { ...stored, token: sent ?? "" }, nodes);
-  const client = new ChatClient({ ...options, useEnvironment: isTrusted, ...changes });
-  const isTokenStored = deployed !== undefined && Boolean(nodes.credentials(deployed.id).token);
+  const sent = isUnchanged ? (isTrusted ? resolveStored(stored.token) : undefined) : resolve(typed);
+  const marked = { ...(isTrusted && resolveStored(secret.kept)), ...resolve(secret.typed) };
+  const options = readOptions(RED, def, { token: asText(sent) ?? "", secretHeaders: marked }, nodes);
+  // What was deployed applies to it as it does to the origin.
+  const endpointsUseEnvironment = options.endpointsUseEnvironment !== false && mayUseEndpoints(nodes, deployed);
+  const client = new ChatClient({ ...options, useEnvironment: isTrusted, endpointsUseEnvironment, ...changes });
   return {
     def,
     client,
-    identity: JSON.stringify([client.baseUrl, sent, options.headers, def.billTo, def.tls, def.proxy]),
+    identity: JSON.stringify([client.baseUrl, sent, options.headers, marked, def.billTo, def.tls, def.proxy]),
     isTrusted,
-    withheld: isTrusted || sent ? {} : findWithheld(origin, isUnchanged && isTokenStored),
+    withheld: isTrusted
+      ? {}
+      : {
+          ...(!sent && findWithheld(origin, isUnchanged && Boolean(stored.token), endpointsUseEnvironment)),
+          ...(Object.keys(secret.kept).length > 0 && { isHeaderWithheld: true }),
+        },
   };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
 
-function findWithheld(origin: string, isTokenWithheld: boolean): Withheld {
+/** The secret headers of a form: what was typed, and the stored values that it has kept. */
+function readFormHeaders(credentials: Record<string, unknown>, written: unknown) {
+  const stored = readSecretHeaders(credentials);
+  const all = asRecord(written);
+  if (!all) return { typed: {}, kept: stored };
+  const isKept = ([, value]: [string, unknown]) => storedName(value) !== undefined;
+  const entries = Object.entries(all);
+  return {
+    typed: Object.fromEntries(entries.filter((entry) => !isKept(entry))),
+    kept: withStored(Object.fromEntries(entries.filter(isKept)), stored),
+  };
+}
+
+/** Whether a token of the environment may go to a dedicated endpoint, as it was deployed; what cannot be read says no. */
+export function mayUseEndpoints(nodes: DeployedNodes, deployed: DeployedNode | undefined): boolean {
+  if (!deployed) return true;
+  try {
+    return readEndpointsUseEnvironment(new Variables().resolve(deployed, nodes.lookup(deployed)) as ConfigDef);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    return false;
+  }
+}
+
+function findWithheld(origin: string, isTokenWithheld: boolean, endpoints: boolean): Withheld {
   if (isTokenWithheld) return { isTokenWithheld };
-  return environmentToken(origin) ? { isEnvironmentWithheld: true } : {};
+  return environmentToken(origin, endpoints) ? { isEnvironmentWithheld: true } : {};
 }
 
 /** Where a configuration leads; the router without a base URL, undefined where it is no address. */
