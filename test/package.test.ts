@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 
 const root = path.join(__dirname, "..");
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
@@ -54,12 +55,12 @@ describe("the package", () => {
     }
     assert.ok(paths.includes("nodes/icons/huggingface.svg"));
     assert.ok(paths.some((file) => file.startsWith("examples/")));
-    // Without the script that the forms name, the editor would wait for it for ever.
-    assert.ok(paths.includes("resources/main.js") && paths.includes("resources/forms.css"));
+    const resources = paths.filter((file) => file.startsWith("resources/"));
+    assert.deepEqual(
+      resources.sort(),
+      ["forms.css", "forms.js", "validators.js"].map((name) => `resources/${name}`),
+    );
     assert.ok(paths.includes("SECURITY.md"));
-    for (const { imports, file } of editorModules()) {
-      for (const imported of imports) assert.ok(paths.includes(`resources/${imported}`), `${file}: ${imported}`);
-    }
     const strange = paths.filter(
       (file) =>
         !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
@@ -67,6 +68,27 @@ describe("the package", () => {
         ),
     );
     assert.deepEqual(strange, []);
+  });
+
+  it("makes the editor wait for little: for one small script when it opens, for the other with the first form", () => {
+    for (const [name, limit] of [
+      ["validators.js", 8_000],
+      ["forms.js", 45_000],
+    ] as const) {
+      const script = readFileSync(path.join(root, "resources", name));
+      assert.ok(gzipSync(script).length <= limit, name);
+      // What it would import, or a map of it, would be one more thing to fetch.
+      assert.doesNotMatch(script.toString(), /\bimport\b|sourceMappingURL/, name);
+    }
+  });
+
+  it("keeps the editor waiting for no script: html names none, and one loader stands in all of it", () => {
+    const pages = Object.keys(pkg["node-red"].nodes).map((type) =>
+      readFileSync(path.join(root, `nodes/${type}.html`), "utf8"),
+    );
+    const loaders = pages.map((html) => /\/\/ <loader>[\s\S]*\/\/ <\/loader>/.exec(html)?.[0]);
+    assert.ok(loaders[0] && loaders.every((loader) => loader === loaders[0]));
+    for (const html of pages) assert.doesNotMatch(html, /<script[^>]*\ssrc=/);
   });
 
   it("has no admin route without a permission", () => {
@@ -94,17 +116,6 @@ describe("the package", () => {
     assert.equal(output.trim(), "false");
   });
 });
-
-/** What the editor loads from `resources`, and what each module imports from there. */
-function editorModules(): { file: string; imports: string[] }[] {
-  const folder = path.join(root, "resources");
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".js"))
-    .map((file) => {
-      const code = readFileSync(path.join(folder, file), "utf8");
-      return { file, imports: [...code.matchAll(/ from "\.\/([^"]+)"/g)].map((match) => match[1] as string) };
-    });
-}
 
 const PERMISSION = Symbol("permission");
 
