@@ -9,28 +9,29 @@ import { packageRoot } from "./node-red";
  *
  *     npm run test:compat                       Node.js 22 and 24
  *     npm run test:compat -- 24                 one of them
- *     npm run test:compat -- 24 -- -g memory    with options for mocha
+ *     npm run test:compat -- 24 -- -g memory    with options as those of npm test
  */
 
-const NODE_VERSIONS = ["22", "24"];
+/** The groups of tests to run, all of them once for this Node-RED: a browser and whole programs care little for Node.js. */
+const NODE_VERSIONS: Record<string, string[]> = { "22": ["--groups", "unit,client,node,package"], "24": [] };
 const NODE_RED = "~5.0.7";
 const folder = path.join(packageRoot, ".compat");
 /** What is made anew in the copy, or is nobody's business there. */
 const LEFT_OUT = new Set([".build", ".compat", ".git", ".node-red", "node_modules", "package-lock.json"]);
 
 function main(): void {
-  const [versions, mochaOptions] = readArguments(process.argv.slice(2));
-  const failed = versions.filter((version) => !passes(version, mochaOptions));
+  const [versions, testOptions] = readArguments(process.argv.slice(2));
+  const failed = versions.filter((version) => !passes(version, testOptions));
   if (failed.length > 0) throw new Error(`the tests fail with Node.js ${failed.join(" and ")}`);
 }
 
-function readArguments(args: string[]): [versions: string[], mochaOptions: string[]] {
+function readArguments(args: string[]): [versions: string[], testOptions: string[]] {
   const end = args.indexOf("--");
   const versions = end < 0 ? args : args.slice(0, end);
-  return [versions.length > 0 ? versions : NODE_VERSIONS, end < 0 ? [] : args.slice(end + 1)];
+  return [versions.length > 0 ? versions : Object.keys(NODE_VERSIONS), end < 0 ? [] : args.slice(end + 1)];
 }
 
-function passes(version: string, mochaOptions: string[]): boolean {
+function passes(version: string, testOptions: string[]): boolean {
   const node = installNode(version);
   const copy = copyProject(`node-${version}`);
   run(node, [npmCli(), "install", "--no-audit", "--no-fund"], copy);
@@ -38,12 +39,9 @@ function passes(version: string, mochaOptions: string[]): boolean {
   const red = JSON.parse(readFileSync(path.join(copy, "node_modules/node-red/package.json"), "utf8")).version;
   const undici = JSON.parse(readFileSync(path.join(copy, "node_modules/undici/package.json"), "utf8")).version;
   console.log(`\nNode.js ${run(node, ["--version"], copy, "pipe").trim()}, Node-RED ${red}, undici ${undici}`);
-  const mocha = spawnSync(
-    node,
-    ["node_modules/mocha/bin/mocha.js", "test/**/*.test.ts", ...mochaOptions],
-    environment(node, copy),
-  );
-  return mocha.status === 0;
+  const options = [...(NODE_VERSIONS[version] ?? []), ...testOptions];
+  const tests = spawnSync(node, ["--import", "tsx", "dev/test.ts", ...options], environment(node, copy));
+  return tests.status === 0;
 }
 
 /** npm's package `node` fetches a binary at install; those of the platforms have it inside. */

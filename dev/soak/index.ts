@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import nodeRed from "node-red";
@@ -166,7 +167,11 @@ async function main(): Promise<void> {
   await soak.redeploy("full");
   await soak.run(ms / 10);
   const heapBefore = await heapInMb();
+  // The longest time for which nothing else had its turn.
+  const gaps = monitorEventLoopDelay({ resolution: 5 });
+  gaps.enable();
   await soak.run((ms * 9) / 10);
+  gaps.disable();
   const heapAfter = await heapInMb();
   const problems = [...soak.ledger.audit(), ...warnings];
   if (heapAfter - heapBefore > MOST_GROWTH_MB)
@@ -176,7 +181,8 @@ async function main(): Promise<void> {
   const { asked, ends, lost, codes } = soak.ledger;
   const { deploys, aborts, pieces } = soak;
   const heap = { before: Number(heapBefore.toFixed(1)), after: Number(heapAfter.toFixed(1)) };
-  console.log(JSON.stringify({ asked, ends, lost, codes, deploys, aborts, pieces, heap, problems }, null, 2));
+  const longest = { gapMs: Math.round(gaps.max / 1e6), questionMs: Math.round(soak.ledger.slowestMs) };
+  console.log(JSON.stringify({ asked, ends, lost, codes, deploys, aborts, pieces, heap, longest, problems }, null, 2));
   await red.stop();
   child.disconnect();
   rmSync(userDir, { recursive: true, force: true, maxRetries: 5 });

@@ -69,9 +69,9 @@ describe("an answer that may pass", () => {
     assert.equal(requests.length, 1);
   });
 
-  it("waits as long as the server asks", async () => {
-    const { waits } = await askServer(inTurn(status(429, { "retry-after-ms": "30" }), status(503), reply("Hello")));
-    assert.deepEqual(waits, [0.03, 0]);
+  it("waits as long as the server asks, but at least a tenth of a second", async () => {
+    const { waits } = await askServer(inTurn(status(429, { "retry-after-ms": "230" }), status(503), reply("Hello")));
+    assert.deepEqual(waits, [0.23, 0.1]);
   });
 
   it("is not waited for longer than a minute; the error says when", async () => {
@@ -240,6 +240,38 @@ describe("silence", () => {
     });
     assert.equal(completion?.message.content, "Hello");
     assert.equal(requests[0]?.headers["x-scale-up-timeout"], "5");
+  });
+});
+
+describe("an endpoint that wakes up", () => {
+  const scaling: Handler = (_, response) => json(response, 503, { error: "loading" }, { "retry-after": "0" });
+
+  it("is asked no more than once a second, whatever it says", async () => {
+    const { waits } = await askServer(inTurn(scaling, status(502), reply("Hello")), { wakeUp: 60, retries: 0 });
+    assert.deepEqual(waits, [1, 1]);
+  });
+
+  it("is asked for as long as it may take, though there is a fallback model", async () => {
+    const server = await startServer(inTurn(scaling, reply("Hello")));
+    const client = new ChatClient({ baseUrl: server.url, wakeUp: 60, retries: 0 });
+    const completion = await client.complete(REQUEST, { hasFallback: true });
+    assert.equal(completion.message.content, "Hello");
+    await client.close();
+    await server.close();
+  });
+
+  it("leaves the question to a fallback model where the time is over, or it is something else", async () => {
+    for (const [handler, wakeUp] of [
+      [scaling, 0],
+      [status(404), 60],
+    ] as const) {
+      const server = await startServer(handler);
+      const client = new ChatClient({ baseUrl: server.url, wakeUp });
+      await assert.rejects(client.complete(REQUEST, { hasFallback: true }));
+      assert.equal(server.requests.length, 1);
+      await client.close();
+      await server.close();
+    }
   });
 });
 

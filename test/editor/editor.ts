@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
+import { newContext, skipWithoutChromium } from "../support/browser";
 import { type NodeDef, type NodeRed, startNodeRed } from "../support/node-red";
 
 const nodeRedVersion: string = require("node-red/package.json").version;
-
-/** A form slides in and out; clicks meanwhile would miss. */
-const SLIDE_MS = 400;
 
 interface EditorNode {
   id: string;
@@ -24,8 +20,13 @@ interface EditorNode {
 declare const RED: {
   actions: { invoke(name: string): void };
   tray: { resize(): void };
-  view: { reveal(id: string): void };
+  history: { clear(): void };
+  view: { reveal(id: string): void; redraw(isComplete: boolean): void };
   nodes: {
+    version(revision: string | null): void;
+    clear(): void;
+    import(flow: object[]): void;
+    dirty(isDirty: boolean): void;
     dirty(): boolean;
     eachNode(callback: (node: EditorNode) => unknown): void;
     eachConfig(callback: (node: EditorNode) => unknown): void;
@@ -54,49 +55,6 @@ export interface SchemaRow {
   description: string;
 }
 
-/** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH. */
-export function findChromium(): string | undefined {
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  const onPath = (process.env.PATH ?? "").split(delimiter).flatMap((dir) => names.map((name) => join(dir, name)));
-  return [process.env.CHROMIUM_PATH ?? "", ...onPath].find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return path !== "";
-  } catch {
-    return false;
-  }
-}
-
-/**
- * For `before`: skips the whole suite, and says why, where there is no Chromium. Not everybody who changes the code has one,
- * and all other tests are worth running without it. CI installs it, and fails if it cannot.
- */
-export function skipWithoutChromium(context: Mocha.Context): void {
-  if (findChromium()) return;
-  console.log("      SKIPPED: no Chromium found. Install one, or set CHROMIUM_PATH to its executable.");
-  // What runs in a browser cannot be tried without one; where it must be tried, in CI, its absence is a failure of CI.
-  context.skip();
-}
-
-/** Starts the browser. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: findChromium() ?? "",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-sync",
-      "--disable-background-networking",
-      "--disable-component-update",
-    ],
-  });
-}
-
 /** The themes of the Node-RED at hand: the dark one came with 5.0. */
 export const themes: ("light" | "dark")[] = nodeRedVersion.startsWith("4.") ? ["light"] : ["light", "dark"];
 
@@ -107,6 +65,10 @@ interface EditorOptions {
   theme?: "light" | "dark";
   /** pixels of a picture for each pixel of the page */
   scale?: number;
+  /** trays slide and lines fade as they do for users; otherwise they are there, or gone, at once */
+  animations?: boolean;
+  /** the code editor that Node-RED's settings ask for, if not its default */
+  codeEditor?: string;
 }
 
 /**
@@ -129,6 +91,9 @@ export function useEditor(use: (editor: Editor) => void, options?: EditorOptions
   });
 }
 
+/** The editors of this process by their options: to load one takes seconds, to put its flow back does not. */
+const editors = new Map<string, Editor>();
+
 /** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */
 export class Editor {
   /** What went wrong in the page: uncaught exceptions and errors on its console. */
@@ -136,8 +101,8 @@ export class Editor {
 
   private constructor(
     private readonly nodeRed: NodeRed,
-    private readonly browser: Browser,
     readonly page: Page,
+    private readonly hasAnimations: boolean,
   ) {
     page.on("pageerror", (error) => this.problems.push(String(error)));
     page.on("console", (message) => {
@@ -145,43 +110,68 @@ export class Editor {
     });
   }
 
-  static async start({ language = "en-US", theme, scale = 1 }: EditorOptions = {}): Promise<Editor> {
-    const nodeRed = await startNodeRed();
-    const browser = await launchChromium();
-    const viewport = { width: 1280, height: 900 };
-    const page = await browser.newPage({ viewport, locale: language, deviceScaleFactor: scale });
-    page.setDefaultTimeout(10_000);
-    // The user setting of Node-RED 5; 4.1 knows none.
-    if (theme) await page.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
-    const editor = new Editor(nodeRed, browser, page);
-    try {
-      await editor.load();
-    } catch (error) {
-      await editor.stop();
-      throw error;
+  /** An editor with nothing in its flow: one that was used before, if it had the same options. */
+  static async start(options: EditorOptions = {}): Promise<Editor> {
+    const key = JSON.stringify(options);
+    const known = editors.get(key);
+    if (known) {
+      await known.loadAnew();
+      return known;
     }
+    const editor = await Editor.open(await startNodeRed(), options);
+    editors.set(key, editor);
+    await editor.load();
     return editor;
   }
 
-  /** Closes the browser and leaves Node-RED without a flow. */
+  private static async open(
+    nodeRed: NodeRed,
+    { language = "en-US", theme, scale = 1, animations = false, codeEditor }: EditorOptions,
+  ): Promise<Editor> {
+    const viewport = { width: 1280, height: 900 };
+    const context = await newContext({ viewport, locale: language, deviceScaleFactor: scale });
+    context.setDefaultTimeout(10_000);
+    // The user setting of Node-RED 5; 4.1 knows none.
+    if (theme) await context.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
+    if (!animations) await context.addInitScript(withoutAnimations);
+    if (codeEditor) {
+      await context.route("**/settings*", async (route) => {
+        const response = await route.fetch();
+        const settings = (await response.json()) as object;
+        await route.fulfill({ response, json: { ...settings, codeEditor: { lib: codeEditor } } });
+      });
+    }
+    return new Editor(nodeRed, await context.newPage(), animations);
+  }
+
+  /** Leaves Node-RED without a flow. */
   async stop(): Promise<void> {
-    await this.browser.close();
     await this.nodeRed.reset();
   }
 
   /** Loads the page, or loads it anew; what was not deployed is lost. */
   async load(): Promise<void> {
-    this.page.once("dialog", (dialog) => void dialog.accept());
+    const accept = (dialog: { accept(): Promise<void> }) => void dialog.accept();
+    this.page.once("dialog", accept);
     await this.page.goto(this.nodeRed.url);
+    this.page.off("dialog", accept);
     await this.page.locator('.red-ui-palette-node[data-palette-type="huggingface-chat"]').waitFor();
     await this.page.locator("#red-ui-workspace-chart").waitFor();
     await this.page.locator("#red-ui-loading-progress").waitFor({ state: "hidden" });
+    if (this.hasAnimations) return;
+    await this.page.evaluate(() => {
+      (globalThis as unknown as { jQuery: { fx: { off: boolean } } }).jQuery.fx.off = true;
+    });
   }
 
-  /** Loads the page with nothing deployed. */
+  /** Takes away all that is deployed, and what is in the editor. A page without an open form need not be loaded for that. */
   async loadAnew(): Promise<void> {
+    const isIdle = await this.page.locator(".red-ui-tray, .ui-dialog:visible").count();
+    // Without a version the editor does not speak of a deployment that is not its own.
+    await this.page.evaluate(() => RED.nodes.version(null));
     await this.nodeRed.reset();
-    await this.load();
+    if (isIdle > 0) await this.load();
+    else await this.page.evaluate(loadFlows);
   }
 
   /** Drags a node of this type from the palette to a place in the flow, counted from its top left corner. */
@@ -213,14 +203,12 @@ export class Editor {
     await box.press("End");
     await this.page.locator("#red-ui-clipboard-dialog-ok").click();
     await box.waitFor({ state: "hidden" });
-    await sleep(SLIDE_MS);
   }
 
   /** Shows the tab or subflow that a node is in. */
   async reveal(id: string): Promise<void> {
     await this.page.evaluate((wanted) => RED.view.reveal(wanted), id);
     await this.node(id).waitFor();
-    await sleep(SLIDE_MS);
   }
 
   /** Copies all nodes of the tab, and puts the copies down at a place in the flow. */
@@ -239,7 +227,6 @@ export class Editor {
     await this.page.mouse.move(chart.x + x, chart.y + y, { steps: 4 });
     await this.page.mouse.down();
     await this.page.mouse.up();
-    await sleep(SLIDE_MS);
   }
 
   node(id?: string): Locator {
@@ -268,7 +255,7 @@ export class Editor {
 
   private async openedForm(prefix: string, ok: string): Promise<Form> {
     await this.page.locator(ok).waitFor();
-    await sleep(SLIDE_MS);
+    await traysAtRest(this.page);
     return new Form(this.page, prefix, ok);
   }
 
@@ -435,15 +422,21 @@ export class Form {
 
   /** Shows a tab of the form itself. */
   async tab(label: string): Promise<void> {
-    await this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }).click();
-    // The editor takes a second click on tabs within 400 ms for a double click.
-    await sleep(450);
+    await this.show(this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }));
   }
 
   /** Shows a tab of the form itself by its place, counted from 0, in whatever language. */
   async tabAt(index: number): Promise<void> {
-    await this.page.locator(".huggingface-form .red-ui-tab").nth(index).click();
-    await sleep(450);
+    await this.show(this.page.locator(".huggingface-form .red-ui-tab").nth(index));
+  }
+
+  private async show(tab: Locator): Promise<void> {
+    // The editor takes a second click on tabs within 400 ms for a double click, which does nothing, and the next for a first.
+    for (let click = 1; click <= 3; click++) {
+      await tab.click();
+      if (await tab.evaluate((element) => element.classList.contains("active"))) return;
+    }
+    throw new Error("the tab is not shown");
   }
 
   /** All that stands in the form, seen or not. */
@@ -487,22 +480,28 @@ export class Form {
     await this.expandBy(this.page.locator(".huggingface-schema-label:visible button"), change);
   }
 
-  private async expandBy(button: Locator, change: (text: string) => string): Promise<void> {
-    const count = () =>
-      this.page.evaluate(() => (typeof monaco === "undefined" ? [] : monaco.editor.getModels()).length);
-    const before = await count();
+  /** Opens a form over this one. */
+  async openOver(button: Locator): Promise<void> {
+    const depth = await this.page.evaluate(trayDepth);
     await button.click();
-    await this.page.waitForFunction(
-      (known) => typeof monaco !== "undefined" && monaco.editor.getModels().length > known,
-      before,
-    );
-    await sleep(SLIDE_MS);
+    await this.page.waitForFunction(`(${trayDepth})() === ${depth + 1}`);
+    await traysAtRest(this.page);
+  }
+
+  /** Closes the form over this one and takes over what is in it. */
+  async closeOver(): Promise<void> {
+    const depth = await this.page.evaluate(trayDepth);
+    await this.page.locator("#node-dialog-ok").last().click();
+    await this.page.waitForFunction(`(${trayDepth})() === ${depth - 1}`);
+    await traysAtRest(this.page);
+  }
+
+  private async expandBy(button: Locator, change: (text: string) => string): Promise<void> {
+    await this.openOver(button);
     // The form itself has an editor too, for its description; the last model is the one just made.
     const text = await this.page.evaluate(() => monaco.editor.getModels().at(-1)?.getValue() ?? "");
     await this.page.evaluate((changed) => monaco.editor.getModels().at(-1)?.setValue(changed), change(text));
-    await this.page.locator("#node-dialog-ok").last().click();
-    await this.page.waitForFunction((known) => monaco.editor.getModels().length <= known, before);
-    await sleep(SLIDE_MS);
+    await this.closeOver();
   }
 
   /** The lines of an editable list, each as the values of its fields. */
@@ -596,10 +595,11 @@ export class Form {
   async editOther(property: string, field: string, value: string): Promise<void> {
     await this.page.locator(`#${this.prefix}-btn-${property}-add`).click();
     await this.page.locator(field).fill(value);
-    await sleep(SLIDE_MS);
+    await traysAtRest(this.page);
     // While it is open there are two buttons of this id.
     await this.page.locator(this.ok).last().click();
-    await sleep(2 * SLIDE_MS);
+    await this.page.locator(field).waitFor({ state: "detached" });
+    await traysAtRest(this.page);
   }
 
   /** What sticks out of the form when the form is this wide. */
@@ -632,10 +632,62 @@ export class Form {
   private async close(button: string): Promise<void> {
     await this.page.locator(button).click();
     await this.page.locator(button).waitFor({ state: "detached" });
-    await sleep(SLIDE_MS);
+    await traysAtRest(this.page);
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
+/** Waits until something holds, and says in which way it does not if it takes too long. */
+export async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Waits until no form slides in or out: clicks meanwhile would miss. */
+export async function traysAtRest(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const stack = document.querySelector<HTMLElement>("#red-ui-editor-stack");
+    const tray = Array.from(document.querySelectorAll<HTMLElement>("#red-ui-editor-stack > .red-ui-tray")).at(-1);
+    const isShaded = document.querySelector<HTMLElement>("#red-ui-editor-shade")?.style.display !== "none";
+    // The editor lifts the stack when what is on it has come to rest.
+    return tray ? tray.style.right === "0px" && stack?.style.zIndex === "13" : !isShaded;
+  });
+}
+
+/** Runs in the page: how many forms are open, one over the other. */
+function trayDepth(): number {
+  const titles = Array.from(document.querySelectorAll(".red-ui-tray-breadcrumbs")).at(-1);
+  return titles?.children.length ?? 0;
+}
+
+/** Runs in the page before all else: what slides or fades is there at once. */
+function withoutAnimations(): void {
+  // The editor does not ask whether a tray has come to rest, but waits for these times, in ms.
+  const slides = [150, 200, 250, 300];
+  const { setTimeout } = window;
+  window.setTimeout = ((run: () => void, ms = 0, ...args: unknown[]) =>
+    setTimeout(run, slides.includes(ms) ? 0 : ms, ...args)) as typeof window.setTimeout;
+  document.addEventListener("DOMContentLoaded", () => {
+    const style = document.createElement("style");
+    style.textContent = "* { transition: none !important; animation: none !important; }";
+    document.head.append(style);
+  });
+}
+
+/** Runs in the page: shows what is deployed, as the editor does when a project was changed. */
+async function loadFlows(): Promise<void> {
+  const response = await fetch("flows", { headers: { accept: "application/json", "Node-RED-API-Version": "v2" } });
+  const { flows, rev } = (await response.json()) as { flows: object[]; rev: string };
+  RED.nodes.clear();
+  RED.history.clear();
+  RED.nodes.version(rev);
+  RED.nodes.import(flows);
+  RED.nodes.dirty(false);
+  RED.view.redraw(true);
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { readExamples } from "../../dev/examples";
+import { newContext, skipWithoutChromium } from "../support/browser";
 import { type NodeRed, startNodeRed } from "../support/node-red";
-import { findChromium, skipWithoutChromium } from "./editor";
 
 /** A node as the editor holds it. */
 interface EditorNode {
@@ -27,24 +27,21 @@ declare const RED: {
 describe("the examples in the editor", function () {
   this.timeout(60_000);
   let red: NodeRed;
-  let browser: Browser;
+  let context: BrowserContext;
   let page: Page;
   const troubles: string[] = [];
 
   before(async function () {
     skipWithoutChromium(this);
     red = await startNodeRed();
-    browser = await chromium.launch({
-      executablePath: findChromium() as string,
-      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-    });
-    page = await browser.newPage({ viewport: { width: 1400, height: 800 } });
+    context = await newContext({ viewport: { width: 1400, height: 800 } });
+    page = await context.newPage();
     page.on("pageerror", (error) => troubles.push(String(error)));
     await page.goto(red.url);
     await page.locator('.red-ui-palette-node[data-palette-type="huggingface-chat"]').waitFor();
   });
   after(async () => {
-    await browser?.close();
+    await context?.close();
   });
 
   it("are in the import menu", async () => {

@@ -1,8 +1,8 @@
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { newContext, skipWithoutChromium } from "../support/browser";
 import { chatFlow } from "../support/node-red";
 import { ADMIN_AUTH, OwnNodeRed } from "../support/own-node-red";
 import { chunk, json, sse, startServer, type TestServer } from "../support/server";
-import { launchChromium, skipWithoutChromium } from "./editor";
 
 declare const RED: {
   nodes: { node(id: string): object };
@@ -13,7 +13,6 @@ describe("the forms in an editor with a login", function () {
   this.timeout(90_000);
   let server: TestServer;
   let red: OwnNodeRed;
-  let browser: Browser;
 
   before(async function () {
     skipWithoutChromium(this);
@@ -26,17 +25,15 @@ describe("the forms in an editor with a login", function () {
     const flow = chatFlow(server.url, { wires: [[], [], []] }).filter(({ type }) => own.includes(type));
     red = new OwnNodeRed(flow, { editorTheme: { tours: false } }, ADMIN_AUTH);
     await red.start();
-    browser = await launchChromium();
   });
   after(async () => {
-    await browser?.close();
     await red?.remove();
     await server?.close();
   });
 
   /** Opens the form of the chat node as somebody who has logged in before. */
   const edit = async (user: string): Promise<Page> => {
-    const page = await (await browser.newContext()).newPage();
+    const page = await (await newContext()).newPage();
     page.setDefaultTimeout(20_000);
     await page.addInitScript((token) => {
       localStorage.setItem("auth-tokens", JSON.stringify({ access_token: token }));

@@ -10,7 +10,8 @@ describe("the rows, lists and tabs of the forms", function () {
   let editor: Editor;
   let chat: string;
 
-  useEditor((its) => (editor = its));
+  // A line that is taken away fades out, and the form may be closed meanwhile.
+  useEditor((its) => (editor = its), { animations: true });
   before(async () => {
     await editor.addNode(TOOL, 200, 200);
     await editor.addNode(CHAT, 200, 80);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeDef } from "../support/node-red";
-import { type Editor, type Form, useEditor } from "./editor";
+import { type Editor, eventually, type Form, useEditor } from "./editor";
 
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
@@ -142,8 +142,7 @@ describe("the rows and the text of a schema", function () {
     assert.deepEqual(Object.keys(JSON.parse(await form.code()).properties), ["unit", "city"]);
     for (const left of [1, 0]) {
       await form.row(0).locator("xpath=..").locator(".red-ui-editableList-item-remove").press("Enter");
-      await form.page.waitForTimeout(500);
-      assert.equal((await form.rows()).length, left);
+      await eventually(async () => assert.equal((await form.rows()).length, left));
     }
     assert.equal(await form.code(), "");
     await form.done();
@@ -303,11 +302,9 @@ describe("the forms for JSON replies and declared functions", function () {
     await form.tab("Tools");
     for (const { name, description } of functions) await form.addLine("functions", [name, description]);
     const lines = form.input("functions-container").locator("li");
-    await lines.first().locator(".huggingface-function-parameters").click();
-    await form.page.waitForTimeout(800);
+    await form.openOver(lines.first().locator(".huggingface-function-parameters"));
     await form.fillCode(SCHEMA);
-    await form.page.locator("#node-dialog-ok").click();
-    await form.page.waitForTimeout(800);
+    await form.closeOver();
     assert.deepEqual(await lines.locator(".huggingface-function-summary").allTextContents(), ["a", "none"]);
     const offered = form.page.locator("#huggingface-chat-functions option");
     assert.deepEqual(await offered.evaluateAll((all) => all.map((option) => option.getAttribute("value"))), [
@@ -341,11 +338,9 @@ describe("the forms for JSON replies and declared functions", function () {
       ["get_time", "Tells the time."],
       ["stop", ""],
     ]);
-    await form.input("functions-container").locator(".huggingface-function-parameters").first().click();
-    await form.page.waitForTimeout(800);
+    await form.openOver(form.input("functions-container").locator(".huggingface-function-parameters").first());
     assert.equal(await form.page.locator(".huggingface-rows .huggingface-row-name").inputValue(), "a");
-    await form.page.locator("#node-dialog-ok").click();
-    await form.page.waitForTimeout(800);
+    await form.closeOver();
     await form.done();
     assert.equal(await editor.hasChanges(), false);
   });
@@ -410,14 +405,8 @@ describe("the schema forms with the code editor Ace", function () {
   this.timeout(60_000);
   let editor: Editor;
 
-  useEditor((its) => (editor = its));
+  useEditor((its) => (editor = its), { codeEditor: "ace" });
   before(async function () {
-    await editor.page.route("**/settings*", async (route) => {
-      const response = await route.fetch();
-      const settings = (await response.json()) as object;
-      await route.fulfill({ response, json: { ...settings, codeEditor: { lib: "ace" } } });
-    });
-    await editor.load();
     // Node-RED 5 sends Ace only where its own settings ask for it, which the tests' one does not.
     if (!(await editor.page.evaluate(() => "ace" in window))) {
       console.log("      skipped: this Node-RED has not sent Ace");

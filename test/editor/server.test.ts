@@ -11,7 +11,7 @@ import {
   usage,
 } from "../support/server";
 import { callRound } from "../support/tools";
-import { type Editor, type Form, useEditor } from "./editor";
+import { type Editor, type Form, traysAtRest, useEditor } from "./editor";
 
 const MODELS = Array.from({ length: 1000 }, (_, index) => ({
   id: `org/model-${String(index).padStart(4, "0")}`,
@@ -171,7 +171,7 @@ describe("the form of a configuration and its server", function () {
       return focused();
     };
     // The tray takes the focus once more when it has slid in.
-    await editor.page.waitForTimeout(600);
+    await traysAtRest(editor.page);
     await picker.getByLabel("Search").focus();
     assert.equal(await press("ArrowDown"), "org/model-0000");
     assert.equal(await press("ArrowDown", "ArrowDown", "ArrowUp"), "org/model-0001");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeDef } from "../support/node-red";
-import { type Editor, useEditor } from "./editor";
+import { type Editor, eventually, useEditor } from "./editor";
 
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
@@ -223,10 +223,9 @@ describe("the forms for tools", function () {
     ]);
     const filter = form.page.locator("#huggingface-chat-tools-filter");
     await filter.pressSequentially("LIGHT");
-    await form.page.waitForTimeout(600);
-    assert.deepEqual(await form.tree("tools"), ["Other <tab> *", "+ switch_light"]);
+    await eventually(async () => assert.deepEqual(await form.tree("tools"), ["Other <tab> *", "+ switch_light"]));
     for (const _ of "LIGHT") await filter.press("Backspace");
-    await form.page.waitForTimeout(600);
+    await eventually(async () => assert.ok((await form.tree("tools")).includes("- get_weather")));
     await form.input("tools-container").locator(".red-ui-treeList-label", { hasText: "get_weather" }).first().click();
     await form.done();
     await editor.deploy();

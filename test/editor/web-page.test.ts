@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { pointTo, readExamples } from "../../dev/examples";
 import { type StandIn, startStandIn } from "../../dev/stand-in";
+import { newContext, skipWithoutChromium } from "../support/browser";
 import { getNodeRed, type NodeRed } from "../support/node-red";
-import { findChromium, skipWithoutChromium } from "./editor";
 
 /** The example's page as a visitor has it. */
 describe("the web page of the examples", function () {
   this.timeout(60_000);
   let red: NodeRed;
   let standIn: StandIn;
-  let browser: Browser;
+  let context: BrowserContext;
   let page: Page;
   let troubles: string[];
 
@@ -18,20 +18,17 @@ describe("the web page of the examples", function () {
     skipWithoutChromium(this);
     standIn = await startStandIn({ speed: 12 });
     red = await getNodeRed();
-    browser = await chromium.launch({
-      executablePath: findChromium() as string,
-      args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-    });
+    context = await newContext();
   });
   after(async () => {
-    await browser?.close();
+    await context?.close();
     await standIn?.stop();
   });
 
   beforeEach(async () => {
     const flow = readExamples().find((example) => example.name.includes("web page"))?.flow ?? [];
     await red.deploy(pointTo(standIn.baseUrl, flow));
-    page = await browser.newPage();
+    page = await context.newPage();
     troubles = [];
     page.on("pageerror", (error) => troubles.push(String(error)));
     page.on("requestfailed", (request) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { anything, apiJson, deep, hostile, made, mutate, mutations, replyJson } from "../support/arbitrary";
 import { chatFlow, flowNode, getNodeRed, type Message, type NodeRed, sink } from "../support/node-red";
@@ -14,6 +15,28 @@ const CODES = [
   ...["auth_error", "rate_limit", "budget_exhausted", "not_found", "invalid_input", "timeout"],
   ...["provider_unavailable", "tool_failed", "invalid_output"],
 ];
+
+/** Events of a reply with a value somewhere in them. */
+const DEEP_PLACES = [
+  ...["arguments", "name"].map((field) =>
+    inDelta((deep) => `"tool_calls":[{"id":"a","function":{"name":"other","${field}":${deep}}}]`),
+  ),
+  inDelta((deep) => `"tool_calls":[{"id":"a","function":{"name":"other","arguments":${JSON.stringify(deep)}}}]`),
+  ...["content", "reasoning", "reasoning_details", "refusal", "tool_calls", "annotations", "anything"].map((field) =>
+    inDelta((deep) => `"${field}":${deep}`),
+  ),
+  ...["logprobs", "finish_reason", "message"].map(
+    (field) => (deep: string) => `data: {"choices":[{"delta":{"content":"a"},"${field}":${deep}}]}\n\n`,
+  ),
+  ...["usage", "id", "model", "error", "x_groq", "choices", "citations"].map(
+    (field) => (deep: string) =>
+      `data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"${field}":${deep}}\n\n`,
+  ),
+];
+
+function inDelta(fields: (deep: string) => string) {
+  return (deep: string) => `data: {"choices":[{"delta":{${fields(deep)}},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`;
+}
 
 describe("huggingface-chat, what may be anything", () => {
   let red: NodeRed;
@@ -75,6 +98,27 @@ describe("huggingface-chat, what may be anything", () => {
       assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
     };
     await fc.assert(fc.asyncProperty(ends, asked), { numRuns: 300 });
+  });
+
+  it("as a reply that is nested deep somewhere, packed or not: one end, and what is on it can be copied", async () => {
+    await deploy({ functions: [{ name: "other", description: "", parameters: "" }] });
+    const place = fc.constantFrom(...DEEP_PLACES);
+    const levels = fc.integer({ min: 100, max: 20_000 });
+    const asked = async (where: (deep: string) => string, count: number, shape: string, isPacked: boolean) => {
+      const [open = "", close = ""] = shape.split(" ");
+      const body = Buffer.from(where(`${open.repeat(count)}1${close.repeat(count)}`));
+      handler = (_, response) => {
+        const encoding = isPacked && { "content-encoding": "gzip" };
+        response.writeHead(200, { "content-type": "text/event-stream", ...encoding });
+        response.end(isPacked ? gzipSync(body) : body);
+      };
+      assert.notEqual((await ask({ payload: "Hi" }))?.key, "internal");
+      for (const name of ["reply", "calls", "complete", "error"]) {
+        for (const msg of red.captured(name)) structuredClone(JSON.parse(JSON.stringify(msg)));
+      }
+    };
+    const shapes = fc.constantFrom("[ ]", '{"a": }', '[{"__proto__": }]');
+    await fc.assert(fc.asyncProperty(place, levels, shapes, fc.boolean(), asked), { numRuns: 100 });
   });
 
   it("as a reply that should be JSON by a schema", async () => {

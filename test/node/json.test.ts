@@ -239,6 +239,13 @@ describe("replies in JSON", () => {
       }
     });
 
+    it("since they have a key __proto__, which a schema does not see, go back to the model", async () => {
+      server.handle(inTurn(reply('{"city":"Paris","degrees":7,"__proto__":{"degrees":1e9}}'), reply(GOOD)));
+      await deploy(BY_SCHEMA);
+      assert.deepEqual((await ask()).payload, PARIS);
+      assert.match(server.last.body.messages.at(-1).content, /key __proto__/);
+    });
+
     it("since Groq has checked them itself go back to the model", async () => {
       const error = { message: "Failed to generate JSON.", code: "json_validate_failed", failed_generation: BAD };
       server.handle(inTurn((_, response) => json(response, 400, { error }), reply(GOOD)));

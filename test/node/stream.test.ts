@@ -57,6 +57,112 @@ describe("huggingface-chat, Stream", () => {
     });
   }
 
+  describe("of a piece with very many chunks", () => {
+    const COUNT = 20_000;
+    const floods: [string, string, boolean][] = [
+      ["line", "\n", true],
+      ["line", "A line.\n", false],
+      ["sentence", "A. ", true],
+    ];
+
+    /** The most messages that the node has sent and Node-RED has not delivered yet. */
+    function watch(): () => number {
+      interface Step {
+        destination: { id: string };
+      }
+      let waiting = 0;
+      let most = 0;
+      const isStream = ({ destination }: Step) => destination.id === "stream-sink";
+      red.red.hooks.add<Step[]>("onSend.flood", (events) => {
+        waiting += events.filter(isStream).length;
+        most = Math.max(most, waiting);
+      });
+      red.red.hooks.add<Step>("onReceive.flood", (event) => {
+        if (isStream(event)) waiting--;
+      });
+      return () => most;
+    }
+    afterEach(() => red.red.hooks.remove("*.flood"));
+
+    for (const [chunkBy, unit, serverStreams] of floods) {
+      it(`is sent in turns, so that few messages wait: ${JSON.stringify(unit)} by ${chunkBy}${serverStreams ? "" : ", not streamed"}`, async () => {
+        const text = unit.repeat(COUNT);
+        server.handle(reply(text));
+        await red.deploy(chatFlow(server.url, { stream: true, chunk: chunkBy }, { serverStreams }));
+        const most = watch();
+        red.send("chat", { payload: "Hi" });
+        await red.next("reply", 1, 15_000);
+        const messages = red.captured("stream");
+        assert.equal(messages.length, COUNT + 1);
+        assert.ok(most() <= 200, `${most()} waited`);
+        assert.equal(payloads(messages).join(""), text);
+        assert.equal(messages.at(-1)?.parts.count, COUNT + 1);
+        assert.ok(messages.every(({ parts }, index) => parts.index === index));
+        assert.ok((red.times("reply")[0] ?? 0) >= (red.times("stream").at(-1) ?? 0), "the Reply comes last");
+      });
+    }
+
+    it("keeps text, reasoning and rounds in their order", async () => {
+      const lines = "x\n".repeat(500);
+      const events = [
+        chunk(undefined, { delta: { reasoning: lines } }),
+        chunk("One.\nTwo."),
+        chunk(undefined, { delta: { reasoning: "Hm." } }),
+        chunk("Three."),
+        chunk(undefined, { finish_reason: "stop" }),
+      ];
+      server.handle((_, response) => sse(response, events));
+      await red.deploy(
+        chatFlow(server.url, { stream: true, chunk: "line", streamReasoning: true, format: "json_object", repairs: 1 }),
+      );
+      red.send("chat", { payload: "Hi" });
+      await red.next("error");
+      for (const step of [1, 2]) {
+        const round = red.captured("stream").filter((msg) => msg.step === step);
+        assert.equal(
+          round.map(({ reasoning = "", payload }) => reasoning + payload).join("|"),
+          [...Array(500).fill("x\n"), ...["One.\n", "Two.", "Hm.", "Three.", ""]].join("|"),
+        );
+        assert.equal(round.at(-1)?.finish_reason, step === 1 ? "invalid_output" : "error");
+      }
+      assert.deepEqual(
+        red.captured("stream").map(({ step }) => step),
+        [...Array(505).fill(1), ...Array(505).fill(2)],
+      );
+    });
+
+    it("is sent at once where it is aborted, the rest as one", async () => {
+      const text = "\n".repeat(1_000_000);
+      server.handle(reply(text));
+      await red.deploy(chatFlow(server.url, { stream: true, chunk: "line" }));
+      red.send("chat", { payload: "Hi" });
+      await red.until(() => red.captured("stream").length > 1000, "the first messages");
+      red.send("chat", { abort: true });
+      const { payload } = await red.next("reply");
+      assert.equal(payload, text);
+      const messages = red.captured("stream");
+      assert.equal(payloads(messages).join(""), text);
+      assert.ok(messages.length < 100_000, String(messages.length));
+      assert.equal(messages.at(-1)?.complete, true);
+    });
+
+    it("is given up without a word where the node is deployed anew", async () => {
+      server.handle(reply("\n".repeat(1_000_000)));
+      const flow = chatFlow(server.url, { stream: true, chunk: "line" });
+      await red.deploy(flow);
+      red.send("chat", { payload: "Hi" });
+      await red.until(() => red.captured("stream").length > 1000, "the first messages");
+      await red.deploy(flow);
+      const count = red.captured("stream").length;
+      assert.ok(count < 1_000_000);
+      assert.equal(
+        red.captured("stream").some(({ complete }) => complete),
+        false,
+      );
+      assert.equal(red.completions("chat").length, 0);
+    });
+  });
+
   it("is switched by msg.huggingface.stream", async () => {
     await red.deploy(chatFlow(server.url, { stream: false }));
     red.send("chat", { payload: "Hi", huggingface: { stream: true } });

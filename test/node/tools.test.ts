@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
+import { chatFlow, flowNode, level, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
 import { chunk, inTurn, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { type Call, callRound } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
@@ -120,6 +120,18 @@ describe("tools carried out by flows", () => {
   const told: [string, Call, string, RegExp][] = [
     ["wrong arguments", { id: "a", name: "weather", args: '{"town":"Paris"}' }, WEATHER, /Wrong arguments.*city/],
     ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not a valid JSON object/],
+    [
+      "arguments with a key __proto__",
+      { id: "a", name: "weather", args: '{"city":"P","days":[{"__proto__":{"amount":1}}]}' },
+      WEATHER,
+      /key __proto__/,
+    ],
+    [
+      "arguments that are nested too deep",
+      { id: "a", name: "weather", args: `{"city":"P","days":${"[".repeat(501)}${"]".repeat(501)}}` },
+      WEATHER,
+      /nested deeper than 500 levels/,
+    ],
     ["an unknown function", { id: "a", name: "wether", args: "{}" }, WEATHER, /no function wether.*weather/],
     [
       "an error of the flow",
@@ -623,6 +635,17 @@ describe("tools carried out by flows", () => {
     assert.deepEqual(red.captured("weather")[0]?.payload, { city: "Paris" }, "JSON twice over is understood");
   });
 
+  for (const args of ['{"amount":1,"__proto__":{"amount":1000}}', `{"a":${"[".repeat(600)}${"]".repeat(600)}}`]) {
+    it(`leave at output 3 as text where their arguments are not safe to read: ${args.slice(0, 20)}…`, async () => {
+      server.handle(callRound({ id: "a", name: "pay", args }));
+      await red.deploy(flow({ functions: [{ name: "pay" }] }));
+      red.send("chat", { payload: "Pay!" });
+      const msg = await red.next("calls");
+      assert.deepEqual(msg.payload, [{ id: "a", name: "pay", arguments: args }]);
+      assert.equal(msg.messages.at(-1).tool_calls[0].function.arguments, "{}");
+    });
+  }
+
   it("with arguments for evil patterns are checked in one limited time for all", async () => {
     // A quarter of a second for each would be more than a minute.
     const args = JSON.stringify({ city: `${"a".repeat(60)}!` });
@@ -633,6 +656,76 @@ describe("tools carried out by flows", () => {
     red.send("chat", { payload: "Weather?" });
     const { completion } = await red.next("reply");
     for (const { error } of completion.steps[0].tool_calls) assert.match(error, /takes longer than 0\.25 s/);
+  });
+
+  describe("of more than 128 calls in a round", () => {
+    const calls = (count: number, name = "weather", from = 0) =>
+      Array.from({ length: count }, (_, index) => ({ id: `c${from + index}`, name, args: '{"city":"P"}' }));
+    const results = () => server.requests[1]?.body.messages.filter(({ role }: Message) => role === "tool");
+
+    it("are carried out up to 128, and the last result says how many were dropped", async () => {
+      server.handle(inTurn(callRound(...calls(300)), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"], maxSteps: 1 }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      const { completion, messages } = await red.next("reply");
+      assert.equal(red.captured("weather").length, 128);
+      assert.equal(completion.steps[0].tool_calls.length, 128);
+      assert.equal(results().length, 128);
+      assert.match(results().at(-1).content, /172 .*dropped/);
+      assert.doesNotMatch(results().at(-2).content, /dropped/);
+      assert.doesNotMatch(completion.steps[0].tool_calls.at(-1).result, /dropped/, "that is what the flow said");
+      for (const list of [server.last.body.messages, messages]) assert.equal(list[1].tool_calls.length, 128);
+      assert.match(
+        red
+          .logOf("chat", level.warn)
+          .map(({ text }) => text)
+          .join(),
+        /300 calls in one round/,
+      );
+    });
+
+    it("leave at output 3 up to 128, with one warning a deploy", async () => {
+      server.handle(callRound(...calls(129, "pay")));
+      await red.deploy(flow({ functions: [{ name: "pay" }] }));
+      for (let time = 0; time < 2; time++) {
+        red.send("chat", { payload: "Pay!" });
+        const msg = await red.next("calls");
+        assert.equal(msg.payload.length, 128);
+        assert.equal(msg.messages.at(-1).tool_calls.length, 128);
+        assert.equal(msg.completion.message.tool_calls.length, 128);
+      }
+      assert.equal(red.logOf("chat", level.warn).length, 1);
+    });
+
+    it("are those of both kinds together in a mixed round", async () => {
+      server.handle(inTurn(callRound(...calls(100), ...calls(100, "pay", 100)), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"], functions: [{ name: "pay" }] }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Both!" });
+      const msg = await red.next("calls");
+      assert.equal(red.captured("weather").length, 100);
+      assert.equal(msg.payload.length, 28);
+      assert.match(msg.messages.at(-1).content, /72 .*dropped/);
+    });
+
+    it("are kept up to 128 of a round that was aborted", async () => {
+      const tool_calls = calls(300).map(({ id, name, args }, index) => ({
+        index,
+        id,
+        function: { name, arguments: args },
+      }));
+      server.handle((_, response) =>
+        sse(response, [chunk("Let me look."), chunk(undefined, { delta: { tool_calls } }), chunk("Wait.")], {
+          done: false,
+          end: false,
+        }),
+      );
+      await red.deploy(flow({ tools: ["tool-weather"], stream: true }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Weather?" });
+      await red.next("stream", 2);
+      red.send("chat", { abort: true });
+      const { completion } = await red.next("reply");
+      assert.ok((completion.message.tool_calls?.length ?? 0) <= 128);
+    });
   });
 
   it("may take longer than a timer can run", async () => {

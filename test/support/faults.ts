@@ -130,7 +130,7 @@ export const FAULTS: Record<string, Fault> = {
       return flood(socket, "x".repeat(4096));
     },
     code: "provider_unavailable",
-    says: /no chat completion: UND_ERR_HEADERS_OVERFLOW/,
+    says: /no chat completion: its headers are too long/,
     timeout: PATIENT,
   },
   "headers without end": {
@@ -139,7 +139,7 @@ export const FAULTS: Record<string, Fault> = {
       return flood(socket, "x-one: more\r\n".repeat(1000));
     },
     code: "provider_unavailable",
-    says: /no chat completion: UND_ERR_HEADERS_OVERFLOW/,
+    says: /no chat completion: its headers are too long/,
     timeout: PATIENT,
   },
   "garbage in place of HTTP": {

@@ -1,6 +1,3 @@
-import { stopNodeRed } from "./node-red";
-import { closeServers } from "./server";
-
 /**
  * Tests must come out the same on every machine, and must never use somebody's real token or proxy:
  * what the environment says about either is gone before the first test. A test that wants such a variable sets it.
@@ -10,12 +7,18 @@ const proxies = ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "npm_conf
 for (const name of [...tokens, ...proxies, ...proxies.map((proxy) => proxy.toUpperCase())]) delete process.env[name];
 
 /**
- * One Node-RED serves all test files of a mocha process, since it cannot be started twice. It is ended here, and so are
- * servers that a failed test has left, so that nothing keeps the process alive.
+ * What serves all test files of a mocha process is ended here: one Node-RED, since it cannot be started twice, one browser,
+ * and servers that a failed test has left, so that nothing keeps the process alive. Only what a test has loaded is asked:
+ * a file of unit tests runs without Node-RED.
  */
 export const mochaHooks = {
   async afterAll(): Promise<void> {
-    await stopNodeRed();
-    await closeServers();
+    await loaded<typeof import("./browser")>("./browser")?.closeBrowser();
+    await loaded<typeof import("./node-red")>("./node-red")?.stopNodeRed();
+    await loaded<typeof import("./server")>("./server")?.closeServers();
   },
 };
+
+function loaded<T>(name: string): T | undefined {
+  return require.cache[require.resolve(name)]?.exports as T | undefined;
+}

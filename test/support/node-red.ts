@@ -18,7 +18,7 @@ interface Red {
   httpAdmin: App;
   httpNode: App;
   events: NodeJS.EventEmitter;
-  hooks: { add(name: string, handler: (event: CompleteEvent) => void): void };
+  hooks: { add<T = CompleteEvent>(name: string, handler: (event: T) => void): void; remove(name: string): void };
   nodes: { getNode(id: string): RuntimeNode | null | undefined };
   runtime: {
     nodes: { getNodeList(options: object): Promise<NodeSet[]> };

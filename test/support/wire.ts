@@ -5,7 +5,10 @@ import path from "node:path";
  * Real replies recorded from servers. They lie beside the project, not in it, and are missing on most machines:
  * tests that want them say so and skip.
  */
-const folder = path.join(__dirname, "..", "..", "..", "shared", "wire");
+const beside = path.join(__dirname, "..", "..", "..", "shared");
+
+/** The folders of recordings. */
+export type WireName = "wire" | "wire-more";
 
 /** The reason that a skipped test prints. */
 export const wireSkipReason = "the recorded replies are not on this machine";
@@ -26,7 +29,7 @@ export interface WireExpectation {
   reasoning?: string;
   // biome-ignore lint/suspicious/noExplicitAny: as the servers wrote them
   tool_calls?: any[];
-  finish_reason?: string;
+  finish_reason?: string | null;
   // biome-ignore lint/suspicious/noExplicitAny: as the servers wrote them
   usage?: any;
   error?: { code?: string; status?: number; message: string };
@@ -61,45 +64,48 @@ export interface Wire {
   framing: FramingCase[];
 }
 
-/** Loads the recorded replies, or gives undefined where there are none. */
-export function loadWire(): Wire | undefined {
+/** Loads the recorded replies of a folder, or gives undefined where there are none. */
+export function loadWire(name: WireName = "wire"): Wire | undefined {
+  const folder = path.join(beside, name);
   if (!existsSync(path.join(folder, "manifest.json"))) return undefined;
-  const manifest = readJson<WireReply[]>("manifest.json");
-  const expected = readJson<Record<string, WireExpectation>>("expected.json");
+  const manifest = readJson<WireReply[]>(folder, "manifest.json");
+  const expected = readJson<Record<string, WireExpectation>>(folder, "expected.json");
   const known = manifest.filter((reply) => expected[reply.file]);
   return {
     folder,
-    cases: known.map((reply) => readCase(reply, expected[reply.file] as WireExpectation)),
+    cases: known.map((reply) => readCase(folder, reply, expected[reply.file] as WireExpectation)),
     withoutExpectation: manifest.filter((reply) => !expected[reply.file]).map((reply) => reply.file),
-    framing: readFraming(),
+    framing: readFraming(path.join(folder, "sse-framing")),
   };
 }
 
-function readCase(reply: WireReply, expected: WireExpectation): WireCase {
+function readCase(folder: string, reply: WireReply, expected: WireExpectation): WireCase {
   return {
     file: reply.file,
     reply,
     body: readFileSync(path.join(folder, reply.file)),
     expected,
-    request: reply.request ? readJson(reply.request) : undefined,
+    request: reply.request ? readJson(folder, reply.request) : undefined,
   };
 }
 
-function readFraming(): FramingCase[] {
+/** Not every folder has recordings of framing. */
+function readFraming(folder: string): FramingCase[] {
   const ending = ".chunks.json";
-  return readdirSync(path.join(folder, "sse-framing"))
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
     .filter((file) => file.endsWith(ending))
     .sort()
     .map((file) => {
       const name = file.slice(0, -ending.length);
       return {
         name,
-        body: readFileSync(path.join(folder, "sse-framing", `${name}.sse`)),
-        chunks: readJson<string[]>(path.join("sse-framing", file)).map((text) => Buffer.from(text, "base64")),
+        body: readFileSync(path.join(folder, `${name}.sse`)),
+        chunks: readJson<string[]>(folder, file).map((text) => Buffer.from(text, "base64")),
       };
     });
 }
 
-function readJson<T>(file: string): T {
+function readJson<T>(folder: string, file: string): T {
   return JSON.parse(readFileSync(path.join(folder, file), "utf8"));
 }

@@ -244,7 +244,7 @@ describe("chunks of a reply, of which some are like others", () => {
       fc.asyncProperty(stream, async (events) => {
         assert.deepEqual(await read(events), await read(events, "event: chunk\n"));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });

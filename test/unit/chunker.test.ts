@@ -198,6 +198,90 @@ describe("chunks by sentence, however the text is cut", () => {
   });
 });
 
+describe("chunks of a long piece", () => {
+  const units = {
+    "ordinary sentences": "This is an ordinary sentence of some eighty characters, as a model writes them. ",
+    "short sentences": "A. ",
+    "sentences of digits": "1. ",
+    "dots alone": ". ",
+    "words without an end": "word ",
+    "one word": "word",
+    "characters of two halves": "😀",
+    "sentences without spaces": "你好。",
+    "a long sentence and a short one": `${"word ".repeat(390)}end. A. `,
+  };
+  for (const [what, unit] of Object.entries(units)) {
+    it(`by sentence cost no more a character than short pieces do: ${what}`, () => {
+      // The segmenter's time is square in the length of what it is given.
+      const segment = sinon.spy(Intl.Segmenter.prototype, "segment");
+      try {
+        const text = `A. ${unit.repeat(100_000 / unit.length)}`;
+        const chunks = chunksOf("sentence", [text]);
+        assert.equal(chunks.join(""), text);
+        const lengths = segment.args.map(([given]) => given.length);
+        assert.ok(Math.max(...lengths) <= 2000, `${Math.max(...lengths)} at once`);
+        const all = lengths.reduce((sum, length) => sum + length, 0);
+        assert.ok(all < 10 * text.length, `${all} for ${text.length}`);
+        assert.ok(!chunks.some((chunk) => /^[\udc00-\udfff]|[\ud800-\udbff]$/.test(chunk)), "half a character");
+      } finally {
+        segment.restore();
+      }
+    });
+  }
+
+  it("without an end are parted between words", () => {
+    const chunks = chunksOf("sentence", ["word ".repeat(1001)]);
+    assert.deepEqual(
+      chunks.map((chunk) => chunk.length),
+      [2000, 2000, 1005],
+    );
+  });
+
+  for (const [mode, unit] of [
+    ["line", "\n"],
+    ["sentence", "A. "],
+  ] as const) {
+    it(`by ${mode} are left where the turn is over, and flushed as one`, () => {
+      const chunks: string[] = [];
+      const mayGoOn = () => chunks.length % 10 !== 0;
+      const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk), mayGoOn);
+      assert.equal(chunker.push(unit.repeat(105)), false);
+      assert.equal(chunks.length, 10);
+      assert.equal(chunker.resume(), false);
+      assert.equal(chunks.length, 20);
+      for (let turn = 0; turn < 5; turn++) chunker.resume();
+      assert.equal(chunks.length, 70);
+      chunker.flush();
+      assert.equal(chunks.length, 71);
+      assert.equal(chunks.at(-1), unit.repeat(35));
+      assert.equal(chunker.resume(), true);
+      assert.equal(chunks.length, 71);
+    });
+  }
+
+  it("are the same chunks with turns as without", () => {
+    const text = fc.array(fc.constantFrom("Hi", ". ", "\n", "3", "a", "? ", "。", " "), { maxLength: 60 });
+    fc.assert(
+      fc.property(fc.constantFrom("sentence", "line"), fc.array(text), (mode, texts) => {
+        const pieces = texts.map((parts) => parts.join(""));
+        const chunks: string[] = [];
+        const chunker = makeChunker(
+          mode,
+          0,
+          (chunk) => chunks.push(chunk),
+          () => false,
+        );
+        for (const piece of pieces) {
+          let isDone = chunker.push(piece);
+          while (!isDone) isDone = chunker.resume();
+        }
+        chunker.flush();
+        assert.deepEqual(chunks, chunksOf(mode, pieces));
+      }),
+    );
+  });
+});
+
 describe("chunks by line", () => {
   const cases: [what: string, text: string, chunks: string[]][] = [
     ["each keeps its line end", "a\nb\n\nc\n", ["a\n", "b\n", "\n", "c\n"]],

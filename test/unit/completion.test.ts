@@ -15,6 +15,9 @@ function build(...chunks: Chunk[]): PartialCompletion {
 const delta = (fields: Chunk, more: Chunk = {}): Chunk => ({ choices: [{ index: 0, delta: fields, ...more }] });
 const whole = (fields: Chunk, more: Chunk = {}): Chunk => ({ choices: [{ index: 0, message: fields, ...more }] });
 
+/** What Perplexity writes: a whole message, and a delta that says nothing. */
+const EMPTY = { delta: { role: "assistant", content: "" }, message: { role: "assistant", content: "Hi" } };
+
 describe("the text of a completion", () => {
   const cases: [what: string, chunks: Chunk[], content: string | null][] = [
     [
@@ -49,6 +52,26 @@ describe("the text of a completion", () => {
       "Hi",
     ],
     ["a last chunk that repeats it without delta", [delta({ content: "Hi" }), whole({ content: "Hi" })], "Hi"],
+    [
+      "a message beside an empty delta, with a finish reason",
+      [{ choices: [{ ...EMPTY, finish_reason: "stop" }] }],
+      "Hi",
+    ],
+    [
+      "a stream whose deltas have the message so far beside them",
+      [
+        { choices: [{ delta: { content: "" }, message: { content: "" } }] },
+        { choices: [{ delta: { role: "assistant", content: "" }, message: { content: "H" } }] },
+        { choices: [{ delta: { content: "Hi" }, message: { content: "Hi" } }] },
+        { choices: [{ ...EMPTY, finish_reason: "stop" }] },
+      ],
+      "Hi",
+    ],
+    [
+      "a stream whose last chunk repeats what is still held back",
+      [delta({ content: "<th" }), { choices: [{ delta: {}, message: { content: "<th" }, finish_reason: "stop" }] }],
+      "<th",
+    ],
     ["a message beside a delta of null", [{ choices: [{ delta: null, message: { content: "Hi" } }] }], "Hi"],
     [
       "chunks without choices",
@@ -60,6 +83,15 @@ describe("the text of a completion", () => {
   for (const [what, chunks, content] of cases) {
     it(`is read from ${what}`, () => assert.deepEqual(build(...chunks).message, { role: "assistant", content }));
   }
+
+  it("is read from the message of a whole reply that has an empty delta beside it, with or without a finish reason", () => {
+    for (const more of [{}, { finish_reason: "stop" }, { finish_reason: null }]) {
+      const builder = new CompletionBuilder({});
+      builder.add({ choices: [{ ...EMPTY, ...more }] }, 0, true);
+      builder.end();
+      assert.equal(builder.build().message.content, "Hi");
+    }
+  });
 
   it("is null beside calls, as the API writes it", () => {
     const { message } = build(delta({ tool_calls: [{ index: 0, id: "a", function: { name: "now", arguments: "" } }] }));
@@ -161,8 +193,10 @@ describe("the pieces of a completion", () => {
   it("are counted in characters", () => {
     const builder = new CompletionBuilder({});
     builder.add(delta({ content: "abc", reasoning: "de" }));
+    assert.equal(builder.size, 5);
     builder.add(delta({ tool_calls: [{ index: 0, function: { name: "now", arguments: "{}" } }] }));
-    assert.equal(builder.size, 10);
+    // A call takes memory beside its text.
+    assert.equal(builder.size, 5 + 100 + 5);
   });
 
   it("come to the same text however it is cut", () => {
@@ -340,5 +374,122 @@ describe("the other fields of a completion", () => {
       extra: { seed: 0, cached: false },
       message: { role: "assistant", content: "" },
     });
+  });
+});
+
+describe("the size of a completion", () => {
+  const BIG = "x".repeat(10_000);
+  const event = (fields: Chunk) => ({ ...fields, length: JSON.stringify(fields).length });
+
+  /** The size after these events, each with the length of its JSON text. */
+  function sizeOf(...chunks: Chunk[]): number {
+    const builder = new CompletionBuilder({});
+    for (const chunk of chunks) builder.add(chunk, event(chunk).length);
+    return builder.size;
+  }
+
+  const many = (make: (index: number) => Chunk) => Array.from({ length: 20 }, (_, index) => make(index));
+  const kept: Record<string, (index: number) => Chunk> = {
+    "log probabilities": (index) => delta({ content: "a" }, { logprobs: { content: [{ token: BIG + index }] } }),
+    "further fields": (index) => ({ ...delta({ content: "a" }), [`k${index}`]: BIG }),
+    "further fields that are objects": (index) => ({ ...delta({ content: "a" }), [`k${index}`]: { a: [BIG] } }),
+    "many small fields": (index) => ({
+      ...delta({}),
+      ...Object.fromEntries(Array.from({ length: 1000 }, (_, field) => [`key ${index} ${field}`, "abc"])),
+    }),
+    "ids of calls": (index) => delta({ tool_calls: [{ index, id: BIG + index, function: { name: "f" } }] }),
+    "names of calls": (index) => delta({ tool_calls: [{ index, id: `${index}`, function: { name: BIG } }] }),
+    "arguments as text": (index) => delta({ tool_calls: [{ index, function: { name: "f", arguments: BIG } }] }),
+    "arguments as objects": (index) =>
+      delta({ tool_calls: [{ index, function: { name: "f", arguments: { [index]: BIG } } }] }),
+    "details of reasoning": () => delta({ reasoning_details: [{ type: "reasoning.encrypted", data: BIG }] }),
+    reasoning: () => delta({ reasoning: BIG }),
+  };
+  for (const [what, make] of Object.entries(kept)) {
+    it(`grows with ${what}`, () => {
+      const chunks = many(make);
+      const size = sizeOf(...chunks);
+      assert.ok(size >= 190_000, `${size}`);
+      assert.ok(size <= 2 * JSON.stringify(chunks).length, `${size}`);
+    });
+  }
+
+  const replaced: Record<string, (index: number) => Chunk> = {
+    "a usage in every chunk": (index) => ({ ...delta({ content: "a" }), usage: { completion_tokens: index, x: BIG } }),
+    "the same field again and again": (index) => ({ ...delta({ content: "a" }), timings: { a: BIG, index } }),
+    "the same text again and again": () => ({ ...delta({ content: "a" }), system_fingerprint: BIG }),
+    "the same id in every chunk": () => ({ ...delta({ content: "a" }), id: BIG, model: BIG }),
+    "empty lists": () =>
+      delta({ content: "a", reasoning_details: [], annotations: BIG }, { logprobs: { content: [] } }),
+  };
+  for (const [what, make] of Object.entries(replaced)) {
+    it(`does not grow with ${what}`, () => {
+      const size = sizeOf(...many(make));
+      assert.ok(size <= 30_000, `${size}`);
+    });
+  }
+
+  it("of plain text is the text alone", () => {
+    assert.equal(sizeOf(...many(() => delta({ role: "assistant", content: "abc" }))), 60);
+  });
+});
+
+describe("what is nested too deep in a completion", () => {
+  const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+
+  /** Builds the completion, and says what was left out. */
+  function buildWithout(...chunks: Chunk[]) {
+    const builder = new CompletionBuilder({});
+    for (const chunk of chunks) builder.add(chunk);
+    builder.end();
+    return { completion: builder.build(), leftOut: builder.leftOut };
+  }
+
+  const fields: Record<string, (value: unknown) => Chunk> = {
+    usage: (value) => ({ ...delta({ content: "Hi" }), usage: { a: value } }),
+    citations: (value) => ({ ...delta({ content: "Hi" }), citations: value }),
+    logprobs: (value) => delta({ content: "Hi" }, { logprobs: { content: [value] } }),
+    reasoning_details: (value) => delta({ content: "Hi", reasoning_details: [{ text: "Hm.", value }] }),
+  };
+  for (const [name, make] of Object.entries(fields)) {
+    for (const [what, value] of [
+      ["20,000 levels", deep(20_000)],
+      ["501 levels", deep(501)],
+      ["a key __proto__", JSON.parse('{"__proto__":{"a":1}}')],
+    ]) {
+      it(`is left out, and the rest stays: ${name}, ${what}`, () => {
+        const { completion, leftOut } = buildWithout(make(value), { fine: "yes" });
+        assert.deepEqual(leftOut, [name]);
+        assert.equal(completion.message.content, "Hi");
+        assert.deepEqual(completion.extra, { fine: "yes" });
+        assert.equal(completion.usage, undefined);
+        assert.equal(completion.logprobs, undefined);
+        assert.equal(completion.echo, undefined);
+      });
+    }
+    it(`is kept up to 490 levels: ${name}`, () => assert.deepEqual(buildWithout(make(deep(490))).leftOut, []));
+  }
+
+  it("is no logprobs in a form of its own", () => {
+    const { leftOut } = buildWithout(delta({ content: "Hi" }, { logprobs: { tokens: deep(20_000) } }));
+    assert.deepEqual(leftOut, ["logprobs"]);
+  });
+
+  it("is no text, wherever text may stand in parts", () => {
+    for (const [make, ends] of [
+      [(value: unknown) => delta({ content: value }), "content"],
+      [(value: unknown) => delta({ reasoning: value }), "reasoning"],
+      [(value: unknown) => delta({ content: [{ thinking: value }] }), "thinking"],
+    ] as const) {
+      const { completion } = buildWithout(make(deep(100_000)), delta({ content: "Hi" }));
+      assert.deepEqual(completion.message, { role: "assistant", content: "Hi" }, ends);
+    }
+  });
+
+  it("is text where it is the arguments of a call: whoever parses them sees how deep they are", () => {
+    const args = JSON.parse(`{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`);
+    const call = { index: 0, id: "a", function: { name: "f", arguments: args } };
+    const { completion } = buildWithout(delta({ tool_calls: [call] }));
+    assert.equal(completion.message.tool_calls?.[0]?.function.arguments.length, 40_006);
   });
 });

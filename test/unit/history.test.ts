@@ -14,6 +14,23 @@ const calling = (...ids: string[]): Message => ({
 const result = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "7" });
 const open = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." });
 
+describe("a history with very many calls", () => {
+  it("is read once through for all their results", () => {
+    const ids = Array.from({ length: 5000 }, (_, index) => `c${index}`);
+    let reads = 0;
+    const calls = calling(...ids).tool_calls;
+    const get = () => {
+      reads++;
+      return calls;
+    };
+    const message = Object.defineProperty(calling(), "tool_calls", { enumerable: true, get });
+    const messages = [user(), message, ...ids.map(result)];
+    assert.equal(joinHistory([], messages).length, messages.length);
+    trimHistory(messages, { messages: 10_000, tokens: undefined }, 1);
+    assert.ok(reads < 20, `${reads} times`);
+  });
+});
+
 describe("a prompt behind a history", () => {
   const cases: [what: string, history: Message[], prompt: Message[], joined: Message[]][] = [
     ["is added", [user("1"), said("2")], [user("3")], [user("1"), said("2"), user("3")]],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { findJson } from "../../src/lib/conversation/json-text";
+import { findJson, parseJson } from "../../src/lib/conversation/json-text";
 
 const first = (text: string): unknown => findJson(text).next().value;
 
@@ -25,6 +25,29 @@ describe("JSON in what a model writes", () => {
   for (const [what, text, value] of cases) {
     it(`is found ${what}`, () => assert.deepEqual(first(text), value));
   }
+
+  const levels = (count: number) => "[".repeat(count) + "]".repeat(count);
+  const unusable: [what: string, json: string][] = [
+    ["has a key __proto__", '{"__proto__": {"amount": 1}}'],
+    ["has one in an object", '{"a": {"__proto__": null}}'],
+    ["has one in a list of lists", '[[1, {"b": [{"__proto__": 1}]}]]'],
+    ["has one in escapes", '{"\\u005f_proto__": {"amount": 1}}'],
+    ["is nested deeper than 500 levels", levels(501)],
+    ["is nested very deep", levels(100_000)],
+  ];
+  for (const [what, json] of unusable) {
+    it(`is not taken where it ${what}, whatever is around it`, () => {
+      assert.equal(parseJson(json), undefined);
+      for (const text of [json, `So: ${json}.`, `\`\`\`json\n${json}\n\`\`\``])
+        assert.deepEqual([...findJson(text)], []);
+    });
+  }
+
+  it("is taken with 500 levels, and with __proto__ as a text", () => {
+    for (const json of [levels(500), '{"a": "__proto__"}', '["__proto__"]']) {
+      assert.deepEqual(parseJson(json), { value: JSON.parse(json) });
+    }
+  });
 
   for (const text of ["", "no", "{", "{'a': 1}", "```\n```", '{"a": 1', "[1, 2", "</think>"]) {
     it(`is not found in ${JSON.stringify(text)}`, () => assert.deepEqual([...findJson(text)], []));

@@ -41,6 +41,12 @@ describe("the wait that a server asks for", () => {
     });
   }
 
+  it("goes by the server's own clock where an answer tells it: ours may be wrong by years", () => {
+    const date = "Sun, 01 Mar 2026 12:00:00 GMT";
+    assert.equal(requestedWait({ date, "retry-after": "Sun, 01 Mar 2026 12:00:05 GMT" }), 5);
+    assert.equal(requestedWait({ date: "soon", "retry-after": "Sun, 01 Mar 2020 12:00:05 GMT" }), 0);
+  });
+
   it("is never negative or endless, whatever the headers say", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (after, ms) => {

@@ -96,7 +96,7 @@ describe("a schema", () => {
     assert.throws(() => compileSchema({ $async: true, type: "string" }), /\$async/);
   });
 
-  it("leaves nothing behind: 10,000 different ones keep the heap flat", function () {
+  it("leaves nothing behind: thousands of different ones keep the heap flat", function () {
     assert.ok(global.gc, "the options of .mocharc.json are missing");
     this.timeout(120_000);
     let index = 0;
@@ -107,10 +107,10 @@ describe("a schema", () => {
       global.gc?.();
       return process.memoryUsage().heapUsed;
     };
-    compile(1000);
+    compile(500);
     const before = heap();
-    compile(9000);
-    assert.ok(heap() - before < 5_000_000);
+    compile(2500);
+    assert.ok(heap() - before < 1_400_000);
   });
 
   it("is kept with others only as long as all are small, and without what was wrong", () => {

@@ -10,6 +10,9 @@ function merge(...deltas: unknown[]): ToolCall[] {
   return merger.build();
 }
 
+const DEEP = "[".repeat(20_000) + "]".repeat(20_000);
+const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+
 function call(id: string, name: string, args: string): ToolCall {
   return { id, type: "function", function: { name, arguments: args } };
 }
@@ -418,13 +421,13 @@ describe("tool calls of a stream", () => {
     ]) {
       const merger = new ToolCallMerger();
       merger.add([{ index: 0, id: "a", ...more, function: fn("add", '{"x":"') }]);
-      for (let at = 0; at < 100_000; at++) {
+      for (let at = 0; at < 20_000; at++) {
         merger.add([{ ...more, function: { ...more.function, arguments: piece } }]);
         assert.equal(merger.size, 1);
       }
-      assert.equal(merger.build()[0]?.function.arguments.length, 6 + 100_000 * piece.length);
+      assert.equal(merger.build()[0]?.function.arguments.length, 6 + 20_000 * piece.length);
     }
-    const objects = Array.from({ length: 100_000 }, (_, at) => ({ arguments: { [`x${at}`]: at } }));
+    const objects = Array.from({ length: 20_000 }, (_, at) => ({ arguments: { [`x${at}`]: at } }));
     assert.equal(merge({ name: "add" }, ...objects).length, 1);
   });
 
@@ -444,10 +447,30 @@ describe("tool calls of a stream", () => {
     }
   });
 
-  it("are counted in characters, for the limit on a reply", () => {
+  it("are counted in characters, for the limit on a reply, with their ids and 100 for each", () => {
     const merger = new ToolCallMerger();
-    assert.equal(merger.add([{ index: 0, id: "a", function: fn("add", '{"x"') }]), 7);
-    assert.equal(merger.add([{ index: 0, function: { arguments: ":1}" } }]), 3);
+    assert.equal(merger.add([{ index: 0, id: "abc", function: fn("add", '{"x"') }]), 100 + 3 + 3 + 4);
+    assert.equal(merger.add([{ index: 0, id: "abc", function: { arguments: ":1}" } }]), 3);
+    assert.equal(merger.add([{ index: 1, function: { name: "add", arguments: { y: 1 } } }]), 100 + 3 + 7);
+    // An entry that says nothing is kept as well.
+    assert.equal(merger.add([{ index: 2 }, { index: 3 }]), 200);
+  });
+
+  it("are merged in time that grows with their number, not with its square", () => {
+    const timeOf = (count: number): number => {
+      const list = Array.from({ length: count }, (_, index) => ({ index, function: { name: "f", arguments: {} } }));
+      const startedAt = process.cpuUsage();
+      const merger = new ToolCallMerger();
+      merger.add(list);
+      assert.equal(merger.build().length, count);
+      const { user, system } = process.cpuUsage(startedAt);
+      return user + system;
+    };
+    timeOf(20_000);
+    const short = timeOf(20_000);
+    const long = timeOf(160_000);
+    // Eight times as many: 64 times as long if it were the square.
+    assert.ok(long < 32 * short, `${long} µs for eight times as many as took ${short} µs`);
   });
 });
 
@@ -460,6 +483,14 @@ describe("tool calls of a whole message", () => {
         { id: "b", type: "function", function: fn("add", '{"x":2}') },
       ],
       [call("a", "add", '{"x":1}'), call("b", "add", '{"x":2}')],
+    ],
+    [
+      "arguments nested 20,000 levels deep, as an object and as a list",
+      [
+        { id: "a", function: { name: "add", arguments: { a: deep(20_000) } } },
+        { id: "b", function: { name: "add", arguments: deep(20_000) } },
+      ],
+      [call("a", "add", `{"a":${DEEP}}`), call("b", "add", DEEP)],
     ],
     ["arguments as an object", [{ id: "a", function: fn("add", { x: 1 }) }], [call("a", "add", '{"x":1}')]],
     [

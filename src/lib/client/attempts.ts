@@ -1,7 +1,7 @@
 import type { Completion, PartialCompletion, Timing } from "./completion";
 import type { ChatError } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
-import { backoff, LONGEST_WAIT_S, requestedWait } from "./retry";
+import { backoff, LONGEST_WAIT_S, requestedWait, SHORTEST_WAIT_S, SHORTEST_WAKING_WAIT_S } from "./retry";
 
 /** In ms. A reply that the server wrote at once takes a busy machine a few to read. */
 const SHORTEST_WRITING_MS = 20;
@@ -14,6 +14,8 @@ export class Attempts {
   count = 0;
   /** Extra attempts that count. */
   retries = 0;
+  /** A kept connection has been replaced since the last attempt that counts. */
+  #isReplaced = false;
   queuedMs = 0;
   /** When the last one was sent. */
   sentAt = performance.now();
@@ -22,17 +24,31 @@ export class Attempts {
     this.#wakeUpMs = wakeUp * 1000;
   }
 
+  /**
+   * Whether the request may be sent again at once, since the kept connection that it went out on was closed: once a
+   * request. It is the same attempt then.
+   */
+  mayReplace(): boolean {
+    if (this.#isReplaced) return false;
+    this.#isReplaced = true;
+    this.count--;
+    return true;
+  }
+
   /** Seconds until the next attempt, or undefined if there is none. */
   nextWait({ error, headers }: Failure, allowed: number): number | undefined {
+    this.#isReplaced = false;
     const requested = requestedWait(headers);
     if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
-    const isWaking =
-      (error.cause.status === 502 || error.cause.status === 503) &&
-      performance.now() - this.#startedAt < this.#wakeUpMs;
-    if (isWaking) return requested ?? backoff(this.count - 1);
+    if (this.isWaking(error)) return Math.max(SHORTEST_WAKING_WAIT_S, requested ?? backoff(this.count - 1));
     if (this.retries >= allowed) return undefined;
     this.retries++;
-    return requested ?? backoff(this.retries - 1);
+    return Math.max(SHORTEST_WAIT_S, requested ?? backoff(this.retries - 1));
+  }
+
+  /** Whether an error is that of an endpoint that wakes up: it says nothing of the model, and costs no retry. */
+  isWaking({ cause: { status } }: ChatError): boolean {
+    return (status === 502 || status === 503) && performance.now() - this.#startedAt < this.#wakeUpMs;
   }
 
   completion({ completion, firstAt, lastAt }: ExchangeResult): Completion {

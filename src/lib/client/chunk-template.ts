@@ -62,13 +62,13 @@ export class ChunkTemplate {
 }
 
 /**
- * Whether a chunk brings a piece of text and nothing of what a reply collects: reasoning, calls, probabilities. All else in
- * it, said twice, is the same as said once.
+ * Whether a chunk brings a piece of text and nothing of what a reply collects: reasoning, calls, probabilities, a whole
+ * message. All else in it, said twice, is the same as said once.
  */
 function isPlain(chunk: Record<string, unknown>): boolean {
   const choice = firstChoice(chunk);
   const delta = asRecord(choice?.delta);
-  if (!delta || typeof delta.content !== "string" || choice?.logprobs != null) return false;
+  if (!delta || typeof delta.content !== "string" || choice?.logprobs != null || choice?.message != null) return false;
   for (const name in delta) if (name !== "content" && name !== "role" && delta[name] != null) return false;
   return true;
 }

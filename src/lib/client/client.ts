@@ -1,12 +1,13 @@
 import { Attempts } from "./attempts";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
-import { connectionError } from "./connection-error";
+import { connectionError, isOfConnection } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
+import { isClosedByServer } from "./kept-connections";
 import { fetchModels, ListRefused, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
@@ -61,7 +62,7 @@ export class ChatClient {
   readonly #route: Route;
   readonly #redaction: Redaction;
   readonly #slots: Slots;
-  /** Only of the router: no other list has prices. */
+  /** Only of the router: no other list has prices. It needs no token, so it gets none. */
   readonly #prices: PriceList | undefined;
   #connection: Connection | undefined;
   readonly #pauses = new Set<() => void>();
@@ -86,7 +87,7 @@ export class ChatClient {
     };
     this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
-    this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#publicModels()) : undefined;
+    this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#list()) : undefined;
   }
 
   /**
@@ -101,10 +102,16 @@ export class ChatClient {
     const body = serialize(request);
     for (;;) {
       attempts.count++;
-      const result = await this.#attempt(request, body, attempts, options);
+      const { result, isReplaceable } = await this.#attempt(request, body, attempts, options);
       const { failure } = result;
       if (!failure) return this.#priced(request.model, attempts.completion(result));
-      const wait = isWorthRetry(failure, options) ? attempts.nextWait(failure, this.#options.retries) : undefined;
+      if (isReplaceable && attempts.mayReplace()) {
+        this.#connection?.kept.closeIdle();
+        continue;
+      }
+      const wait = isWorthRetry(failure, options, attempts)
+        ? attempts.nextWait(failure, this.#options.retries)
+        : undefined;
       if (wait === undefined) {
         const error = attempts.error(failure.error, result);
         if (error.completion) this.#priced(request.model, error.completion);
@@ -133,8 +140,7 @@ export class ChatClient {
    */
   async models(signal?: AbortSignal): Promise<ModelEntry[]> {
     try {
-      this.#connection ??= connect(this.#route);
-      return await fetchModels(this.#connection.dispatcher, this.endpoint, this.#headers, signal);
+      return await this.#list(this.#headers, signal);
     } catch (error) {
       if (error instanceof ChatError) throw error;
       if (signal?.aborted) throw new ChatError("cancelled");
@@ -143,8 +149,8 @@ export class ChatClient {
         const facts = { model: "", host, hasToken: this.#hasToken, redact: this.#redaction.error };
         throw errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
       }
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (typeof code === "string") throw connectionError(error, host, false, this.#connection?.proxyHost);
+      if (isOfConnection(error)) throw connectionError(error, host, false, this.#connection?.proxyHost);
+      const { message } = error as Error;
       throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
     }
   }
@@ -164,10 +170,17 @@ export class ChatClient {
     return completion;
   }
 
-  /** The router's list needs no token, so it gets none. */
-  async #publicModels(): Promise<ModelEntry[]> {
+  async #list(headers?: Record<string, string>, signal?: AbortSignal): Promise<ModelEntry[]> {
     this.#connection ??= connect(this.#route);
-    return fetchModels(this.#connection.dispatcher, this.endpoint);
+    const { dispatcher, kept } = this.#connection;
+    try {
+      return await fetchModels(dispatcher, this.endpoint, headers, signal);
+    } catch (error) {
+      // It may have been a kept connection; a list costs nothing to ask for again.
+      if (signal?.aborted || this.#isClosed || !isClosedByServer(error)) throw error;
+      kept.closeIdle();
+      return fetchModels(dispatcher, this.endpoint, headers, signal);
+    }
   }
 
   /** Waits before another attempt; an abort or the end of the client ends the wait. */
@@ -187,8 +200,8 @@ export class ChatClient {
   }
 
   /** All wait, also where this question has no attempt left: the next one would only be refused in its place. */
-  #holdBack(failure: Failure, options: CompleteOptions): void {
-    if (this.#isClosed || !isWorthRetry(failure, options)) return;
+  #holdBack(failure: Failure, options: CompleteOptions, attempts: Attempts): void {
+    if (this.#isClosed || !isWorthRetry(failure, options, attempts)) return;
     const pause = requestedPause(failure.error.cause.status, failure.headers);
     if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
   }
@@ -219,7 +232,7 @@ export class ChatClient {
     body: Buffer,
     attempts: Attempts,
     options: CompleteOptions,
-  ): Promise<ExchangeResult> {
+  ): Promise<{ result: ExchangeResult; isReplaceable: boolean }> {
     const { signal, listener = {} } = options;
     await this.#takeSlot(attempts, options);
     let isGiven = false;
@@ -234,8 +247,9 @@ export class ChatClient {
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
       const { exchange }: typeof import("./exchange") = require("./exchange");
-      return await exchange({
-        dispatcher: this.#connection.dispatcher,
+      const sending = this.#connection.kept.track(this.#connection.dispatcher);
+      const result = await exchange({
+        dispatcher: sending.dispatcher,
         proxyHost: this.#connection.proxyHost,
         endpoint: this.endpoint,
         headers: {
@@ -252,12 +266,13 @@ export class ChatClient {
         redaction: this.#redaction,
         listener,
         signal,
-        onFailure: (failure) => this.#holdBack(failure, options),
+        onFailure: (failure) => this.#holdBack(failure, options, attempts),
         onClose: giveSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
         maxReplyLength: this.#options.maxReplyLength,
       });
+      return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
       giveSlot();
       throw error;
@@ -265,9 +280,9 @@ export class ChatClient {
   }
 }
 
-/** Another model is asked at once in place of one that refuses. */
-function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions): boolean {
-  return mayRetry && !(hasFallback && isOfModel(error));
+/** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
+function isWorthRetry({ error, mayRetry }: Failure, { hasFallback }: CompleteOptions, attempts: Attempts): boolean {
+  return mayRetry && !(hasFallback && isOfModel(error) && !attempts.isWaking(error));
 }
 
 function serialize(request: ChatRequest): Buffer {

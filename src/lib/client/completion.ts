@@ -1,4 +1,6 @@
-import { asRecord, toText } from "./json";
+import { asRecord } from "./json";
+import { isTooDeep } from "./nesting";
+import { ReplyFields } from "./reply-fields";
 import { TextBuffer } from "./text-buffer";
 import { type TextSink, ThinkSplitter } from "./think-splitter";
 import { type ToolCall, ToolCallMerger } from "./tool-calls";
@@ -48,6 +50,9 @@ export interface Timing {
   tokens_per_second?: number;
 }
 
+/** Levels of content parts that are read: no server nests them deep. */
+const DEEPEST_PART = 20;
+
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details"];
 
 /** What has been read of a reply so far. */
@@ -57,6 +62,8 @@ export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
 export interface PieceListener {
   onText?(piece: string): void;
   onReasoning?(piece: string): void;
+  /** A field of the reply is left out, since it is nested too deep to be copied. Called when the reply has ended. */
+  onLeftOut?(field: string): void;
 }
 
 /**
@@ -69,10 +76,7 @@ export class CompletionBuilder implements TextSink {
   readonly #reasoning = new TextBuffer();
   readonly #calls = new ToolCallMerger();
   readonly #splitter = new ThinkSplitter(this);
-  /** The server says its usage where the API has it; what Groq says beside it does not count then. */
-  #hasUsage = false;
-  readonly #known: PartialCompletion = { message: { role: "assistant", content: "" } };
-  #logprobs: unknown[] | undefined;
+  readonly #fields = new ReplyFields();
   /** Name of the field that the reasoning came in. */
   #reasoningField: string | undefined;
   #reasoningDetails: unknown[] | undefined;
@@ -80,35 +84,52 @@ export class CompletionBuilder implements TextSink {
   hasContent = false;
   /** Whether a choice has come, even an empty one. */
   hasChoice = false;
-  /** Characters kept of text, reasoning and calls. */
-  size = 0;
+  /** Characters of text, reasoning and calls. */
+  contentSize = 0;
+  /** Further characters of chunks of which a list was kept. */
+  #listSize = 0;
+  /** Names of fields that `build` has left out since they are nested too deep. */
+  leftOut: string[] = [];
 
   constructor(listener: PieceListener) {
     this.#listener = listener;
   }
 
+  /** Characters kept, whatever they are. */
+  get size(): number {
+    return this.contentSize + this.#fields.size + this.#listSize;
+  }
+
   get finishReason(): string | undefined {
-    return this.#known.finish_reason;
+    return this.#fields.finishReason;
   }
 
   get hasFinished(): boolean {
-    return this.#known.finish_reason !== undefined;
+    return this.#fields.finishReason !== undefined;
   }
 
-  /** Takes one chunk of a stream or one whole `chat.completion`. */
-  add(chunk: Record<string, unknown>): void {
-    this.#addFields(chunk);
+  /**
+   * Takes one chunk of a stream or one whole `chat.completion`.
+   *
+   * @param length - of its JSON text, in characters: what it brings beside its message is counted by it
+   * @param isWhole - it is a whole reply
+   */
+  add(chunk: Record<string, unknown>, length = 0, isWhole = false): void {
+    this.#fields.add(chunk, length);
     const choices = chunk.choices;
     const choice = Array.isArray(choices) ? asRecord(choices[0]) : undefined;
     if (!choice) return;
     this.hasChoice = true;
-    // A last chunk may repeat the whole message beside an empty delta.
-    const delta = asRecord(choice.delta) ?? (this.hasContent ? undefined : asRecord(choice.message));
-    if (delta) this.#addDelta(delta);
+    const before = this.contentSize;
+    const delta = this.#deltaOf(choice, isWhole);
+    let hasList = delta !== undefined && this.#addDelta(delta);
     // Some servers write "" for "not yet".
-    if (choice.finish_reason != null && choice.finish_reason !== "")
-      this.#known.finish_reason = toText(choice.finish_reason);
-    if (choice.logprobs != null) this.#addLogprobs(choice.logprobs);
+    if (choice.finish_reason != null && choice.finish_reason !== "") {
+      this.#fields.setFinishReason(choice.finish_reason, length);
+    }
+    if (choice.logprobs != null && this.#fields.addLogprobs(choice.logprobs, length)) hasList = true;
+    // What else was kept of the chunk is part of its text.
+    if (hasList) this.#listSize += Math.max(0, length - (this.contentSize - before));
   }
 
   /** Takes a piece of the content: all that is new in a chunk which is like the one before. */
@@ -123,8 +144,7 @@ export class CompletionBuilder implements TextSink {
 
   /** What the headers say of who answered. */
   setOrigin(provider: string | undefined, requestId: string | undefined): void {
-    if (provider) this.#known.provider = provider;
-    if (requestId) this.#known.request_id = requestId;
+    this.#fields.setOrigin(provider, requestId);
   }
 
   build(): PartialCompletion {
@@ -134,29 +154,40 @@ export class CompletionBuilder implements TextSink {
       message.tool_calls = this.#calls.build();
       if (message.content === "") message.content = null;
     }
-    const completion: PartialCompletion = { ...this.#known, message };
+    const { fields, leftOut } = this.#fields.build();
+    this.leftOut = leftOut;
+    const completion: PartialCompletion = { ...fields, message };
     const echo = this.#echo();
     if (echo) completion.echo = echo;
-    if (this.#logprobs) completion.logprobs = { content: this.#logprobs };
     return completion;
   }
 
   text(piece: string): void {
     this.hasContent = true;
-    this.size += piece.length;
+    this.contentSize += piece.length;
     this.#text.add(piece);
     this.#listener.onText?.(piece);
   }
 
   reasoning(piece: string): void {
     this.hasContent = true;
-    this.size += piece.length;
+    this.contentSize += piece.length;
     this.#reasoning.add(piece);
     this.#listener.onReasoning?.(piece);
   }
 
-  #addDelta(delta: Record<string, unknown>): void {
-    if (hasMoreThanContent(delta)) this.#addReasoning(delta);
+  /** A last chunk may repeat the whole message beside an empty delta; a whole reply of Perplexity has both, too. */
+  #deltaOf(choice: Record<string, unknown>, isWhole: boolean): Record<string, unknown> | undefined {
+    const delta = asRecord(choice.delta);
+    if (delta && (choice.message === undefined || !isBlank(delta))) return delta;
+    const mayBeWhole = isWhole || !delta || choice.finish_reason != null;
+    const isFirst = !this.hasContent && !this.#splitter.isHolding;
+    return mayBeWhole && isFirst ? (asRecord(choice.message) ?? delta) : delta;
+  }
+
+  /** @returns whether a list of it was kept that is not counted yet */
+  #addDelta(delta: Record<string, unknown>): boolean {
+    const hasDetails = hasMoreThanContent(delta) && this.#addReasoning(delta);
     const content = delta.content;
     if (typeof content === "string") {
       if (content) this.#splitter.push(content);
@@ -167,28 +198,39 @@ export class CompletionBuilder implements TextSink {
     if (typeof delta.refusal === "string" && delta.refusal) this.#splitter.push(delta.refusal);
     const calls = delta.tool_calls ?? delta.function_call;
     if (calls != null) {
-      this.size += this.#calls.add(calls);
+      this.contentSize += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
     }
+    return hasDetails;
   }
 
-  /** Reasoning goes by several names; a server that uses two at once says the same in both. */
-  #addReasoning(delta: Record<string, unknown>): void {
+  /**
+   * Reasoning goes by several names; a server that uses two at once says the same in both.
+   *
+   * @returns whether it has come as a list of details, which is kept
+   */
+  #addReasoning(delta: Record<string, unknown>): boolean {
     const details = delta.reasoning_details;
-    if (Array.isArray(details) && details.length > 0) {
+    const hasDetails = Array.isArray(details) && details.length > 0;
+    if (hasDetails) {
       this.#reasoningDetails ??= [];
       for (const detail of details) this.#reasoningDetails.push(detail);
     }
     const name = REASONING_FIELDS.find((field) => delta[field]);
-    if (name === undefined) return;
+    if (name === undefined) return hasDetails;
     this.#reasoningField ??= name;
     const text = joinText(delta[name]);
     if (text) this.reasoning(text);
+    return hasDetails;
   }
 
   #echo(): Record<string, unknown> | undefined {
-    if (this.#reasoningDetails) return { reasoning_details: this.#reasoningDetails };
-    return this.#reasoningField ? { [this.#reasoningField]: this.#reasoning.toString() } : undefined;
+    if (this.#reasoningDetails) {
+      if (!isTooDeep(this.#reasoningDetails)) return { reasoning_details: this.#reasoningDetails };
+      this.leftOut.push("reasoning_details");
+    }
+    const field = this.#reasoningField;
+    return field && field !== "reasoning_details" ? { [field]: this.#reasoning.toString() } : undefined;
   }
 
   #addParts(parts: unknown[]): void {
@@ -204,57 +246,6 @@ export class CompletionBuilder implements TextSink {
       }
     }
   }
-
-  /** All but the choices. It runs for every chunk, so it makes nothing that it does not keep. */
-  #addFields(chunk: Record<string, unknown>): void {
-    const known = this.#known;
-    for (const name in chunk) {
-      const value = chunk[name];
-      if (value === null || value === undefined || value === "") continue;
-      switch (name) {
-        case "choices":
-        case "object":
-        case "obfuscation": // random padding against traffic analysis
-        case "__proto__": // would be no field of `extra`, but what it inherits from
-          break;
-        case "id":
-          if (known.id === undefined) known.id = toText(value);
-          break;
-        case "created":
-          if (known.created === undefined && typeof value === "number") known.created = value;
-          break;
-        case "model":
-          if (known.model === undefined) known.model = toText(value);
-          break;
-        case "usage":
-          if (typeof value === "object") known.usage = value as Usage;
-          if (value) this.#hasUsage = true;
-          break;
-        case "provider":
-          if (typeof value === "string") known.provider ??= value;
-          break;
-        default:
-          known.extra ??= {};
-          known.extra[name] = value;
-          if (name === "x_groq") this.#addGroqUsage(value);
-      }
-    }
-  }
-
-  #addGroqUsage(value: unknown): void {
-    const usage = asRecord(asRecord(value)?.usage);
-    if (usage && !this.#hasUsage) this.#known.usage = usage;
-  }
-
-  #addLogprobs(value: unknown): void {
-    const content = asRecord(value)?.content;
-    if (Array.isArray(content)) {
-      this.#logprobs ??= [];
-      for (const entry of content) this.#logprobs.push(entry);
-    } else if (!this.#logprobs) {
-      this.#known.logprobs = value;
-    }
-  }
 }
 
 /** Most deltas are a piece of text and nothing else, which need not be searched for what reasoning may be called. */
@@ -263,10 +254,20 @@ function hasMoreThanContent(delta: Record<string, unknown>): boolean {
   return false;
 }
 
+/** Whether a delta that stands beside a message brings nothing. */
+function isBlank(delta: Record<string, unknown>): boolean {
+  for (const [name, value] of Object.entries(delta)) {
+    const isEmpty = value === null || value === "" || (Array.isArray(value) && value.length === 0);
+    if (name !== "role" && !isEmpty) return false;
+  }
+  return true;
+}
+
 /** The text of a string, a part, or an array of parts; encrypted reasoning has none. */
-function joinText(value: unknown): string {
+function joinText(value: unknown, levels = DEEPEST_PART): string {
   if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(joinText).join("");
+  if (levels === 0) return "";
+  if (Array.isArray(value)) return value.map((part) => joinText(part, levels - 1)).join("");
   const part = asRecord(value);
-  return part ? joinText(part.text ?? part.summary ?? part.thinking ?? "") : "";
+  return part ? joinText(part.text ?? part.summary ?? part.thinking ?? "", levels - 1) : "";
 }

@@ -1,5 +1,7 @@
-import type { Agent, Dispatcher, ProxyAgent } from "undici";
+import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
+import { ConnectFailure } from "./connection-error";
 import { ChatError } from "./errors";
+import { KeptConnections } from "./kept-connections";
 import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
 
 /** TLS options as `tls.connect` takes them. */
@@ -19,12 +21,23 @@ export interface Route {
 /** A way to the server, kept open for the next request. */
 export interface Connection {
   dispatcher: Dispatcher;
+  kept: KeptConnections;
   /** Host of the proxy in between. */
   proxyHost: string | undefined;
 }
 
-/** Idle connections are kept this long unless the server says otherwise. undici's 4 s is less than most polling. */
-const KEEP_ALIVE_MS = 30_000;
+/**
+ * Idle connections are kept this long unless the server's `Keep-Alive` says more. Below the 5 s after which most servers
+ * (Node.js, uvicorn, llama.cpp) close theirs, mostly without a word.
+ */
+const KEEP_ALIVE_MS = 4000;
+
+interface Undici {
+  Agent: typeof Agent;
+  Client: typeof Client;
+  Pool: typeof Pool;
+  ProxyAgent: typeof ProxyAgent;
+}
 
 /**
  * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
@@ -33,7 +46,8 @@ const KEEP_ALIVE_MS = 30_000;
  */
 export function connect(route: Route): Connection {
   // Loading undici takes some 20 MB: it waits for the first request.
-  const undici: { Agent: typeof Agent; ProxyAgent: typeof ProxyAgent } = require("undici");
+  const undici: Undici = require("undici");
+  const kept = new KeptConnections();
   const proxy = findProxy(route);
   const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };
   const options = {
@@ -44,11 +58,17 @@ export function connect(route: Route): Connection {
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: tls,
+    factory: (origin: string | URL, poolOptions: object) =>
+      new undici.Pool(origin, {
+        ...poolOptions,
+        factory: (origin, clientOptions) => kept.makeClient(undici.Client, origin, clientOptions),
+      }),
   };
-  if (!proxy) return { dispatcher: new undici.Agent(options), proxyHost: undefined };
+  if (!proxy) return { dispatcher: new undici.Agent(options), kept, proxyHost: undefined };
   const dispatcher = makeProxyAgent(undici.ProxyAgent, {
     ...options,
     uri: proxy.origin,
+    clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
     // ProxyAgent takes no notice of `connect`.
     requestTls: tls as never,
     proxyTls: { timeout: route.connectLimitMs } as never,
@@ -56,7 +76,21 @@ export function connect(route: Route): Connection {
     proxyTunnel: true,
     ...(proxy.authorization && { token: proxy.authorization }),
   });
-  return { dispatcher, proxyHost: proxy.host };
+  return { dispatcher, kept, proxyHost: proxy.host };
+}
+
+/** Options of the connections to a proxy, whose failures are told from those behind it. */
+function markedAsProxy(options: Pool.Options): Pool.Options {
+  const { connect } = options;
+  if (typeof connect !== "function") return options;
+  return {
+    ...options,
+    connect: (target, callback) =>
+      connect(target, (...result: Parameters<typeof callback>) => {
+        if (result[0]) callback(new ConnectFailure(result[0], "proxy"), null);
+        else callback(...result);
+      }),
+  };
 }
 
 function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options): ProxyAgent {

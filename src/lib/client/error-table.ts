@@ -55,12 +55,8 @@ export const SENTENCES = {
     template_failed: "The template in the field __name__ has a mistake: __reason__",
     output_path:
       "The reply could not be put into __property__: this is no path, or a value along it is no object. The reply is in msg.completion; choose another place in the node.",
-    output_failed:
-      "The reply could not be put into __property__: __reason__. The reply is in msg.completion; choose another place in the node.",
-    memory_unreadable:
-      "The conversation could not be read from the context store __store__: __reason__. Nothing was asked. Check the store in Node-RED's settings file.",
-    memory_unwritable:
-      "The conversation could not be written to the context store __store__: __reason__. What had come of the reply is in msg.completion. Check the store in Node-RED's settings file.",
+    message_locked:
+      "The message cannot take the reply: msg.__name__ cannot be set. Nothing was asked. Send a copy of the message, for example with return { ...msg } in a function node.",
     images_invalid:
       "__name__ is no PNG, JPEG, GIF or WebP image, and no http or https address of one. Send a Buffer, an address, a data URI or base64 text.",
     request_unsendable:
@@ -77,6 +73,8 @@ export const SENTENCES = {
     schema_missing: "The reply is to follow a JSON schema, but there is none. Enter it in the node.",
     schema_invalid: "The JSON schema of the reply cannot be used: __reason__. Correct it in the node.",
     base_url_invalid: 'The base URL "__url__" is not an address. Enter one that begins with http:// or https://.',
+    base_url_socket:
+      'The base URL "__url__" names a unix socket, which cannot be used. Let the server listen on a port and enter its address.',
     base_url_credentials:
       "The base URL holds a user name or password. Take them out: use the token or a header instead.",
     token_invalid: "The token holds characters that cannot be sent. Paste it again.",
@@ -132,9 +130,30 @@ export const SENTENCES = {
     host_unknown: "The host __host__ was not found (__reason__). Check the base URL and the network.",
     connection_refused: "Nothing answers at __host__ (__reason__). Check that the server runs, and the base URL.",
     connection_failed: "The connection to __host__ failed: __reason__. Check the base URL and the network.",
+    connection_closed:
+      "__host__ closed the connection before it answered. Try again. If that does not help, check http or https and the port in the base URL.",
+    connection_timeout: "__host__ accepted no connection in time. Check the base URL and the network.",
+    connection_cut:
+      "__host__ closed the connection while the reply came. Try again; what had come is in msg.completion.",
+    files_exhausted:
+      "No connection to __host__: Node-RED has too many files and connections open (__reason__). Close some, or raise the limit for open files.",
     connection_lost: "The connection to __host__ was lost while the reply came: __reason__. Try again.",
     certificate:
       "The certificate of __host__ was not accepted: __reason__. Check the base URL, or choose a TLS configuration that accepts it.",
+    certificate_date:
+      "The certificate of __host__ is not valid on __date__ (__reason__). Check the clock of this machine. If it is right, the server needs a new certificate.",
+    tls_missing: "__host__ does not speak https at this port. Use http:// in the base URL, or the port for https.",
+    tls_expected: "__host__ speaks https at this port. Use https:// in the base URL.",
+    tls_failed:
+      "No secure connection to __host__ could be agreed on: __reason__. Check the TLS configuration, and which TLS versions the server allows.",
+    http2_only:
+      "__host__ speaks only HTTP/2, which the node does not. Turn on HTTP/1.1 in the server, or put a reverse proxy in front of it.",
+    proxy_unreachable:
+      "The proxy __proxy__ cannot be reached: __reason__. Check that it runs, and its address in the proxy node or in the environment (http_proxy, https_proxy).",
+    proxy_failed:
+      "The proxy __proxy__ could not reach __host__ (__reason__). Check that the server runs, and the base URL.",
+    proxy_unfit:
+      "The proxy __proxy__ does not pass on connections to __host__ (__reason__). Check its address, and which servers and ports it allows.",
     proxy_refused:
       "The proxy __proxy__ did not let the request through: __reason__. Check its address, user name and password.",
     reply_error: "The server reported an error: __said__ Try again later.",
@@ -142,7 +161,27 @@ export const SENTENCES = {
       "The answer of __host__ is no chat completion: __reason__ Check that the base URL is that of a chat-completions API.",
     reply_incomplete: "The reply from __host__ stopped short. Try again; what had come is in msg.completion.",
     reply_too_long: "The reply is longer than __megabytes__ MB. Set a limit with max. tokens.",
+    encoding_unknown:
+      "__host__ compressed its reply in a way that cannot be read here (__encoding__). Turn compression off in the server or gateway.",
+    node_too_old:
+      "Node.js __needed__ or newer is needed, and this is __version__. Update Node.js and restart Node-RED.",
+    webassembly_missing:
+      "Node.js runs without WebAssembly, which connections need. Start Node-RED without the option --jitless.",
+    undici_unfit:
+      "The package undici __undici__ is installed, which needs Node.js __needed__; this is __version__. Run npm install @hf-flows/node-red-huggingface in Node-RED's user directory and restart Node-RED.",
+    module_failed:
+      "A part of the node could not be loaded (__module__): __reason__. Try again. If that does not help, install the package again and restart Node-RED.",
     models_unavailable: "__host__ gives no list of models: __reason__. Enter the name of the model by hand.",
+    context_unreadable:
+      "The field __name__ (__property__) could not be read from the context store: __reason__. Nothing was asked. Check the store in Node-RED's settings file.",
+    output_failed:
+      "The reply could not be put into __property__: __reason__. The reply is in msg.completion; choose another place in the node.",
+    memory_unreadable:
+      "The conversation could not be read from the context store __store__: __reason__. Nothing was asked. Check the store in Node-RED's settings file.",
+    memory_unwritable:
+      "The conversation could not be written to the context store __store__: __reason__. What had come of the reply is in msg.completion. Check the store in Node-RED's settings file.",
+    module_unavailable:
+      "A part of the node could not be loaded: __reason__. Nothing was asked. If the system has no file descriptors or memory left, free some, then ask again.",
     internal: "Something went wrong inside the node: __reason__. Please report it.",
   },
   tool_failed: {

@@ -21,7 +21,7 @@ const DRAIN_MS = 1000;
 
 /** One request and what bounds it. */
 export interface ExchangeInput extends ReplyInput {
-  dispatcher: Dispatcher;
+  dispatcher: Pick<Dispatcher, "dispatch">;
   endpoint: Endpoint;
   headers: Record<string, string>;
   body: Buffer;

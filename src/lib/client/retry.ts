@@ -3,6 +3,11 @@ import type { IncomingHttpHeaders } from "node:http";
 /** Longest wait that a server may ask for; a longer one ends the question, and the error says when. */
 export const LONGEST_WAIT_S = 60;
 
+/** Shortest wait before another attempt, also where a server asks for none. */
+export const SHORTEST_WAIT_S = 0.1;
+/** The same while an endpoint wakes up: its attempts are not counted. */
+export const SHORTEST_WAKING_WAIT_S = 1;
+
 const FIRST_BACKOFF_S = 0.5;
 const LONGEST_BACKOFF_S = 8;
 const JITTER = 0.25;
@@ -19,8 +24,10 @@ export function isRetryableStatus(status: number): boolean {
 /**
  * The wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
  * Only for answers that are retried: Together sends `Retry-After` on replies that are fine.
+ *
+ * @param now - what a date is compared with: the server's own clock, since a Raspberry Pi may not know the time
  */
-export function requestedWait(headers: IncomingHttpHeaders, now = Date.now()): number | undefined {
+export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(headers)): number | undefined {
   const ms = text(headers["retry-after-ms"]).trim();
   if (NUMBER.test(ms)) return Number(ms) / 1000;
   const after = text(headers["retry-after"]).trim();
@@ -55,6 +62,11 @@ export function shouldRetryHeader(headers: IncomingHttpHeaders): boolean | undef
 export function backoff(attempt: number, random = Math.random): number {
   const wait = Math.min(FIRST_BACKOFF_S * 2 ** attempt, LONGEST_BACKOFF_S);
   return wait * (1 - JITTER * random());
+}
+
+function clockOf(headers: IncomingHttpHeaders): number {
+  const date = Date.parse(text(headers.date));
+  return Number.isNaN(date) ? Date.now() : date;
 }
 
 function text(header: string | string[] | undefined): string {

@@ -24,6 +24,11 @@ export class ThinkSplitter {
     this.#sink = sink;
   }
 
+  /** Whether something has come that is not handed on yet. */
+  get isHolding(): boolean {
+    return this.#held !== "";
+  }
+
   /** Takes the next piece of the content. */
   push(piece: string): void {
     switch (this.#state) {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { asRecord, asText } from "./json";
+import { isTooDeep, writeJson } from "./nesting";
 
 /** A call of a function by the model, as the API writes it. `arguments` is JSON text. */
 export interface ToolCall {
@@ -8,14 +9,18 @@ export interface ToolCall {
   function: { name: string; arguments: string };
 }
 
+/** What a call takes beside its text, in characters: a list of a million tiny calls has its limit, too. */
+const CALL_LENGTH = 100;
+
 /** A call that is still being put together. */
 class OpenCall {
   index: number | undefined;
   id = "";
   name = "";
   #text = "";
-  /** Arguments that came as objects in place of text. */
+  /** Arguments that came as objects in place of text, and the JSON text of the last one. */
   readonly #objects: Record<string, unknown>[] = [];
+  #objectText = "";
   /** Number of the delta that named it last. */
   namedIn = 0;
   #depth = 0;
@@ -34,14 +39,21 @@ class OpenCall {
     for (let at = 0; at < text.length && !this.isComplete; at++) this.#read(text[at] as string);
   }
 
-  addObject(object: Record<string, unknown>): void {
-    this.#objects.push(object);
+  /** @returns the characters added */
+  addObject(object: Record<string, unknown>): number {
+    const text = toArguments(object);
+    // As text it is kept, and harms nobody: whoever parses it looks how deep it is.
+    if (isTooDeep(object)) this.#text += text;
+    else this.#objects.push(object);
+    this.#objectText = text;
     this.isComplete = true;
+    return text.length;
   }
 
   arguments(): string {
     // An empty object may come before the text, in place of none.
     if (this.#text.trim() !== "") return this.#text;
+    if (this.#objects.length === 1) return this.#objectText;
     return JSON.stringify(Object.fromEntries(this.#objects.flatMap(Object.entries)));
   }
 
@@ -114,7 +126,9 @@ export class ToolCallMerger {
 
   #addOne(delta: CallDelta): number {
     const { index, id, name, args } = delta;
+    const before = this.#calls.length;
     const call = this.#find(delta);
+    let added = (this.#calls.length - before) * CALL_LENGTH;
     if (index !== undefined) {
       call.index ??= index;
       this.#byIndex.set(index, call);
@@ -122,9 +136,9 @@ export class ToolCallMerger {
     // Later deltas may carry a blank id, or another: only the first one counts.
     if (id && !call.id) {
       call.id = id;
+      added += id.length;
       this.#byId.set(id, call);
     }
-    let added = 0;
     // Later deltas may carry a blank name, or repeat it. Another one is a piece, as it starts no call of its own.
     if (name && name !== call.name) {
       if (!call.name) this.#size++;
@@ -136,8 +150,7 @@ export class ToolCallMerger {
       call.addText(args);
       added += args.length;
     } else if (args) {
-      call.addObject(args);
-      added += JSON.stringify(args).length;
+      added += call.addObject(args);
     }
     return added;
   }
@@ -196,5 +209,9 @@ function readIndex(value: unknown): number | undefined {
 
 function readArguments(value: unknown): CallDelta["args"] {
   if (value === undefined || value === null) return undefined;
-  return typeof value === "string" ? value : (asRecord(value) ?? JSON.stringify(value));
+  return typeof value === "string" ? value : (asRecord(value) ?? toArguments(value));
+}
+
+function toArguments(value: unknown): string {
+  return isTooDeep(value) ? writeJson(value) : JSON.stringify(value);
 }

@@ -6,7 +6,17 @@ import { Refusals } from "./refusals";
 import { completeRound, type Request, type RoundListener } from "./round";
 import { checkBudget } from "./schema";
 import { type JsonOutput, readReply, repairMessages } from "./structured-output";
-import { carryOut, type ReadCall, readCall, sendableCall, type Tool, toolMessage } from "./tools";
+import {
+  carryOut,
+  dropCalls,
+  droppedNote,
+  MOST_CALLS,
+  type ReadCall,
+  readCall,
+  sendableCall,
+  type Tool,
+  toolMessage,
+} from "./tools";
 
 /** How a question ended, unless in an error. */
 export interface Outcome {
@@ -21,12 +31,14 @@ export interface Outcome {
 
 /** What is told while a question runs: its progress, and how each round ended. */
 export interface AskListener extends RoundListener {
-  /** A round begins. */
-  onRoundStart?(): void;
+  /** A round begins. What it returns is waited for before anything is asked. */
+  onRoundStart?(): Promise<void> | undefined;
   /** A round is over; for streams this is the closing message. */
   onRoundEnd?(finishReason: string | undefined): void;
   /** A call is being carried out. */
   onTool?(name: string): void;
+  /** The model made more calls in a round than count. */
+  onCallsDropped?(params: { count: number; most: number }): void;
 }
 
 export interface AskOptions {
@@ -105,6 +117,7 @@ class Conversation {
       return await this.#rounds();
     } catch (cause) {
       const error = asChatError(cause);
+      if (error.completion) dropCalls(error.completion.message);
       const aborted = error.code === "cancelled" ? error.completion : undefined;
       this.#endRound(aborted ? "aborted" : "error");
       if (aborted) return this.#aborted(aborted);
@@ -117,6 +130,7 @@ class Conversation {
   async #rounds(): Promise<Outcome> {
     for (;;) {
       const completion = await this.#round();
+      const dropped = dropCalls(completion.message);
       const calls = (completion.message.tool_calls ?? []).map(readCall);
       if (calls.length === 0) {
         const outcome = this.#readReply(completion);
@@ -124,23 +138,25 @@ class Conversation {
         continue;
       }
       this.#endRound(completion.finish_reason);
-      const own = calls.filter((call) => this.#isOwn(call));
+      if (dropped > 0) this.#options.listener.onCallsDropped?.({ count: calls.length + dropped, most: MOST_CALLS });
+      const own: ReadCall[] = [];
+      const others: ReadCall[] = [];
+      for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
       if (own.length > 0) {
-        await this.#carryOut(completion, own);
+        await this.#carryOut(completion, own, dropped);
       } else {
         this.#answer.add(completion);
         this.#messages.push(sendable(completion.message));
       }
-      const others = calls.filter((call) => !own.includes(call));
       if (others.length > 0) return this.#outcome(undefined, others);
     }
   }
 
   /** One round. Its end is told when it is known what came of it. */
-  #round(): Promise<Completion> {
+  async #round(): Promise<Completion> {
     const { claim = "new", listener, output, refusals = new Refusals(), signal } = this.#options;
     this.#isRoundOpen = true;
-    listener.onRoundStart?.();
+    await listener.onRoundStart?.();
     const request = { ...this.#request, messages: this.#sent };
     if (this.#hasCalled) relaxToolChoice(request);
     return completeRound(this.#client, request, {
@@ -165,8 +181,12 @@ class Conversation {
     return this.#tools.size > 0 && !isDeclared(this.#request.tools, call.name);
   }
 
-  /** Carries out calls side by side; their results are in the order of the calls. */
-  async #carryOut(completion: Completion, calls: ReadCall[]): Promise<void> {
+  /**
+   * Carries out calls side by side; their results are in the order of the calls.
+   *
+   * @param dropped - further calls of the round, of which the last result tells
+   */
+  async #carryOut(completion: Completion, calls: ReadCall[], dropped: number): Promise<void> {
     const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
     const step = this.#answer.add(completion);
     if (++this.#answer.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
@@ -185,6 +205,8 @@ class Conversation {
     }
     const message = sendable(completion.message);
     const results = step.tool_calls.map(toolMessage);
+    const last = results.at(-1);
+    if (last) last.content += droppedNote(dropped);
     this.#messages.push(message, ...results);
     this.#sent.push({ ...message, ...completion.echo }, ...results);
   }

@@ -3,37 +3,54 @@ export type ChunkMode = "token" | "interval" | "sentence" | "line";
 
 export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line"];
 
-/** In characters. Looking for the end of a sentence costs the more the longer it is. */
+/** In characters. What has no end for so long is handed on as it is. */
 const LONGEST_SENTENCE = 2000;
+/** In characters. `Intl.Segmenter` takes longer for every sentence the longer the text behind it is. */
+const FIRST_WINDOW = 250;
 
 /** What a piece belongs to: the reply, or what the model thought before. */
 export type PieceKind = "text" | "reasoning";
 
 /** Cuts a text that comes in pieces into chunks of one kind each, in their order. Together the chunks are the text. */
 export interface Chunker {
-  push(piece: string, kind?: PieceKind): void;
-  /** Hands on what is held back. Call it at the end, or before something else is sent. */
+  /** @returns false if chunks are left, for which `resume` is to be called before the next piece comes */
+  push(piece: string, kind?: PieceKind): boolean;
+  /** Hands on chunks that are left. @returns false if there are still more */
+  resume(): boolean;
+  /** Hands on what is held back or left, in one chunk. Call it at the end, or before something else is sent. */
   flush(): void;
 }
 
 /**
  * @param intervalMs - for the mode `interval`
  * @param emit - takes the chunks and their kinds, never an empty one
+ * @param mayGoOn - asked after a chunk: false leaves the rest of a piece for later. A piece may hold millions of lines
  */
-export function makeChunker(mode: ChunkMode, intervalMs: number, emit: Emit): Chunker {
+export function makeChunker(mode: ChunkMode, intervalMs: number, emit: Emit, mayGoOn = () => true): Chunker {
   switch (mode) {
     case "token":
-      return { push: (piece, kind = "text") => emit(piece, kind), flush: () => {} };
+      return tokenChunker(emit);
     case "interval":
       return intervalChunker(intervalMs, emit);
     case "sentence":
-      return boundaryChunker(sentences, maySentenceEnd, LONGEST_SENTENCE, emit);
+      return boundaryChunker({ ends: sentenceEnds, mayEnd: maySentenceEnd, longest: LONGEST_SENTENCE }, emit, mayGoOn);
     case "line":
-      return boundaryChunker(lines, (piece) => piece.includes("\n"), Number.POSITIVE_INFINITY, emit);
+      return boundaryChunker({ ends: lineEnds, mayEnd: hasLineEnd, longest: Number.POSITIVE_INFINITY }, emit, mayGoOn);
   }
 }
 
 type Emit = (chunk: string, kind: PieceKind) => void;
+
+function tokenChunker(emit: Emit): Chunker {
+  return {
+    push(piece, kind = "text") {
+      emit(piece, kind);
+      return true;
+    },
+    resume: () => true,
+    flush: () => {},
+  };
+}
 
 /**
  * The first piece goes at once; then one timer runs as long as pieces come. Where one kind follows another, each has its
@@ -56,7 +73,9 @@ function intervalChunker(intervalMs: number, emit: Emit): Chunker {
       if (last?.kind === kind) last.chunk += piece;
       else if (piece) pending.push({ kind, chunk: piece });
       if (!timer) tick();
+      return true;
     },
+    resume: () => true,
     flush() {
       clearTimeout(timer);
       timer = undefined;
@@ -65,25 +84,42 @@ function intervalChunker(intervalMs: number, emit: Emit): Chunker {
   };
 }
 
-/**
- * Holds text back until a boundary has come.
- *
- * @param split - cuts a text into chunks, the last of which is still open
- * @param mayEnd - whether a piece may bring a boundary behind what was there before, so that most are only added
- * @param longest - what is held is handed on when it is longer
- */
-function boundaryChunker(
-  split: (text: string) => string[],
-  mayEnd: (piece: string, before: string) => boolean,
-  longest: number,
-  emit: Emit,
-): Chunker {
+/** Where a text is cut. */
+interface Boundaries {
+  /** The places behind the chunks of a text that are whole, in their order. */
+  ends(text: string): Iterator<number>;
+  /** Whether a piece may bring a boundary behind what was there before, so that most are only added. */
+  mayEnd(piece: string, before: string): boolean;
+  /** What is held back is at most so long. */
+  longest: number;
+}
+
+/** Holds text back until a boundary has come. */
+function boundaryChunker({ ends, mayEnd, longest }: Boundaries, emit: Emit, mayGoOn: () => boolean): Chunker {
   let pending = "";
   let pendingKind: PieceKind = "text";
-  const flush = () => {
-    const chunk = pending;
+  /** What has been handed on of it. */
+  let at = 0;
+  let open: Iterator<number> | undefined;
+  const take = () => {
+    const rest = at > 0 ? pending.slice(at) : pending;
     pending = "";
-    if (chunk) emit(chunk, pendingKind);
+    at = 0;
+    open = undefined;
+    return rest;
+  };
+  const flush = () => {
+    const rest = take();
+    if (rest) emit(rest, pendingKind);
+  };
+  const resume = () => {
+    for (let next = open?.next(); next && !next.done; next = open?.next()) {
+      emit(pending.slice(at, next.value), pendingKind);
+      at = next.value;
+      if (!mayGoOn()) return false;
+    }
+    pending = take();
+    return true;
   };
   return {
     push(piece, kind = "text") {
@@ -91,14 +127,13 @@ function boundaryChunker(
         flush();
         pendingKind = kind;
       }
-      const isPossible = mayEnd(piece, pending);
-      pending += piece;
-      if (!isPossible) return;
-      const chunks = split(pending);
-      pending = chunks.pop() ?? "";
-      for (const chunk of chunks) emit(chunk, kind);
-      if (pending.length > longest) flush();
+      const before = take();
+      pending = before + piece;
+      if (pending.length <= longest && !mayEnd(piece, before)) return true;
+      open = ends(pending);
+      return resume();
     },
+    resume,
     flush,
   };
 }
@@ -113,7 +148,32 @@ function maySentenceEnd(piece: string, before: string): boolean {
   return TERMINATOR.test(piece) || UNDECIDED.test(before.slice(-64));
 }
 
-/** A sentence has ended when the next one has begun with a letter. */
+/** Looks at a window of the text at a time, and at a larger one only where no sentence ends in it. */
+function* sentenceEnds(text: string): Generator<number> {
+  let at = 0;
+  let width = FIRST_WINDOW;
+  while (at < text.length) {
+    const window = text.slice(at, at + width);
+    const whole = sentences(window).slice(0, -1);
+    for (const sentence of whole) {
+      at += sentence.length;
+      yield at;
+    }
+    if (whole.length > 0) {
+      width = FIRST_WINDOW;
+    } else if (width < LONGEST_SENTENCE && window.length === width) {
+      width = Math.min(2 * width, LONGEST_SENTENCE);
+    } else if (at + window.length < text.length) {
+      at += wordsWithin(window);
+      yield at;
+      width = FIRST_WINDOW;
+    } else {
+      return;
+    }
+  }
+}
+
+/** A sentence has ended when the next one has begun with a letter. @returns the sentences, of which the last one is open */
 function sentences(text: string): string[] {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "sentence" });
   const found = Array.from(segmenter.segment(text), ({ segment }) => segment);
@@ -123,13 +183,15 @@ function sentences(text: string): string[] {
   return [...found.slice(0, -2), before + last];
 }
 
-function lines(text: string): string[] {
-  const end = text.lastIndexOf("\n") + 1;
-  return [
-    ...text
-      .slice(0, end)
-      .split(/(?<=\n)/)
-      .filter(Boolean),
-    text.slice(end),
-  ];
+/** How much of a text can be parted from what follows: at a space, or at least between two characters. */
+function wordsWithin(text: string): number {
+  const space = /^[\s\S]*\s/.exec(text)?.[0].length;
+  const isHalf = /[\ud800-\udbff]$/.test(text);
+  return space ?? text.length - (isHalf ? 1 : 0);
+}
+
+const hasLineEnd = (piece: string): boolean => piece.includes("\n");
+
+function* lineEnds(text: string): Generator<number> {
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) yield at + 1;
 }

@@ -102,11 +102,14 @@ class Room {
 /** Messages that belong together: one, and the results of the calls in it. */
 function unitsOf(messages: Message[]): Message[][] {
   const units: Message[][] = [];
+  let isCalling = false;
   for (const message of messages) {
-    const last = units.at(-1);
-    const isResult = message.role === "tool" && last?.[0]?.role === "assistant" && callIds(last[0]).length > 0;
-    if (isResult) last?.push(message);
-    else units.push([message]);
+    if (message.role === "tool" && isCalling) {
+      units.at(-1)?.push(message);
+    } else {
+      units.push([message]);
+      isCalling = callIds(message).length > 0;
+    }
   }
   return units;
 }

@@ -78,18 +78,40 @@ function closingBracket(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Parses JSON that a model has written. @returns undefined for what is none, or is nested too deep */
+/** Parses JSON that a model has written. @returns undefined for what is none, or must not be used */
 export function parseJson(text: string): { value: unknown } | undefined {
+  const read = readJson(text);
+  return read && "value" in read ? read : undefined;
+}
+
+/** Tells why JSON is not used although it can be parsed. @returns undefined if it cannot */
+export function jsonProblem(text: string): string | undefined {
+  const read = readJson(text);
+  return read && "problem" in read ? read.problem : undefined;
+}
+
+function readJson(text: string): { value: unknown } | { problem: string } | undefined {
   try {
     // Some servers begin with a byte order mark, which JSON.parse does not take.
     const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
-    return isDeeperThan(DEEPEST, value) ? undefined : { value };
+    const problem = problemOf(value, DEEPEST);
+    return problem === undefined ? { value } : { problem };
   } catch {
     return undefined;
   }
 }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(levels - 1, item));
+/**
+ * Own keys `__proto__` come from JSON alone. A schema does not see what is below them, and in a copy by Node-RED, which
+ * assigns them, it becomes what the object inherits.
+ */
+function problemOf(value: unknown, levels: number): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (levels === 0) return `it is nested deeper than ${DEEPEST} levels`;
+  if (Object.hasOwn(value, "__proto__")) return "it has a key __proto__";
+  for (const item of Object.values(value)) {
+    const problem = problemOf(item, levels - 1);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }

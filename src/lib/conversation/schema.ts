@@ -1,7 +1,11 @@
 import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { asText } from "../client";
+import { loadModule } from "./load-module";
 import { TimeBudget } from "./time-limit";
+
+// Loaded by the first schema, and found now: see `loadModule`.
+for (const name of ["ajv", "ajv-formats"]) require.resolve(name);
 
 /** A JSON schema that is an object; `true` and `false` are none for the API. */
 export type Schema = Record<string, unknown>;
@@ -28,8 +32,14 @@ const COMPILE_MS = 400;
 
 type Draft = "7" | "2019" | "2020";
 
-/** By draft: what tells whether a schema is one. */
-const checkers: Partial<Record<Draft, AjvCore>> = {};
+/** What compiles schemas of a draft. All of it is loaded before a schema is: nothing of ours may end in the middle. */
+interface Tools {
+  /** Tells whether a schema is one. */
+  checker: AjvCore;
+  makeAjv: () => AjvCore;
+}
+
+const toolsOf: Partial<Record<Draft, Tools>> = {};
 
 /** Compiled schemas by their text, the longest unused first; for those that cannot be compiled the reason. */
 const kept = new Map<string, Validate | Error>();
@@ -43,40 +53,42 @@ export const checkBudget = (): TimeBudget => new TimeBudget(CHECK_MS);
  * schemas are kept by their text, and the longest unused go. Every schema has a validator of its own, so that one `$id`
  * may come twice. Neither the making nor a check takes longer than a fraction of a second, whatever the schema.
  *
- * @throws Error with the reason if the schema cannot be compiled
+ * @throws Error with the reason if the schema cannot be compiled; ChatError `module_unavailable`, which is not its fault
  */
 export function compileSchema(schema: Schema): Validate {
   const text = JSON.stringify(schema);
-  let known = kept.get(text);
-  if (known) kept.delete(text);
-  else keptLength += text.length;
-  known ??= tryToCompile(text);
+  const known = kept.get(text) ?? compileText(text);
+  keep(text, known);
+  if (known instanceof Error) throw known;
+  return known;
+}
+
+/** Keeps it as the one used last; the longest unused go. */
+function keep(text: string, known: Validate | Error): void {
+  if (!kept.delete(text)) keptLength += text.length;
   kept.set(text, known);
   for (const oldest of kept.keys()) {
     if (kept.size <= MOST_KEPT && keptLength <= LONGEST_KEPT) break;
     kept.delete(oldest);
     keptLength -= oldest.length;
   }
-  if (known instanceof Error) throw known;
-  return known;
 }
 
-function tryToCompile(text: string): Validate | Error {
+/** @returns what may be kept: a validator, or what is wrong with the schema */
+function compileText(text: string): Validate | Error {
+  const { $schema, ...schema } = JSON.parse(text) as Schema;
+  const tools = loadTools(draftOf($schema));
   try {
-    return compile(JSON.parse(text));
+    return compile(schema, tools);
   } catch (error) {
     return new Error((error as Error).message);
   }
 }
 
-function compile({ $schema, ...schema }: Schema): Validate {
-  const draft = draftOf($schema);
-  const Ajv = loadAjv(draft);
-  const checker = checkers[draft] ?? makeChecker(Ajv);
-  checkers[draft] = checker;
+function compile(schema: Schema, { checker, makeAjv }: Tools): Validate {
   const validate = new TimeBudget(COMPILE_MS).run(() => {
     if (!checker.validateSchema(schema)) throw new Error(checker.errorsText(checker.errors, { dataVar: "schema" }));
-    return makeAjv(Ajv).compile(schema);
+    return makeAjv().compile(schema);
   });
   if (!validate) throw new Error(`it takes more than ${COMPILE_MS / 1000} s to read`);
   // Ajv's own keyword: such a validator answers with a promise.
@@ -102,6 +114,18 @@ function draftOf($schema: unknown): Draft {
 }
 
 /** Ajv takes some ms to load: it waits for the first schema. */
+function loadTools(draft: Draft): Tools {
+  const tools = toolsOf[draft];
+  if (tools) return tools;
+  return loadModule(() => {
+    const Ajv = loadAjv(draft);
+    const addFormats: (ajv: AjvCore) => unknown = require("ajv-formats").default;
+    const loaded = { checker: makeChecker(Ajv), makeAjv: () => makeAjv(Ajv, addFormats) };
+    toolsOf[draft] = loaded;
+    return loaded;
+  });
+}
+
 function loadAjv(draft: Draft): typeof AjvCore {
   switch (draft) {
     case "2019":
@@ -120,7 +144,7 @@ function makeChecker(Ajv: typeof AjvCore): AjvCore {
   return checker;
 }
 
-function makeAjv(Ajv: typeof AjvCore): AjvCore {
+function makeAjv(Ajv: typeof AjvCore, addFormats: (ajv: AjvCore) => unknown): AjvCore {
   const ajv = new Ajv({
     // Checked before: the schema of schemas takes long to compile, so it is done once.
     validateSchema: false,
@@ -131,7 +155,7 @@ function makeAjv(Ajv: typeof AjvCore): AjvCore {
     logger: false,
     code: { regExp: Object.assign(readPattern, { code: "new RegExp" }) },
   });
-  require("ajv-formats").default(ajv);
+  addFormats(ajv);
   return ajv;
 }
 

@@ -1,5 +1,5 @@
 import { asRecord, asText, ChatError } from "../client";
-import { findJson } from "./json-text";
+import { findJson, jsonProblem } from "./json-text";
 import type { Message } from "./prompt";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
 
@@ -62,7 +62,12 @@ export function readReply(text: string, { validate }: JsonOutput): ReadOutput {
     if (found.length === 0) return { value };
     problems ??= found;
   }
-  return { problems: problems ?? [text.trim() === "" ? "the reply is empty" : "the reply is not valid JSON"] };
+  return { problems: problems ?? [text.trim() === "" ? "the reply is empty" : whyNoJson(text)] };
+}
+
+function whyNoJson(text: string): string {
+  const problem = jsonProblem(text);
+  return problem === undefined ? "the reply is not valid JSON" : `the reply cannot be used: ${problem}`;
 }
 
 /**
@@ -104,6 +109,7 @@ function compile(schema: Schema): Validate {
   try {
     return compileSchema(schema);
   } catch (error) {
+    if (error instanceof ChatError) throw error;
     throw new ChatError("schema_invalid", { reason: asText((error as Error).message) ?? "" });
   }
 }

@@ -1,11 +1,16 @@
-import { asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
+import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
 import { readObject } from "./fields";
-import { parseJson } from "./json-text";
+import { jsonProblem, parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";
 import type { TimeBudget } from "./time-limit";
 
 /** What servers take as the name of a function (OpenAI's API reference, `tools`). */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Calls of one round that count. Each may start a flow. */
+export const MOST_CALLS = 128;
+/** In characters, of a name that the model has made up. */
+const LONGEST_NAME = 1000;
 
 /** A function that a model may call and that is carried out here. */
 export interface Tool {
@@ -97,6 +102,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     compileSchema(schema);
     return schema;
   } catch (error) {
+    if (error instanceof ChatError && error.key === "module_unavailable") throw error;
     throw new ChatError("tool_schema", { name, reason: (error as Error).message });
   }
 }
@@ -112,7 +118,15 @@ export function checkNames(declarations: unknown[]): void {
   }
 }
 
-/** Parses the arguments of a call; what is no JSON stays text. Small models write an object as a text of JSON. */
+/** Takes the calls off a message that are too many. @returns how many */
+export function dropCalls(message: AssistantMessage): number {
+  const calls = message.tool_calls ?? [];
+  if (calls.length <= MOST_CALLS) return 0;
+  message.tool_calls = calls.slice(0, MOST_CALLS);
+  return calls.length - MOST_CALLS;
+}
+
+/** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
 export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
   const parsed = parseJson(text);
   if (!parsed) return { id, name, arguments: text };
@@ -147,7 +161,10 @@ export async function carryOut(
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {
-    if (!tool) throw new Error(`There is no function ${call.name}. Functions: ${names.join(", ")}.`);
+    if (!tool) {
+      const name = call.name.slice(0, LONGEST_NAME);
+      throw new Error(`There is no function ${name}. Functions: ${names.join(", ")}.`);
+    }
     const wrong = argumentProblems(tool, call.arguments, budget);
     if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
     const result = await tool.run(call, signal);
@@ -158,12 +175,20 @@ export async function carryOut(
 }
 
 function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
-  if (typeof args === "string") return ["they are not a valid JSON object"];
-  return compileSchema(tool.parameters ?? { type: "object" })(args, budget);
+  if (typeof args === "string") return [jsonProblem(args) ?? "they are not a valid JSON object"];
+  if (tool.parameters) return compileSchema(tool.parameters)(args, budget);
+  return asRecord(args) ? [] : ["the value must be object"];
 }
 
 /** What the model is told of a call. */
 export function toolMessage(report: CallReport): { role: "tool"; tool_call_id: string; content: string } {
   const content = "error" in report ? `Error: ${report.error}` : report.result;
   return { role: "tool", tool_call_id: report.id, content };
+}
+
+/** What the last result of a round says besides where calls were dropped; blank for none. */
+export function droppedNote(count: number): string {
+  return count > 0
+    ? `\n\n(${count} further calls were dropped: at most ${MOST_CALLS} in a round are carried out.)`
+    : "";
 }

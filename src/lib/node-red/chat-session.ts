@@ -55,7 +55,7 @@ export class ChatSession {
   readonly #running = new Set<Running>();
   readonly #inputs: ChatInputs;
   readonly #toolCalls: ToolCalls;
-  /** Tool nodes that are missing, each warned of once. */
+  /** What has been warned of since the deploy. */
   readonly #warned = new Set<string>();
   readonly #refusals = new Refusals();
   readonly #memory: Memory;
@@ -169,6 +169,8 @@ export class ChatSession {
     const question = reading(() => this.#question(read, options, config, tools, history));
     const stream = reading(() => this.#openStream(msg, options, send));
     const onPiece = status.piece;
+    const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
+    signal.addEventListener("abort", onAbort);
     try {
       const outcome = await ask(client, question.request, {
         signal,
@@ -183,6 +185,7 @@ export class ChatSession {
         listener: {
           onRoundStart: () => stream?.begin(),
           onTool: status.tool,
+          onCallsDropped: (params) => this.#warnOnce("warning.calls_dropped", params),
           onWaiting: status.waiting,
           onAsking: status.asking,
           onRetry: status.retry,
@@ -204,6 +207,9 @@ export class ChatSession {
       });
       return { outcome, keep: () => keep(outcome, question) };
     } finally {
+      if (signal.aborted) onAbort();
+      await stream?.drained();
+      signal.removeEventListener("abort", onAbort);
       stream?.drop();
     }
   }
@@ -259,16 +265,20 @@ export class ChatSession {
   /** The functions that tool nodes carry out. Those that are missing or disabled are not offered. */
   #tools(msg: ChatMessage): Tool[] {
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
-    for (const id of missing) {
-      if (this.#warned.has(id)) continue;
-      this.#warned.add(id);
-      this.#node.warn(this.#translate("warning.tool_missing", { id }));
-    }
+    for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
     if (found.length === 0) return [];
     const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
     const tools = this.#toolCalls.tools(found, msg, heldProperties(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;
+  }
+
+  /** @param what - it is warned of once for each of these */
+  #warnOnce(key: string, params: Record<string, string | number>, what = ""): void {
+    const warning = `${key} ${what}`;
+    if (this.#warned.has(warning)) return;
+    this.#warned.add(warning);
+    this.#node.warn(this.#translate(key, params));
   }
 
   /** The stream of a question, if it is wanted and anybody listens. */

@@ -1,5 +1,5 @@
 import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
-import { type Chunker, type ChunkMode, makeChunker } from "../conversation/chunker";
+import { type Chunker, type ChunkMode, makeChunker, type PieceKind } from "../conversation/chunker";
 import { copyWithout } from "./message-copy";
 
 /** A message of output 2. */
@@ -19,6 +19,14 @@ export interface StreamOptions {
   withReasoning: boolean;
   send: (msg: StreamMessage) => void;
 }
+
+/** Messages of one piece that are sent before those that were sent are delivered: they wait in Node-RED meanwhile. */
+const MOST_AT_ONCE = 100;
+/** In ms. What is copied into every message may be large. */
+const LONGEST_TURN_MS = 10;
+
+/** What waits while the messages of a piece are sent turn by turn. */
+type Waiting = { kind: PieceKind; piece: string } | "begin" | { finishReason: string | undefined };
 
 /** What a chunk has no business with: what ends or steers something, and what is the reply's or its own. */
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
@@ -41,6 +49,14 @@ export class StreamOutput {
   #partsId = "";
   #index = 0;
   #isOpen = false;
+  #leftThisTurn = 0;
+  #turnEndsAt = 0;
+  /** Set while chunks are left for the next turn. */
+  #nextTurn: NodeJS.Immediate | undefined;
+  readonly #waiting: Waiting[] = [];
+  /** How many of those have been done. */
+  #doneOfWaiting = 0;
+  #onDrained: (() => void)[] = [];
 
   /**
    * @param input - the question's message as it is now; later changes to it do not show
@@ -58,32 +74,90 @@ export class StreamOutput {
     }
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
-    this.#chunker = makeChunker(mode, intervalMs, (chunk, kind) => {
+    const emit = (chunk: string, kind: PieceKind) => {
       const msg = this.#message(kind === "text" ? chunk : "");
       if (kind === "reasoning") msg.reasoning = chunk;
       this.#send(msg);
-    });
+    };
+    this.#chunker = makeChunker(mode, intervalMs, emit, this.#mayGoOn);
   }
 
-  /** Begins a round: a stream of its own for whoever joins it. */
-  begin(): void {
-    this.#step++;
-    this.#partsId = this.#RED.util.generateId();
-    this.#index = 0;
-    this.#isOpen = true;
+  /** Begins a round: a stream of its own for whoever joins it. @returns settled when that of the round before has closed */
+  begin(): Promise<void> | undefined {
+    this.#take("begin");
+    return this.drained();
   }
 
   text(piece: string): void {
-    if (this.#isOpen) this.#chunker.push(piece, "text");
+    if (this.#nextTurn) this.#wait("text", piece);
+    else this.#push("text", piece);
   }
 
   reasoning(piece: string): void {
-    if (this.#isOpen && this.#withReasoning) this.#chunker.push(piece, "reasoning");
+    if (!this.#withReasoning) return;
+    if (this.#nextTurn) this.#wait("reasoning", piece);
+    else this.#push("reasoning", piece);
   }
 
   /** Ends the round: sends what is held back, then the closing message. */
   end(finishReason: string | undefined): void {
-    if (!this.#isOpen) return;
+    this.#take({ finishReason });
+  }
+
+  /** @returns settled when all that was given has been sent; undefined if it has been */
+  drained(): Promise<void> | undefined {
+    if (!this.#nextTurn) return undefined;
+    return new Promise((resolve) => this.#onDrained.push(resolve));
+  }
+
+  /** Sends all that is left at once, what is left of a text in one message. */
+  hurry(): void {
+    if (!this.#nextTurn) return;
+    clearImmediate(this.#nextTurn);
+    this.#nextTurn = undefined;
+    this.#chunker.flush();
+    this.#leftThisTurn = 0;
+    for (let next = this.#next(); next; next = this.#next()) {
+      if (!this.#do(next)) this.#chunker.flush();
+    }
+    this.#tellDrained();
+  }
+
+  /** Ends it without a word: the node is going away. */
+  drop(): void {
+    this.#isOpen = false;
+    this.#send = () => {};
+    this.#doneOfWaiting = this.#waiting.length;
+    this.hurry();
+    this.#chunker.flush();
+  }
+
+  #take(next: Waiting): void {
+    if (this.#nextTurn) this.#waiting.push(next);
+    else this.#do(next);
+  }
+
+  #wait(kind: PieceKind, piece: string): void {
+    const last = this.#waiting.at(-1);
+    if (typeof last === "object" && "kind" in last && last.kind === kind) last.piece += piece;
+    else this.#waiting.push({ kind, piece });
+  }
+
+  /** @returns false if chunks are left */
+  #do(next: Waiting): boolean {
+    if (next === "begin") {
+      this.#step++;
+      this.#partsId = this.#RED.util.generateId();
+      this.#index = 0;
+      this.#isOpen = true;
+      return true;
+    }
+    if ("kind" in next) return this.#cut(next.kind, next.piece);
+    if (this.#isOpen) this.#close(next.finishReason);
+    return true;
+  }
+
+  #close(finishReason: string | undefined): void {
     this.#isOpen = false;
     this.#chunker.flush();
     const msg = this.#message("");
@@ -93,11 +167,47 @@ export class StreamOutput {
     this.#send(msg);
   }
 
-  /** Ends it without a word: the node is going away. */
-  drop(): void {
-    this.#isOpen = false;
-    this.#send = () => {};
-    this.#chunker.flush();
+  #push(kind: PieceKind, piece: string): void {
+    this.#leftThisTurn = MOST_AT_ONCE;
+    this.#turnEndsAt = 0;
+    if (!this.#cut(kind, piece)) this.#nextTurn = setImmediate(this.#goOn);
+  }
+
+  #cut(kind: PieceKind, piece: string): boolean {
+    return !this.#isOpen || this.#chunker.push(piece, kind);
+  }
+
+  #next(): Waiting | undefined {
+    const next = this.#waiting[this.#doneOfWaiting++];
+    if (next) return next;
+    this.#waiting.length = 0;
+    this.#doneOfWaiting = 0;
+    return undefined;
+  }
+
+  #mayGoOn = (): boolean => {
+    const now = performance.now();
+    // Counted from the first message: most pieces end with none or one, and need no clock.
+    this.#turnEndsAt ||= now + LONGEST_TURN_MS;
+    return --this.#leftThisTurn > 0 && now < this.#turnEndsAt;
+  };
+
+  /** Behind the messages of the turn before: Node-RED delivers each by an immediate of its own. */
+  #goOn = (): void => {
+    this.#leftThisTurn = MOST_AT_ONCE;
+    this.#turnEndsAt = 0;
+    let isDone = this.#chunker.resume();
+    while (isDone) {
+      const next = this.#next();
+      if (!next) break;
+      isDone = this.#do(next) && this.#mayGoOn();
+    }
+    this.#nextTurn = isDone ? undefined : setImmediate(this.#goOn);
+    if (isDone) this.#tellDrained();
+  };
+
+  #tellDrained(): void {
+    for (const tell of this.#onDrained.splice(0)) tell();
   }
 
   #message(payload: string): StreamMessage {

@@ -1,6 +1,10 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { ChatError, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
+import { loadModule } from "../conversation/load-module";
+
+// Loaded by the first template, and found now: see `loadModule`.
+require.resolve("mustache");
 
 /** A value as the editor's typed input stores it. */
 export interface TypedInput {
@@ -80,11 +84,11 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** @throws ChatError `template_failed` */
+/** @throws ChatError `template_failed`, `module_unavailable` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
+  // Loaded by the first template.
+  const Mustache = loadModule((): typeof import("mustache") => require("mustache"));
   try {
-    // Loaded by the first template.
-    const Mustache: typeof import("mustache") = require("mustache");
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
     throw new ChatError("template_failed", { name, reason: reasonOf(error) });

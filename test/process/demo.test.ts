@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 
 interface Run {
   code: number | null;

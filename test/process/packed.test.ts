@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { chatFlow, flowNode } from "./support/node-red";
-import { OwnNodeRed } from "./support/own-node-red";
-import { reply, startServer, type TestServer } from "./support/server";
+import { chatFlow, flowNode } from "../support/node-red";
+import { OwnNodeRed } from "../support/own-node-red";
+import { reply, startServer, type TestServer } from "../support/server";
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 const languages = readdirSync(path.join(root, "nodes/locales"));
 const run = promisify(execFile);

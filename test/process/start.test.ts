@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { readExamples } from "../dev/examples";
-import type { NodeDef } from "../dev/node-red";
-import { freePort } from "./support/server";
+import { readExamples } from "../../dev/examples";
+import type { NodeDef } from "../../dev/node-red";
+import { freePort } from "../support/server";
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 
 /** `npm start` in a folder of its own. */
 class Start {

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 const run = promisify(execFile);
 
 /** The build of this project with a few small files in place of its code. */

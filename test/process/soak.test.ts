@@ -10,7 +10,7 @@ describe("the soak test", function () {
 
   it("finds every question ended once and nothing left over, in a short run", async () => {
     const args = ["--expose-gc", "--import", "tsx", path.join("dev", "soak", "index.ts"), "--seconds", String(SECONDS)];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: path.join(__dirname, "..") }).catch(
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: path.join(__dirname, "../..") }).catch(
       (error) => error,
     );
     const { asked, ends, problems } = JSON.parse(stdout);

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 
 /** Only that it measures: how fast a machine is, and how busy, is nothing that a test can ask for. */
 describe("the benchmark", () => {

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+
+const packageRoot = path.join(__dirname, "../..");
+
+interface Failed {
+  key: string;
+  code: string;
+  message: string;
+  cause: { retryable: boolean; code: string };
+}
+
+/** Runs the compiled code in a process of its own, in which a function `withoutFiles` lets no file be opened. */
+function inProcess(script: string): unknown {
+  const prelude = `
+    const fs = require("node:fs");
+    const withoutFiles = (task) => {
+      const open = [];
+      try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
+      try { return task(); }
+      catch (error) { const { key, code, message, cause } = error; return { key, code, message, cause }; }
+      finally { for (const file of open) fs.closeSync(file); }
+    };`;
+  const shell = `ulimit -n 256; exec "${process.execPath}" -e "$SCRIPT"`;
+  const env = { ...process.env, NODE_OPTIONS: "", SCRIPT: `${prelude}\n${script}` };
+  return JSON.parse(execFileSync("sh", ["-c", shell], { cwd: packageRoot, encoding: "utf8", env }));
+}
+
+describe("a module that cannot be loaded since no file can be opened", () => {
+  before(function () {
+    if (process.platform === "win32") this.skip();
+  });
+
+  const cases: [what: string, setUp: string, use: string][] = [
+    [
+      "of a schema for the reply",
+      'const { readOutput } = require("./nodes/lib/conversation/structured-output");',
+      'readOutput({ type: "json_schema", json_schema: { schema: { type: "object" } } }, "openai", false).schema.type',
+    ],
+    [
+      "of a schema of draft 2020-12",
+      'const { compileSchema } = require("./nodes/lib/conversation/schema");',
+      'compileSchema({ $schema: "https://json-schema.org/draft/2020-12/schema", type: "object" })({}).length',
+    ],
+    [
+      "of the parameters of a function",
+      'const { readParameters } = require("./nodes/lib/conversation/tools");',
+      'readParameters("f", { type: "object" }).type',
+    ],
+    [
+      "of a template",
+      'const { renderTemplate } = require("./nodes/lib/node-red/typed-input");',
+      'renderTemplate("{{payload}}!", { payload: "Hi" }, "prompt")',
+    ],
+  ];
+  for (const [what, setUp, use] of cases) {
+    it(`is no fault ${what}, and is loaded the next time`, () => {
+      const [failed, then] = inProcess(`${setUp}
+        const failed = withoutFiles(() => ${use});
+        console.log(JSON.stringify([failed, ${use}]));`) as [Failed, unknown];
+      assert.equal(failed.key, "module_unavailable", JSON.stringify(failed));
+      assert.equal(failed.code, "provider_unavailable");
+      assert.equal(failed.cause.retryable, true);
+      assert.equal(failed.cause.code, "EMFILE");
+      assert.match(failed.message, /could not be loaded: EMFILE/);
+      assert.ok((["object", 0, "Hi!"] as unknown[]).includes(then), JSON.stringify(then));
+    });
+  }
+});
