@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import vm from "node:vm";
 import { gzipSync } from "node:zlib";
 
 const root = path.join(__dirname, "..");
@@ -89,6 +90,28 @@ describe("the package", () => {
     const loaders = pages.map((html) => /\/\/ <loader>[\s\S]*\/\/ <\/loader>/.exec(html)?.[0]);
     assert.ok(loaders[0] && loaders.every((loader) => loader === loaders[0]));
     for (const html of pages) assert.doesNotMatch(html, /<script[^>]*\ssrc=/);
+  });
+
+  it("has every validator that the html names", () => {
+    const none = () => {};
+    const editor: { validators?: Record<string, unknown> } = {};
+    const RED = { nodes: { eachConfig: none, eachNode: none } };
+    vm.runInNewContext(readFileSync(path.join(root, "resources/validators.js"), "utf8"), {
+      RED,
+      huggingfaceEditor: editor,
+    });
+    for (const type of Object.keys(pkg["node-red"].nodes)) {
+      const html = readFileSync(path.join(root, `nodes/${type}.html`), "utf8");
+      const named = [...html.matchAll(/const \{([^}]*)\} = globalThis\.huggingfaceEditor\.rules/g)];
+      const names = named.flatMap(([, list = ""]) => list.split(",").map((name) => name.trim()));
+      assert.ok(names.length > 0, type);
+      // One that is not there would find everything valid.
+      assert.deepEqual(
+        names.filter((name) => !(name in (editor.validators ?? {}))),
+        [],
+        type,
+      );
+    }
   });
 
   it("has no admin route without a permission", () => {

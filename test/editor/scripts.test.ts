@@ -169,6 +169,20 @@ describe("the scripts of the forms", function () {
       });
     }
 
+    it("fails: the form says so and changes nothing", async () => {
+      const body = 'huggingfaceEditor.forms = { openForm() { throw new Error("of the test"); } };';
+      await open(FLOW, "forms", (route) => route.fulfill({ contentType: "text/javascript", body }));
+      // The second one fails at once, since the script is there.
+      for (const id of ["chat", "tool"]) {
+        const form = await editor.edit(id);
+        await note().filter({ hasText: FAILED }).waitFor();
+        assert.equal(await form.input("name").count(), 0);
+        await form.done();
+      }
+      assert.equal(await editor.hasChanges(), false);
+      assert.match(expectProblems().join(), /of the test/);
+    });
+
     it("is missing: the form of a configuration says so and changes nothing", async () => {
       await open(FLOW, "forms", FAULTS["is missing"]);
       await editor.page.evaluate(

@@ -11,7 +11,7 @@ const ours = "@hf-flows/node-red-huggingface";
 
 /** `npm run dev` in a copy of the project, so that files can be saved. */
 describe("npm run dev", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let folder: string;
   let port: number;
   let output = "";
