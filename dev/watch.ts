@@ -118,6 +118,9 @@ async function main(): Promise<void> {
   };
   process.once("SIGINT", () => end(0));
   process.once("SIGTERM", () => end(0));
+  // The shell between npm and this hands on no signal, it is only gone.
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || end(0), 500).unref();
 }
 
 /** Makes the editor's scripts; what is wrong with them, the bundler says itself. */
