@@ -4,17 +4,21 @@ import * as validators from "./validators.js";
 
 /** What becomes `resources/validators.js`, which the loader in the html of our nodes loads when the editor opens. */
 
-const { number, choice, flag, address, models, headers, contextStore, jsonObject, identifier, schema } = validators;
+const { number, choice, flag, address, model, models, headers, contextStore, jsonObject, typedInput } = validators;
+const { identifier, schema, toolName } = validators;
 
 globalThis.huggingfaceEditor.validators = {
   number,
   choice,
   flag,
   address,
+  model,
   models,
   headers,
   contextStore,
   jsonObject,
+  typedInput,
+  toolName,
   functions: () => validators.functions,
   schema: (property) => schema(property, () => false),
   replySchema: (property) => schema(property, isSchemaNeeded),

@@ -241,7 +241,7 @@ describe("what a server echoes", () => {
     const server = await startServer((request, response) =>
       reply(`You sent ${request.headers.authorization}`)(request, response, 0),
     );
-    assert.equal((await ask({ baseUrl: server.url, ...secrets })).text, "You sent ***");
+    assert.equal((await ask({ baseUrl: server.url, ...secrets })).text, "You sent Bearer ***");
     await server.close();
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chatFlow, type NodeDef, type NodeRed } from "../support/node-red";
+import { chatFlow, type Message, type NodeDef, type NodeRed } from "../support/node-red";
 import { chunk, inTurn, json, reply, sse, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -200,7 +200,36 @@ describe("huggingface-chat, messages that are odd", () => {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its), reply("ok"));
 
+  const throwing = (name: string, fields: object = {}) =>
+    Object.defineProperty({ payload: "Hi", ...fields }, name, {
+      enumerable: true,
+      get() {
+        throw new Error("mistake in a getter");
+      },
+    });
+  const locked = (name: string) =>
+    Object.defineProperty({ payload: "Hi" }, name, { value: "Hi", enumerable: true, writable: false });
+
   const odd: [string, () => object][] = [
+    ["one whose messages are read-only", () => locked("messages")],
+    ["one whose payload is read-only", () => locked("payload")],
+    ["one that can take nothing new", () => Object.preventExtensions({ payload: "Hi", _msgid: "1" })],
+    [
+      "one whose completion has a setter that throws",
+      () =>
+        Object.defineProperty({ payload: "Hi" }, "completion", {
+          get: () => 1,
+          set() {
+            throw new Error("mistake in a setter");
+          },
+        }),
+    ],
+    ["one that refuses to be written", () => new Proxy({ payload: "Hi" }, { set: () => false })],
+    ["one whose abort throws when it is read", () => throwing("abort")],
+    ["one whose reset throws when it is read", () => throwing("reset", { abort: false })],
+    ["one whose huggingface throws when it is read", () => throwing("huggingface")],
+    ["one whose prompt throws when it is read", () => throwing("payload")],
+    ["one whose images throw when they are read", () => throwing("images")],
     ["a frozen one", () => Object.freeze({ payload: "Hi", _msgid: "1" })],
     [
       "one whose completion is read-only",
@@ -219,18 +248,69 @@ describe("huggingface-chat, messages that are odd", () => {
       }),
     ],
   ];
+  /** Catch and complete nodes copy messages, which these do not bear. */
+  const alone = (chat: Message = {}) =>
+    chatFlow(server.url, chat).filter((node) => !["catch", "complete"].includes(node.type));
+
   for (const [what, make] of odd) {
-    it(`end in one error: ${what}`, async () => {
-      const flow = chatFlow(server.url).filter((node) => !["catch", "complete"].includes(node.type));
-      await red.deploy(flow);
+    it(`end in one error before anything is asked: ${what}`, async () => {
+      await red.deploy(alone());
       red.send("chat", make());
       const [completion] = await red.completed("chat");
-      assert.ok(completion?.error);
+      const error = completion?.error as (Error & { code: string }) | undefined;
+      assert.equal(error?.code, "invalid_input", error?.message);
+      assert.equal(server.requests.length, 0);
       red.send("chat", { payload: "Hi" });
       await red.next("reply");
       assert.equal(red.completions("chat").length, 2);
     });
   }
+
+  for (const [output, make] of [
+    ["payload.text", () => ({ payload: "Hi" })],
+    ["result.text", () => ({ payload: "Hi", result: Object.freeze({}) })],
+    ["result[0]", () => ({ payload: "Hi", result: Object.freeze([]) })],
+    ["a..b", () => ({ payload: "Hi" })],
+    ["result.text", () => throwing("result")],
+  ] as const) {
+    it(`end before anything is asked where ${output} cannot take the reply`, async () => {
+      await red.deploy(alone({ output }));
+      red.send("chat", make());
+      const [completion] = await red.completed("chat");
+      assert.match(String(completion?.error), new RegExp(`msg\\.${output.replace(/[.[\]]/g, "\\$&")}`));
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
+  it("end before anything is asked where the output is no path in a context", async () => {
+    await red.deploy(alone({ output: "a[", outputType: "flow" }));
+    red.send("chat", { payload: "Hi" });
+    const [completion] = await red.completed("chat");
+    assert.match(String(completion?.error), /flow\.a\[/);
+    assert.equal(server.requests.length, 0);
+  });
+
+  it("can take a reply where nothing is yet, and are otherwise as they were", async () => {
+    await red.deploy(chatFlow(server.url, { output: "result.list[0].text" }));
+    red.send("chat", { payload: "Hi", result: {} });
+    const msg = await red.next("reply");
+    assert.deepEqual(msg.result, { list: [{ text: "ok" }] });
+    assert.equal(msg.payload, "Hi");
+  });
+
+  it("whose payload is read-only can have their reply elsewhere", async () => {
+    await red.deploy(alone({ output: "result" }));
+    red.send("chat", locked("payload"));
+    assert.equal((await red.next("reply")).result, "ok");
+  });
+
+  it("that steer and throw when they are read are an error, and done", async () => {
+    await red.deploy(alone({ conversation: "topic", conversationType: "msg" }));
+    red.send("chat", throwing("huggingface", { abort: true }));
+    red.send("chat", throwing("topic", { reset: true }));
+    const completions = await red.completed("chat", 2);
+    for (const { error } of completions) assert.match(String(error), /mistake in a getter/);
+  });
 
   it("abort what they mean to, whatever else they hold", async () => {
     server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, type Message, type NodeRed } from "../support/node-red";
+import { chatFlow, flowNode, level, type Message, type NodeRed } from "../support/node-red";
 import { json, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
@@ -66,6 +66,35 @@ describe("huggingface-chat behind an http-in node", () => {
       assert.deepEqual(texts, ["Ours.", "Hi", "ok", "And?"], "it is our conversation that goes on");
     });
   }
+
+  const schema = { type: "object", properties: { theirs: { type: "string", pattern: "^(a+)+$" } } };
+  for (const [what, response_format] of Object.entries({
+    "OpenAI's": { type: "json_schema", json_schema: { name: "theirs", schema } },
+    "TGI's": { type: "json_object", value: schema },
+    "of no known kind": { type: "json", schema },
+  })) {
+    it(`lets a stranger's JSON bring no schema, with one warning: ${what}`, async () => {
+      server.handle(reply('{"theirs":5}'));
+      await red.deploy(flow({ conversation: "" }));
+      for (let time = 0; time < 2; time++) {
+        assert.equal(await (await post({ ...asks, response_format })).text(), '{"theirs":5}', "it is a text");
+        assert.equal("response_format" in server.last.body, false);
+      }
+      const warnings = red.logOf("chat", level.warn).map(({ text }) => text);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings.join(), /response_format.* ignored.*"Format"/);
+    });
+  }
+
+  it("lets a stranger's JSON ask for any object, and keeps to the schema of the form", async () => {
+    server.handle(reply('{"a":1}'));
+    await red.deploy(flow());
+    assert.equal(await (await post({ ...asks, response_format: { type: "json_object" } })).text(), '{"a":1}');
+    assert.deepEqual(server.last.body.response_format, { type: "json_object" });
+    await red.deploy(flow({ format: "json_schema", schema: '{"type":"object","required":["a"]}' }));
+    await post({ ...asks, response_format: { type: "json_schema", json_schema: { name: "theirs", schema } } });
+    assert.deepEqual(server.last.body.response_format.json_schema.schema, { type: "object", required: ["a"] });
+  });
 
   it("takes messages of a stranger as they are, and as text alone where the prompt is a template", async () => {
     server.handle(reply("ok"));

@@ -102,6 +102,38 @@ describe("huggingface-chat, Stream", () => {
       });
     }
 
+    it("is sent in turns, too, where it comes in pieces at once", async () => {
+      const pieces = Array.from({ length: 400 }, () => "\n".repeat(50));
+      server.handle(reply(...pieces));
+      await red.deploy(chatFlow(server.url, { stream: true, chunk: "line" }));
+      const most = watch();
+      red.send("chat", { payload: "Hi" });
+      await red.next("reply", 1, 15_000);
+      assert.equal(red.captured("stream").length, COUNT + 1);
+      assert.ok(most() <= 200, `${most()} waited`);
+    });
+
+    for (const chunkBy of ["line", "interval"]) {
+      it(`ends its question in an error where it cannot be sent, and not Node-RED: by ${chunkBy}`, async () => {
+        await red.deploy(chatFlow(server.url, { stream: true, chunk: chunkBy, chunkInterval: 1 }));
+        server.handle(reply("\n".repeat(500), "\n".repeat(500)));
+        const chat = red.node("chat");
+        let left = 150;
+        let sent = 0;
+        const send = chat.send.bind(chat);
+        chat.send = (messages: Message[]) => {
+          if (messages[1] && (++sent === left || chunkBy === "interval")) throw new Error("no memory left");
+          send(messages);
+        };
+        left = chunkBy === "line" ? 150 : 1;
+        red.send("chat", { payload: "Hi" });
+        const { error, completion } = await red.next("error");
+        assert.match(error.message, /no memory left/);
+        assert.equal(completion.message.content.length, 1000);
+        assert.equal(red.completions("chat").length, 1);
+      });
+    }
+
     it("keeps text, reasoning and rounds in their order", async () => {
       const lines = "x\n".repeat(500);
       const events = [

@@ -124,7 +124,7 @@ describe("a token of the environment", () => {
   ]) {
     it(`goes to ${origin}`, () => {
       assert.equal(isHuggingFace(origin), true);
-      assert.equal(environmentToken(origin, env)?.value, "hf_first");
+      assert.equal(environmentToken(origin, true, env)?.value, "hf_first");
     });
   }
 
@@ -147,7 +147,7 @@ describe("a token of the environment", () => {
   ]) {
     it(`does not go to ${origin}`, () => {
       assert.equal(isHuggingFace(origin), false);
-      assert.equal(environmentToken(origin, env), undefined);
+      assert.equal(environmentToken(origin, true, env), undefined);
     });
   }
 
@@ -160,7 +160,7 @@ describe("a token of the environment", () => {
   ];
   for (const [variables, token] of values) {
     it(`is ${token} with ${JSON.stringify(variables)}`, () => {
-      assert.equal(environmentToken("https://router.huggingface.co", variables)?.value, token);
+      assert.equal(environmentToken("https://router.huggingface.co", true, variables)?.value, token);
     });
   }
 });

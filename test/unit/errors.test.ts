@@ -49,6 +49,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   output_failed: ["property", "reason"],
   context_unreadable: ["name", "property", "reason"],
   message_locked: ["name"],
+  output_unusable: ["property"],
   memory_unreadable: ["store", "reason"],
   memory_unwritable: ["store", "reason"],
   images_invalid: ["name"],
@@ -125,7 +126,6 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
   secret_withheld: ["name"],
-  module_unavailable: ["reason"],
   internal: ["reason"],
   cancelled: [],
 };

@@ -17,7 +17,7 @@ function inProcess(script: string): unknown {
     const fs = require("node:fs");
     const withoutFiles = (task) => {
       const open = [];
-      try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
+      try { for (;;) open.push(fs.openSync(process.execPath)); } catch {}
       try { return task(); }
       catch (error) { const { key, code, message, cause } = error; return { key, code, message, cause }; }
       finally { for (const file of open) fs.closeSync(file); }
@@ -59,11 +59,11 @@ describe("a module that cannot be loaded since no file can be opened", () => {
       const [failed, then] = inProcess(`${setUp}
         const failed = withoutFiles(() => ${use});
         console.log(JSON.stringify([failed, ${use}]));`) as [Failed, unknown];
-      assert.equal(failed.key, "module_unavailable", JSON.stringify(failed));
+      assert.equal(failed.key, "module_failed", JSON.stringify(failed));
       assert.equal(failed.code, "provider_unavailable");
       assert.equal(failed.cause.retryable, true);
       assert.equal(failed.cause.code, "EMFILE");
-      assert.match(failed.message, /could not be loaded: EMFILE/);
+      assert.match(failed.message, /could not be loaded \((ajv|mustache)\): EMFILE/);
       assert.ok((["object", 0, "Hi!"] as unknown[]).includes(then), JSON.stringify(then));
     });
   }

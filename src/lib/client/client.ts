@@ -1,18 +1,17 @@
 import { Attempts } from "./attempts";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
-import { connectionError, isOfConnection } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
 import { asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { isClosedByServer } from "./kept-connections";
-import { fetchModels, ListRefused, type ModelEntry } from "./models";
+import { fetchModels, listError, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
-import { errorFromAnswer } from "./server-error";
+import type { RequestFacts } from "./server-error";
 import { type Claim, Slots } from "./slots";
 
 /** A request body of the chat-completions API. */
@@ -56,6 +55,8 @@ export class ChatClient {
   readonly endpoint: Endpoint;
   /** As it was given. */
   readonly baseUrl: string;
+  /** Extra attempts for what may pass by itself. */
+  readonly retries: number;
   readonly #options: ClientOptions & typeof CLIENT_DEFAULTS;
   readonly #headers: Record<string, string>;
   readonly #hasToken: boolean;
@@ -73,9 +74,13 @@ export class ChatClient {
     const all = { ...CLIENT_DEFAULTS, ...definedOnly(options) } as ClientOptions & typeof CLIENT_DEFAULTS;
     this.#options = all;
     this.baseUrl = all.baseUrl;
+    this.retries = all.retries;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
-      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);
+      all.token?.trim() ||
+      (all.useEnvironment === false
+        ? undefined
+        : environmentToken(this.endpoint.origin, all.endpointsUseEnvironment)?.value);
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
@@ -85,7 +90,12 @@ export class ChatClient {
       proxyRules: all.proxyRules,
       connectLimitMs: all.timeout > 0 ? Math.max(all.timeout, all.wakeUp) * 1000 : 0,
     };
-    this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
+    const { authorization } = this.#headers;
+    this.#redaction = makeRedaction([
+      token,
+      ...headerSecrets({ authorization, ...all.headers }, all.secretHeaders),
+      ...proxySecrets(this.#route),
+    ]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
     this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#list()) : undefined;
   }
@@ -142,17 +152,14 @@ export class ChatClient {
     try {
       return await this.#list(this.#headers, signal);
     } catch (error) {
-      if (error instanceof ChatError) throw error;
-      if (signal?.aborted) throw new ChatError("cancelled");
-      const { host } = this.endpoint;
-      if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
-        const facts = { model: "", host, hasToken: this.#hasToken, redact: this.#redaction.error };
-        throw errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
-      }
-      if (isOfConnection(error)) throw connectionError(error, host, false, this.#connection?.proxyHost);
-      const { message } = error as Error;
-      throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
+      if (signal?.aborted && !(error instanceof ChatError)) throw new ChatError("cancelled");
+      throw listError(error, this.#facts(""), this.#connection?.proxyHost);
     }
+  }
+
+  /** Hides what is secret of this client in a text that somebody will see. */
+  redact(text: string): string {
+    return this.#redaction.error(text);
   }
 
   /** Ends what is running and closes all connections. */
@@ -164,6 +171,10 @@ export class ChatClient {
     this.#connection = undefined;
   }
 
+  #facts(model: string): RequestFacts {
+    return { model, host: this.endpoint.host, hasToken: this.#hasToken, redact: this.#redaction.error };
+  }
+
   #priced(model: string, completion: Completion): Completion {
     const cost = this.#prices?.costOf(model, completion);
     if (cost !== undefined) completion.cost = cost;
@@ -173,13 +184,14 @@ export class ChatClient {
   async #list(headers?: Record<string, string>, signal?: AbortSignal): Promise<ModelEntry[]> {
     this.#connection ??= connect(this.#route);
     const { dispatcher, kept } = this.#connection;
+    const list = () => fetchModels(dispatcher, this.endpoint, this.#redaction.error, headers, signal);
     try {
-      return await fetchModels(dispatcher, this.endpoint, headers, signal);
+      return await list();
     } catch (error) {
       // It may have been a kept connection; a list costs nothing to ask for again.
       if (signal?.aborted || this.#isClosed || !isClosedByServer(error)) throw error;
       kept.closeIdle();
-      return fetchModels(dispatcher, this.endpoint, headers, signal);
+      return list();
     }
   }
 
@@ -257,12 +269,7 @@ export class ChatClient {
           ...this.#headers,
         },
         body,
-        facts: {
-          model: request.model,
-          host: this.endpoint.host,
-          hasToken: this.#hasToken,
-          redact: this.#redaction.error,
-        },
+        facts: this.#facts(request.model),
         redaction: this.#redaction,
         listener,
         signal,

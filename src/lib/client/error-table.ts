@@ -57,6 +57,8 @@ export const SENTENCES = {
       "The reply could not be put into __property__: this is no path, or a value along it is no object. The reply is in msg.completion; choose another place in the node.",
     message_locked:
       "The message cannot take the reply: msg.__name__ cannot be set. Nothing was asked. Send a copy of the message, for example with return { ...msg } in a function node.",
+    output_unusable:
+      "The reply cannot be put into __property__: this is not a path, or a value along it cannot be written to. Nothing was asked. Choose another place in the node.",
     images_invalid:
       "__name__ is no PNG, JPEG, GIF or WebP image, and no http or https address of one. Send a Buffer, an address, a data URI or base64 text.",
     request_unsendable:
@@ -180,8 +182,6 @@ export const SENTENCES = {
       "The conversation could not be read from the context store __store__: __reason__. Nothing was asked. Check the store in Node-RED's settings file.",
     memory_unwritable:
       "The conversation could not be written to the context store __store__: __reason__. What had come of the reply is in msg.completion. Check the store in Node-RED's settings file.",
-    module_unavailable:
-      "A part of the node could not be loaded: __reason__. Nothing was asked. If the system has no file descriptors or memory left, free some, then ask again.",
     internal: "Something went wrong inside the node: __reason__. Please report it.",
   },
   tool_failed: {

@@ -15,8 +15,12 @@ export {
 } from "./errors";
 export { asRecord, asText, toJson } from "./json";
 export type { ModelEntry, ModelProvider } from "./models";
+export { oneLine } from "./one-line";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
+export { makeRedaction, type Redaction } from "./redact";
+export { redactPieces } from "./redact-pieces";
+export { backoff } from "./retry";
 export { LONGEST_TIMER_MS } from "./silence";
 export type { Claim } from "./slots";
 export type { ToolCall } from "./tool-calls";

@@ -81,6 +81,11 @@ export async function ask(client: ChatClient, request: Request, options: AskOpti
   return new Conversation(client, request, options).run();
 }
 
+/** The outcome of a question that was aborted before it could be asked. */
+export function nothingAsked(): Outcome {
+  return { completion: { ...nothing(), finish_reason: "aborted", steps: [] }, messages: [], reply: "", calls: [] };
+}
+
 /** The rounds of one question. */
 class Conversation {
   readonly #client: ChatClient;

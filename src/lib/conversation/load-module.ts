@@ -5,17 +5,18 @@ import { ChatError, reasonOf } from "../client";
  * descriptor or no memory left. Node.js keeps no module that has failed, so the next time may do. But it keeps that a
  * package.json could not be read, and finds the package's main file no more: `require.resolve` it when our own is loaded.
  *
- * @throws ChatError `module_unavailable`
+ * @param name - what it is called in the error
+ * @throws ChatError `module_failed`
  */
-export function loadModule<T>(load: () => T): T {
+export function loadModule<T>(name: string, load: () => T): T {
   try {
     return load();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     const isMissing = code === "MODULE_NOT_FOUND";
     throw new ChatError(
-      "module_unavailable",
-      { reason: reasonOf(error) },
+      "module_failed",
+      { module: name, reason: reasonOf(error) },
       { retryable: !isMissing, ...(code && { code }) },
     );
   }

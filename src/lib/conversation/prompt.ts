@@ -14,6 +14,8 @@ export interface Prompt {
   messages: Message[];
   /** The other API fields of a pasted request body. */
   fields: Record<string, unknown>;
+  /** The body brings a schema for the reply, which does not count. */
+  ignoresSchema?: true;
 }
 
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
@@ -126,11 +128,18 @@ function fromArray(items: unknown[], name: string): Prompt {
 
 function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {
   if (messages.length === 0) throw new ChatError("prompt_empty", { name: `${name}.messages` });
-  const fields = copy(Object.fromEntries(Object.entries(body).filter(([field]) => !IGNORED_FIELDS.has(field))));
+  const ignoresSchema = hasSchema(body.response_format);
+  const isIgnored = (field: string) => IGNORED_FIELDS.has(field) || (field === "response_format" && ignoresSchema);
   return {
     messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
-    fields,
+    fields: copy(Object.fromEntries(Object.entries(body).filter(([field]) => !isIgnored(field)))),
+    ...(ignoresSchema && { ignoresSchema }),
   };
+}
+
+/** Whatever its dialect: a schema is the one object in it. To read one of a stranger's may cost much, message by message. */
+function hasSchema(responseFormat: unknown): boolean {
+  return Object.values(asRecord(responseFormat) ?? {}).some((value) => typeof value === "object" && value !== null);
 }
 
 function isMessage(value: unknown): boolean {

@@ -72,6 +72,8 @@ export interface Question {
   output: JsonOutput | undefined;
   /** How many messages at the beginning are not part of the conversation: the system prompt of form or message. */
   added: number;
+  /** The prompt brings a schema for the reply, which does not count. */
+  ignoresSchema?: true;
 }
 
 /** The API's names for the form's. */
@@ -180,7 +182,7 @@ export function buildRequest(input: RequestInput): Question {
   // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
   const [first] = request.messages;
   const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
-  return { request, output, added: isOwn ? 1 : 0 };
+  return { request, output, added: isOwn ? 1 : 0, ...(prompt.ignoresSchema && { ignoresSchema: true }) };
 }
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */

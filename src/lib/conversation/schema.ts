@@ -53,7 +53,7 @@ export const checkBudget = (): TimeBudget => new TimeBudget(CHECK_MS);
  * schemas are kept by their text, and the longest unused go. Every schema has a validator of its own, so that one `$id`
  * may come twice. Neither the making nor a check takes longer than a fraction of a second, whatever the schema.
  *
- * @throws Error with the reason if the schema cannot be compiled; ChatError `module_unavailable`, which is not its fault
+ * @throws Error with the reason if the schema cannot be compiled; ChatError `module_failed`, which is not its fault
  */
 export function compileSchema(schema: Schema): Validate {
   const text = JSON.stringify(schema);
@@ -117,7 +117,7 @@ function draftOf($schema: unknown): Draft {
 function loadTools(draft: Draft): Tools {
   const tools = toolsOf[draft];
   if (tools) return tools;
-  return loadModule(() => {
+  return loadModule("ajv", () => {
     const Ajv = loadAjv(draft);
     const addFormats: (ajv: AjvCore) => unknown = require("ajv-formats").default;
     const loaded = { checker: makeChecker(Ajv), makeAjv: () => makeAjv(Ajv, addFormats) };

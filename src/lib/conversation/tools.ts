@@ -102,7 +102,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     compileSchema(schema);
     return schema;
   } catch (error) {
-    if (error instanceof ChatError && error.key === "module_unavailable") throw error;
+    if (error instanceof ChatError && error.key === "module_failed") throw error;
     throw new ChatError("tool_schema", { name, reason: (error as Error).message });
   }
 }

@@ -3,6 +3,7 @@ import { ChatError } from "../client";
 import type { MessageOptions } from "../conversation/request";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
 import { resolveTypedInput } from "./typed-input";
+import { type ReadOptions, readAgain } from "./until-abort";
 
 /** What a question takes from the message and from contexts. */
 export interface Inputs {
@@ -23,12 +24,16 @@ export class ChatInputs {
     this.#def = def;
   }
 
-  /** @throws ChatError `invalid_input` for what cannot be resolved */
-  async read(msg: NodeMessage, options: MessageOptions): Promise<Inputs> {
+  /**
+   * @param again - how a context store that fails is tried again
+   * @throws ChatError `invalid_input` for what cannot be resolved, `context_unreadable`, `cancelled`
+   */
+  async read(msg: NodeMessage, options: MessageOptions, again: ReadOptions): Promise<Inputs> {
+    const resolve = (name: InputName) => readAgain(() => this.#resolve(name, msg), again);
     const [prompt, system, images] = await Promise.all([
-      options.messages === undefined ? this.#resolve("prompt", msg) : undefined,
-      options.system === undefined ? this.#resolve("system", msg) : undefined,
-      this.#resolve("images", msg),
+      options.messages === undefined ? resolve("prompt") : undefined,
+      options.system === undefined ? resolve("system") : undefined,
+      resolve("images"),
     ]);
     return { prompt, system, images };
   }
@@ -36,11 +41,18 @@ export class ChatInputs {
   /**
    * The key of the conversation that a message belongs to.
    *
+   * @param again - how a context store that fails is tried again
    * @returns undefined for none
-   * @throws ChatError `invalid_input` for a key that is neither a text nor a number
+   * @throws ChatError `invalid_input` for a key that is neither a text nor a number, `context_unreadable`, `cancelled`
    */
-  async readConversation(msg: NodeMessage, options: Pick<MessageOptions, "conversation">): Promise<string | undefined> {
-    const key = options.conversation === undefined ? await this.#resolve("conversation", msg) : options.conversation;
+  async readConversation(
+    msg: NodeMessage,
+    options: Pick<MessageOptions, "conversation">,
+    again?: ReadOptions,
+  ): Promise<string | undefined> {
+    const resolve = () => this.#resolve("conversation", msg);
+    const read = () => (again ? readAgain(resolve, again) : resolve());
+    const key = options.conversation === undefined ? await read() : options.conversation;
     if (key === undefined || key === null || key === "") return undefined;
     if (typeof key === "string" || typeof key === "number") return String(key);
     throw new ChatError("option_text", { name: "conversation" });

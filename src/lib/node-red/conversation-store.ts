@@ -1,15 +1,20 @@
+import { createHash } from "node:crypto";
 import type { Node } from "node-red";
-import { asRecord, ChatError } from "../client";
+import { asRecord, ChatError, reasonOf } from "../client";
 import type { Message } from "../conversation/prompt";
+import { codeOf, isCancelled, untilAbort } from "./until-abort";
 
 /** Conversations that one node remembers; beyond that the longest unused go. */
 const MOST_CONVERSATIONS = 1000;
 /** What all of them may take together, in characters: a thousand with pictures would fill the memory of any machine. */
 const LONGEST_OF_ALL = 128 * 1024 * 1024;
 const PREFIX = "hf_";
+/** In bytes. A longer key may be a whole document; in its place stands a hash of it. */
+const LONGEST_KEY = 1024;
 
 /** What stands in the context store for a conversation. Values are never changed: a store may hand out its own. */
 interface Entry {
+  /** For a long one its hash. */
   key: string;
   /** When it was written, in ms since 1970. */
   used: number;
@@ -19,8 +24,14 @@ interface Entry {
 /** What is known of an entry without reading it. */
 interface Known {
   used: number;
-  /** Of its messages as JSON, in characters. */
+  /** Of its name, its key, and its messages as JSON, in characters. */
   length: number;
+}
+
+/** Where a conversation stands in the store. */
+interface Place {
+  name: string;
+  key: string;
 }
 
 /** Node-RED's context of a node, as far as it is used; always with callbacks, since stores may answer later. */
@@ -36,6 +47,7 @@ export class ConversationStore {
   readonly #store: string | undefined;
   /** By the key of its entry; undefined where that stands in the store alone. */
   #known: Promise<Map<string, Known | undefined>> | undefined;
+  #isKnown = false;
   /** One tidies up at a time. */
   #tidied: Promise<void> = Promise.resolve();
 
@@ -51,66 +63,79 @@ export class ConversationStore {
    */
   async load(key: string): Promise<Message[]> {
     try {
-      const entry = await this.#read(entryKey(key));
-      return entry?.key === key ? entry.messages : [];
+      const place = placeOf(key);
+      const entry = await this.#read(place.name);
+      return entry?.key === place.key ? entry.messages : [];
     } catch (error) {
       throw this.#error("memory_unreadable", error);
     }
   }
 
-  /** @throws ChatError `memory_unwritable` */
-  async save(key: string, messages: Message[]): Promise<void> {
-    try {
+  /**
+   * @param signal - ends the wait for a store that does not answer
+   * @throws ChatError `memory_unwritable`, `cancelled`
+   */
+  async save(key: string, messages: Message[], signal: AbortSignal): Promise<void> {
+    await this.#change(signal, async () => {
+      const { name, ...place } = placeOf(key);
       const used = Date.now();
       // Before it is written: where the store fails here, nothing is remembered.
       const index = await this.#index();
-      await this.#write(entryKey(key), { key, used, messages });
-      index.set(entryKey(key), knownOf({ used, messages }));
+      const entry = { ...place, used, messages };
+      await this.#write(name, entry);
+      index.set(name, knownOf(name, entry));
       this.#tidied = this.#tidied.then(() => this.#tidy());
       await this.#tidied;
-    } catch (error) {
-      this.#tidied = Promise.resolve();
-      throw this.#error("memory_unwritable", error);
-    }
+    });
   }
 
   /**
    * Forgets a conversation.
    *
-   * @throws ChatError `memory_unwritable`
+   * @param signal - ends the wait for a store that does not answer
+   * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  async forget(key: string): Promise<void> {
-    await this.#forget(async () => [entryKey(key)]);
+  async forget(key: string, signal: AbortSignal): Promise<void> {
+    await this.#forget(async () => [placeOf(key).name], signal);
   }
 
   /**
    * Forgets all conversations of the node but some.
    *
-   * @throws ChatError `memory_unwritable`
+   * @param signal - ends the wait for a store that does not answer
+   * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  async forgetAllBut(keys: string[]): Promise<void> {
-    const kept = new Set(keys.map(entryKey));
+  async forgetAllBut(keys: string[], signal: AbortSignal): Promise<void> {
+    const kept = new Set(keys.map((key) => placeOf(key).name));
     // Another Node-RED that shares the store may have written some that are not known here.
-    await this.#forget(async () => (await this.#keys()).filter((name) => !kept.has(name)));
+    await this.#forget(async () => (await this.#keys()).filter((name) => !kept.has(name)), signal);
   }
 
-  async #forget(find: () => Promise<string[]>): Promise<void> {
-    try {
+  async #forget(find: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
+    await this.#change(signal, async () => {
       const names = await find();
       await Promise.all(names.map((name) => this.#write(name, undefined)));
       const index = await this.#index();
       for (const name of names) index.delete(name);
+    });
+  }
+
+  /** What has failed, or has not answered, is asked for anew the next time. */
+  async #change(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    try {
+      await untilAbort(act(), signal);
     } catch (error) {
-      throw this.#error("memory_unwritable", error);
+      this.#tidied = Promise.resolve();
+      if (!this.#isKnown) this.#known = undefined;
+      throw isCancelled(error) ? error : this.#error("memory_unwritable", error);
     }
   }
 
   /** Read from the store once; what another Node-RED writes into a shared store later is not in it. */
   #index(): Promise<Map<string, Known | undefined>> {
-    this.#known ??= this.#keys().then((keys) => new Map(keys.map((key) => [key, undefined])));
-    // What failed is tried again the next time.
-    this.#known.catch(() => {
-      this.#known = undefined;
+    this.#known ??= this.#keys().then((keys) => {
+      this.#isKnown = true;
+      return new Map(keys.map((key) => [key, undefined]));
     });
     return this.#known;
   }
@@ -128,7 +153,7 @@ export class ConversationStore {
     const unknown = [...index.keys()].filter((name) => index.get(name) === undefined);
     const entries = await Promise.all(unknown.map((name) => this.#read(name)));
     for (const [at, name] of unknown.entries()) {
-      index.set(name, knownOf(entries[at]));
+      index.set(name, knownOf(name, entries[at]));
     }
     length = lengthOf(index.values());
     const oldestFirst = [...index].sort(([, a], [, b]) => (a?.used ?? 0) - (b?.used ?? 0));
@@ -139,7 +164,7 @@ export class ConversationStore {
       length -= entry?.length ?? 0;
       if (stored && stored.used > (entry?.used ?? 0)) {
         // Another Node-RED that shares the store has gone on with it.
-        const known = knownOf(stored);
+        const known = knownOf(name, stored);
         index.set(name, known);
         length += known.length;
         continue;
@@ -175,21 +200,31 @@ export class ConversationStore {
   }
 
   #error(key: "memory_unreadable" | "memory_unwritable", error: unknown): ChatError {
-    return new ChatError(key, { store: this.#store ?? "default", reason: (error as Error).message ?? String(error) });
+    // Nothing was asked where it could not be read. Where it could not be written the reply has been paid for.
+    const retryable = key === "memory_unreadable";
+    return new ChatError(
+      key,
+      { store: this.#store ?? "default", reason: reasonOf(error) },
+      { retryable, ...codeOf(error) },
+    );
   }
 }
 
 /** A key such as `user@example.com` or `$parent.x` would be taken for a path, or for another context. */
-function entryKey(key: string): string {
+function placeOf(key: string): Place {
+  const utf16 = Buffer.from(key, "utf16le");
+  if (Buffer.byteLength(key) > LONGEST_KEY) {
+    const hash = createHash("sha256").update(utf16).digest("hex");
+    return { name: `${PREFIX}h${hash}`, key: `sha256:${hash}` };
+  }
   const bytes = Buffer.from(key);
   // Half a character, where a text was cut, has no bytes of its own in UTF-8.
-  return bytes.toString() === key
-    ? PREFIX + bytes.toString("hex")
-    : `${PREFIX}_${Buffer.from(key, "utf16le").toString("hex")}`;
+  const isWhole = bytes.toString() === key;
+  return { name: PREFIX + (isWhole ? bytes.toString("hex") : `_${utf16.toString("hex")}`), key };
 }
 
-function knownOf({ used, messages }: Pick<Entry, "used" | "messages"> = { used: 0, messages: [] }): Known {
-  return { used, length: JSON.stringify(messages).length };
+function knownOf(name: string, { key, used, messages }: Entry = { key: "", used: 0, messages: [] }): Known {
+  return { used, length: name.length + key.length + JSON.stringify(messages).length };
 }
 
 function isEntry(value: unknown): value is Entry {

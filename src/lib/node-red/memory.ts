@@ -7,6 +7,7 @@ import { copyMessages, type Message } from "../conversation/prompt";
 import type { Question } from "../conversation/request";
 import { type ChatDef, readHistoryLimits } from "./chat-options";
 import { ConversationStore } from "./conversation-store";
+import { isCancelled, type ReadOptions, readAgain } from "./until-abort";
 
 /** A question's turn in its conversation. */
 export interface Recollection {
@@ -19,30 +20,23 @@ export interface Recollection {
   /**
    * Remembers how the question ended.
    *
-   * @throws ChatError `memory_unwritable`
+   * @param signal - ends the wait for a store that does not answer
+   * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  keep(outcome: Outcome, question: Question): Promise<void>;
+  keep(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
   /** Lets the next question of the conversation have its turn. */
   end(): void;
 }
 
 const NOTHING: Recollection = { claim: "new", waitedMs: 0, keep: async () => {}, end: () => {} };
 
-/** @returns undefined if `signal` fires first; what fails afterwards is nobody's business */
-function untilAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => resolve(undefined);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
 /** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
 export class Memory {
   readonly #def: ChatDef;
   readonly #store: ConversationStore;
   readonly #lines = new Lines();
+  /** What ends the waits for a store in which something is being forgotten. */
+  readonly #forgetting = new Set<AbortController>();
 
   constructor(node: Node, def: ChatDef) {
     this.#def = def;
@@ -53,13 +47,14 @@ export class Memory {
    * Waits until the questions of the same conversation before this one have ended.
    *
    * @param key - undefined for a question that belongs to no conversation
-   * @returns nothing to remember if `signal` fires first
+   * @param again - how the store is read again where it fails
+   * @returns nothing to remember if its signal fires first
    * @throws ChatError `queue_full`, `memory_unreadable`, or `invalid_input` for limits that are none
    */
   async begin(
     key: string | undefined,
     client: ChatClient,
-    signal: AbortSignal,
+    again: ReadOptions,
     onWaiting: () => void,
   ): Promise<Recollection> {
     if (key === undefined) return NOTHING;
@@ -68,30 +63,28 @@ export class Memory {
     const isBusy = this.#lines.isBusy(key);
     const release = isBusy ? client.reserve() : undefined;
     if (isBusy) onWaiting();
-    const turn = await this.#lines.enter(key, signal);
+    const turn = await this.#lines.enter(key, again.signal);
     release?.();
     if (!turn) return NOTHING;
     try {
-      const loaded = await untilAbort(this.#store.load(key), signal);
-      if (!loaded) {
-        turn.end();
-        return NOTHING;
-      }
+      const loaded = await readAgain(() => this.#store.load(key), again);
       return {
         // A copy: a store may hand out its own, and messages of flows are changed.
         history: copyMessages(trimHistory(loaded, { ...limits, tokens: undefined }, 1)),
         waitedMs: performance.now() - queuedAt,
         claim: isBusy ? "admitted" : "new",
-        keep: ({ completion, messages }, { request, added }) => {
+        keep: ({ completion, messages }, { request, added }, signal) => {
           const { response_format = "", tools = "" } = request;
           const sent = [...messages.slice(0, -1), response_format, tools];
           const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
-          return this.#store.save(key, trimHistory(copyMessages(messages.slice(added)), limits, correction));
+          const kept = trimHistory(copyMessages(messages.slice(added)), limits, correction);
+          return this.#store.save(key, kept, signal);
         },
         end: turn.end,
       };
     } catch (error) {
       turn.end();
+      if (isCancelled(error)) return NOTHING;
       throw error;
     }
   }
@@ -99,26 +92,34 @@ export class Memory {
   /**
    * Forgets a conversation, or all, behind the questions that came before.
    *
-   * @throws ChatError `memory_unwritable`
+   * @throws ChatError `memory_unwritable`, `cancelled` where `stopForgetting` ended the wait
    */
   async forget(key: string | undefined): Promise<void> {
     if (key !== undefined) {
-      await this.#inTurn(this.#lines.enter(key), () => this.#store.forget(key));
+      await this.#inTurn(this.#lines.enter(key), (signal) => this.#store.forget(key, signal));
       return;
     }
     const { lines, others } = this.#lines.enterAll();
     const busy = lines.map(([name]) => name);
     await Promise.all([
-      this.#inTurn(others, () => this.#store.forgetAllBut(busy)),
-      ...lines.map(([name, turn]) => this.#inTurn(turn, () => this.#store.forget(name))),
+      this.#inTurn(others, (signal) => this.#store.forgetAllBut(busy, signal)),
+      ...lines.map(([name, turn]) => this.#inTurn(turn, (signal) => this.#store.forget(name, signal))),
     ]);
   }
 
-  async #inTurn(turn: Promise<Turn | undefined>, act: () => Promise<void>): Promise<void> {
+  /** Waits no longer for a store in which something is being forgotten; what has not had its turn yet still gets it. */
+  stopForgetting(): void {
+    for (const abort of this.#forgetting) abort.abort();
+  }
+
+  async #inTurn(turn: Promise<Turn | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const taken = await turn;
+    const abort = new AbortController();
+    this.#forgetting.add(abort);
     try {
-      await act();
+      await act(abort.signal);
     } finally {
+      this.#forgetting.delete(abort);
       taken?.end();
     }
   }

@@ -1,5 +1,6 @@
-import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
+import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
 import { type Chunker, type ChunkMode, makeChunker, type PieceKind } from "../conversation/chunker";
+import { type ChatDef, heldProperties, readStreamSettings } from "./chat-options";
 import { copyWithout } from "./message-copy";
 
 /** A message of output 2. */
@@ -20,7 +21,7 @@ export interface StreamOptions {
   send: (msg: StreamMessage) => void;
 }
 
-/** Messages of one piece that are sent before those that were sent are delivered: they wait in Node-RED meanwhile. */
+/** Messages in one turn of the event loop, by sentence or line: until it ends they wait in Node-RED. */
 const MOST_AT_ONCE = 100;
 /** In ms. What is copied into every message may be large. */
 const LONGEST_TURN_MS = 10;
@@ -30,6 +31,25 @@ type Waiting = { kind: PieceKind; piece: string } | "begin" | { finishReason: st
 
 /** What a chunk has no business with: what ends or steers something, and what is the reply's or its own. */
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
+
+/**
+ * The stream of a question, if it is wanted and anybody listens.
+ *
+ * @param wanted - what the message says of it; undefined for nothing
+ */
+export function openStream(
+  RED: NodeAPI,
+  node: Node,
+  def: ChatDef,
+  msg: NodeMessageInFlow,
+  wanted: boolean | undefined,
+  send: (msg: (NodeMessage | null)[]) => void,
+): StreamOutput | undefined {
+  const settings = readStreamSettings(def);
+  const isWired = ((node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
+  if (!(wanted ?? settings.isWanted) || !isWired) return undefined;
+  return new StreamOutput(RED, msg, heldProperties(def), { ...settings, send: (chunk) => send([null, chunk, null]) });
+}
 
 /**
  * Makes the Stream messages of a question. They follow core's convention for parts of a string, so that a join node in
@@ -49,8 +69,11 @@ export class StreamOutput {
   #partsId = "";
   #index = 0;
   #isOpen = false;
-  #leftThisTurn = 0;
+  #leftThisTurn = MOST_AT_ONCE;
+  /** 0 until the first chunk of a turn. */
   #turnEndsAt = 0;
+  /** Why nothing more is sent. */
+  #failure: { error: unknown } | undefined;
   /** Set while chunks are left for the next turn. */
   #nextTurn: NodeJS.Immediate | undefined;
   readonly #waiting: Waiting[] = [];
@@ -75,9 +98,15 @@ export class StreamOutput {
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
     const emit = (chunk: string, kind: PieceKind) => {
-      const msg = this.#message(kind === "text" ? chunk : "");
-      if (kind === "reasoning") msg.reasoning = chunk;
-      this.#send(msg);
+      if (this.#failure) return;
+      try {
+        const msg = this.#message(kind === "text" ? chunk : "");
+        if (kind === "reasoning") msg.reasoning = chunk;
+        this.#send(msg);
+      } catch (error) {
+        // Chunks leave by timers, too, where nobody would catch it.
+        this.#failure = { error };
+      }
     };
     this.#chunker = makeChunker(mode, intervalMs, emit, this.#mayGoOn);
   }
@@ -89,14 +118,11 @@ export class StreamOutput {
   }
 
   text(piece: string): void {
-    if (this.#nextTurn) this.#wait("text", piece);
-    else this.#push("text", piece);
+    this.#push("text", piece);
   }
 
   reasoning(piece: string): void {
-    if (!this.#withReasoning) return;
-    if (this.#nextTurn) this.#wait("reasoning", piece);
-    else this.#push("reasoning", piece);
+    if (this.#withReasoning) this.#push("reasoning", piece);
   }
 
   /** Ends the round: sends what is held back, then the closing message. */
@@ -104,10 +130,10 @@ export class StreamOutput {
     this.#take({ finishReason });
   }
 
-  /** @returns settled when all that was given has been sent; undefined if it has been */
+  /** @returns settled when all that was given has been sent; undefined if it has been. Rejected where sending has failed */
   drained(): Promise<void> | undefined {
-    if (!this.#nextTurn) return undefined;
-    return new Promise((resolve) => this.#onDrained.push(resolve));
+    if (this.#nextTurn) return new Promise<void>((resolve) => this.#onDrained.push(resolve)).then(() => this.drained());
+    return this.#failure && Promise.reject(this.#failure.error);
   }
 
   /** Sends all that is left at once, what is left of a text in one message. */
@@ -160,17 +186,22 @@ export class StreamOutput {
   #close(finishReason: string | undefined): void {
     this.#isOpen = false;
     this.#chunker.flush();
-    const msg = this.#message("");
-    msg.parts.count = this.#index;
-    msg.complete = true;
-    if (finishReason !== undefined) msg.finish_reason = finishReason;
-    this.#send(msg);
+    if (this.#failure) return;
+    try {
+      const msg = this.#message("");
+      msg.parts.count = this.#index;
+      msg.complete = true;
+      if (finishReason !== undefined) msg.finish_reason = finishReason;
+      this.#send(msg);
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   #push(kind: PieceKind, piece: string): void {
-    this.#leftThisTurn = MOST_AT_ONCE;
-    this.#turnEndsAt = 0;
-    if (!this.#cut(kind, piece)) this.#nextTurn = setImmediate(this.#goOn);
+    const isLater = this.#nextTurn !== undefined || this.#leftThisTurn <= 0;
+    if (isLater) this.#wait(kind, piece);
+    if (isLater || !this.#cut(kind, piece)) this.#nextTurn ??= setImmediate(this.#goOn);
   }
 
   #cut(kind: PieceKind, piece: string): boolean {
@@ -187,15 +218,22 @@ export class StreamOutput {
 
   #mayGoOn = (): boolean => {
     const now = performance.now();
-    // Counted from the first message: most pieces end with none or one, and need no clock.
-    this.#turnEndsAt ||= now + LONGEST_TURN_MS;
-    return --this.#leftThisTurn > 0 && now < this.#turnEndsAt;
+    if (this.#turnEndsAt === 0) {
+      this.#turnEndsAt = now + LONGEST_TURN_MS;
+      setImmediate(this.#beginTurn);
+    }
+    this.#leftThisTurn = now < this.#turnEndsAt ? this.#leftThisTurn - 1 : 0;
+    return this.#leftThisTurn > 0;
   };
 
   /** Behind the messages of the turn before: Node-RED delivers each by an immediate of its own. */
-  #goOn = (): void => {
+  #beginTurn = (): void => {
     this.#leftThisTurn = MOST_AT_ONCE;
     this.#turnEndsAt = 0;
+  };
+
+  #goOn = (): void => {
+    this.#beginTurn();
     let isDone = this.#chunker.resume();
     while (isDone) {
       const next = this.#next();

@@ -1,7 +1,8 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError, reasonOf } from "../client";
+import { asRecord, ChatError, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
 import { loadModule } from "../conversation/load-module";
+import { codeOf } from "./until-abort";
 
 // Loaded by the first template, and found now: see `loadModule`.
 require.resolve("mustache");
@@ -17,7 +18,7 @@ export interface TypedInput {
  * which nothing is HTML-escaped. Always by callback: JSONata and context stores may answer later.
  *
  * @param name - the property's name in the form, for messages
- * @throws ChatError `invalid_input` if it cannot be resolved
+ * @throws ChatError `invalid_input` if it cannot be resolved, `context_unreadable` if a context store fails
  */
 export async function resolveTypedInput(
   RED: NodeAPI,
@@ -31,7 +32,9 @@ export async function resolveTypedInput(
   return new Promise((resolve, reject) => {
     const property = label(value, type);
     const fail = (error: unknown) => {
+      const isStore = (type === "flow" || type === "global") && !isNoPath(error);
       if (type === "msg" && isAbsent(RED, msg, String(value))) resolve(undefined);
+      else if (isStore) reject(storeError("context_unreadable", { name, property, reason: reasonOf(error) }, error));
       else reject(new ChatError("property_failed", { name, property, reason: reasonOf(error) }));
     };
     const onResult = (error: unknown, result?: unknown) => {
@@ -64,6 +67,20 @@ function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
   }
 }
 
+/** What Node-RED says of a path, as against what a store says. */
+function isNoPath(error: unknown): boolean {
+  return asRecord(error)?.code === "INVALID_EXPR";
+}
+
+/** A store that cannot be read may be asked again. Where it could not be written the reply has been paid for. */
+function storeError(
+  key: "context_unreadable" | "output_failed",
+  params: Record<string, string>,
+  error: unknown,
+): ChatError {
+  return new ChatError(key, params, { retryable: key === "context_unreadable", ...codeOf(error) });
+}
+
 function isPromise(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   try {
@@ -84,10 +101,10 @@ function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** @throws ChatError `template_failed`, `module_unavailable` */
+/** @throws ChatError `template_failed`, `module_failed` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   // Loaded by the first template.
-  const Mustache = loadModule((): typeof import("mustache") => require("mustache"));
+  const Mustache = loadModule("mustache", (): typeof import("mustache") => require("mustache"));
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {
@@ -107,7 +124,7 @@ function setProperty(RED: NodeAPI, msg: NodeMessage, property: string, value: un
 /**
  * Puts a value where a typed input of the kinds `msg`, `flow` and `global` points.
  *
- * @throws ChatError `invalid_input` if it cannot be put there
+ * @throws ChatError `invalid_input` if it cannot be put there, `output_failed` if a context store fails
  */
 export async function storeTypedInput(
   RED: NodeAPI,
@@ -125,9 +142,12 @@ export async function storeTypedInput(
   }
   const { key, store } = RED.util.parseContextStore(property) as { key: string; store?: string };
   await new Promise<void>((resolve, reject) => {
-    node.context()[type].set(key, value, store, (error?: Error) => {
-      if (!error) resolve();
-      else reject(new ChatError("output_failed", { property: label(place, type), reason: error.message }));
-    });
+    const fail = (error: unknown) =>
+      reject(storeError("output_failed", { property: label(place, type), reason: reasonOf(error) }, error));
+    try {
+      node.context()[type].set(key, value, store, (error?: Error) => (error ? fail(error) : resolve()));
+    } catch (error) {
+      fail(error);
+    }
   });
 }
