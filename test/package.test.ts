@@ -133,7 +133,7 @@ describe("the package", () => {
     const script = `
       const none = () => {};
       const auth = { needsPermission: none };
-      const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, auth, _: (key) => key };
+      const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, events: { on: none }, auth, _: (key) => key };
       for (const type of ${JSON.stringify(Object.keys(pkg["node-red"].nodes))}) require("./nodes/" + type + ".js")(RED);
       console.log(Object.keys(require.cache).some((file) => file.includes("/node_modules/undici/")));`;
     const output = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
@@ -165,6 +165,7 @@ function adminRoutes(): Route[] {
     _: (key: string) => key,
     httpAdmin,
     auth: { needsPermission: (name: string) => Object.assign(() => {}, { [PERMISSION]: name }) },
+    events: { on: () => {} },
     nodes: { registerType: () => {} },
   };
   for (const file of Object.values<string>(pkg["node-red"].nodes)) require(path.join(root, file))(RED);
