@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { packageRoot } from "../dev/node-red";
+import { npmCommand } from "../dev/npm";
 import type { Effort } from "./measure";
 
 const folder = path.join(__dirname, ".install");
@@ -29,7 +30,7 @@ export function installContestants(): void {
 /** Packs our package and installs it as a user does, without what it is developed with, in an empty folder. */
 export function installOurs(): Installed {
   const user = path.join(folder, "ours");
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   mkdirSync(user, { recursive: true });
   const packed = npm(["pack", "--silent", "--ignore-scripts", "--pack-destination", folder], packageRoot).trim();
   writeFileSync(path.join(user, "package.json"), "{}\n");
@@ -75,7 +76,7 @@ function node(args: string[]): string {
 }
 
 function npm(args: string[], cwd: string): string {
-  return execFileSync("npm", [...args, "--no-audit", "--no-fund"], {
+  return execFileSync(...npmCommand(...args, "--no-audit", "--no-fund"), {
     cwd,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],

@@ -46,9 +46,10 @@ function passes(version: string, testOptions: string[]): boolean {
 
 /** npm's package `node` fetches a binary at install; those of the platforms have it inside. */
 function installNode(version: string): string {
-  const name = `node-${process.platform}-${process.arch}`;
+  const isWindows = process.platform === "win32";
+  const name = `node-${isWindows ? "win" : process.platform}-${process.arch}`;
   const prefix = path.join(folder, `runtime-${version}`);
-  const node = path.join(prefix, "node_modules", name, "bin/node");
+  const node = path.join(prefix, "node_modules", name, isWindows ? "bin/node.exe" : "bin/node");
   mkdirSync(prefix, { recursive: true });
   writeFileSync(path.join(prefix, "package.json"), "{}\n");
   if (!existsSync(node))
@@ -61,7 +62,7 @@ function copyProject(name: string): string {
   const copy = path.join(folder, name);
   mkdirSync(copy, { recursive: true });
   for (const part of ["src", "test", "nodes", "dev", "examples", "resources", "bench", "docs"]) {
-    rmSync(path.join(copy, part), { recursive: true, force: true });
+    rmSync(path.join(copy, part), { recursive: true, force: true, maxRetries: 5 });
   }
   for (const name of readdirSync(packageRoot)) {
     if (LEFT_OUT.has(name)) continue;
@@ -77,11 +78,11 @@ function copyProject(name: string): string {
   return copy;
 }
 
-/** The tests look for the recorded replies beside the project. */
+/** The tests look for the recorded replies beside the project. A junction, since Windows asks for rights to make links. */
 function linkRecordings(): void {
   const beside = path.join(packageRoot, "..", "shared");
   const link = path.join(folder, "shared");
-  if (existsSync(beside) && !existsSync(link)) symlinkSync(beside, link);
+  if (existsSync(beside) && !existsSync(link)) symlinkSync(beside, link, "junction");
 }
 
 function npmCli(): string {

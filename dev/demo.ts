@@ -37,7 +37,7 @@ async function demo(): Promise<void> {
   } finally {
     await red?.stop();
     await server.stop();
-    rmSync(userDir, { recursive: true, force: true });
+    rmSync(userDir, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type ConfigDef,
   type ConfigNode,
   readClientOptions,
+  readEndpointsUseEnvironment,
   readFallback,
   readGrammar,
   readModel,
@@ -26,6 +27,7 @@ export = (RED: NodeAPI): void => {
     this.fallback = () => readFallback(def);
     const endpoint = endpointOf(def);
     this.origin = () => endpoint?.origin;
+    this.endpointsUseEnvironment = () => endpointsUseEnvironment(def);
     if (endpoint?.retiredHost) {
       const params = { old: endpoint.retiredHost, host: endpoint.host };
       this.warn(RED._("huggingface-config.warning.retired", params as never));
@@ -48,8 +50,22 @@ export = (RED: NodeAPI): void => {
     }
   }
 
+  /** @returns false for what cannot be read, which is an error of the first question */
+  function endpointsUseEnvironment(def: ConfigDef): boolean {
+    try {
+      return readEndpointsUseEnvironment(def);
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error;
+      return false;
+    }
+  }
+
   RED.nodes.registerType<ConfigNode, ConfigDef, object, ConfigCredentials>("huggingface-config", HuggingFaceConfig, {
-    credentials: { token: { type: "password" } },
+    credentials: {
+      token: { type: "password" },
+      secretHeaders: { type: "password" },
+      secretHeadersEdited: { type: "password" },
+    },
   });
   addConfigRoutes(RED);
 };

@@ -15,7 +15,7 @@ describe("the documents", () => {
   it("have every file of the code on the map, and no other", () => {
     const map = read("docs/architecture.md");
     const files = readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) =>
-      /\/.*\.ts$/.test(file),
+      /[\\/].*\.ts$/.test(file),
     );
     const missing = files.filter((file) => !map.includes(`${path.basename(file)}\``));
     assert.deepEqual(missing, []);

@@ -400,7 +400,7 @@ describe("the examples", () => {
     });
     after(async () => {
       await broker?.stop();
-      if (folder) rmSync(folder, { recursive: true, force: true });
+      if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     });
 
     /** Both in one Node-RED. */

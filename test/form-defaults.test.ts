@@ -92,10 +92,14 @@ describe("the forms' definitions", () => {
     });
   }
 
-  it("keeps the token a credential", () => {
+  it("keeps the token and secret headers credentials", () => {
     const { properties: config } = readDefinition("huggingface-config");
-    assert.deepEqual(literal(config.get("credentials") as Expression), { token: { type: "password" } });
-    assert.equal(properties(config.get("defaults")).has("token"), false);
+    const credentials = literal(config.get("credentials") as Expression) as Record<string, unknown>;
+    assert.deepEqual(Object.keys(credentials), ["token", "secretHeaders", "secretHeadersEdited"]);
+    for (const [name, definition] of Object.entries(credentials)) {
+      assert.deepEqual(definition, { type: "password" }, name);
+      assert.equal(properties(config.get("defaults")).has(name), false, name);
+    }
   });
 
   it("declares the picked tools as ids of nodes, so that copies of them are found", () => {

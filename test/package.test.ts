@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { npmCommand } from "../dev/npm";
 
 const root = path.join(__dirname, "..");
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
@@ -40,7 +41,7 @@ describe("the package", () => {
 
   it("packs what Node-RED loads and nothing of the workshop", () => {
     const [{ files }] = JSON.parse(
-      execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      execFileSync(...npmCommand("pack", "--dry-run", "--json", "--ignore-scripts"), {
         cwd: root,
         encoding: "utf8",
         stdio: ["ignore", "pipe", "ignore"],

@@ -17,7 +17,8 @@ const START_MS = 10_000;
 function find(...names: string[]): string | undefined {
   // Debian keeps servers in a folder that users do not search.
   const folders = [...(process.env.PATH ?? "").split(path.delimiter), "/usr/sbin", "/usr/local/sbin"];
-  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(existsSync);
+  const files = process.platform === "win32" ? names.map((name) => `${name}.exe`) : names;
+  return files.flatMap((file) => folders.map((folder) => path.join(folder, file))).find(existsSync);
 }
 
 const findBroker = () => find("mosquitto");

@@ -1,6 +1,7 @@
 import { createFunctionList } from "./functions-list.js";
 import { createTabs, type EditedNode, type NodeForm, widget } from "./red.js";
 import { createSchemaField, type SchemaField } from "./schema-field.js";
+import { readSecretHeaders } from "./secret-headers.js";
 import { createStopList } from "./stop-list.js";
 import { createTextField } from "./text-field.js";
 import { createToolList } from "./tool-list.js";
@@ -73,6 +74,10 @@ export function createChatForm(node: EditedNode): NodeForm {
     const fields = Object.keys(defaults).map((name) => [name, shownIn(name)]);
     return {
       chat: {
+        // Variables depend on where the node stands.
+        id: node.id,
+        z: node.z,
+        g: node.g,
         ...Object.fromEntries(fields),
         system: system.value(),
         stop: stop.entries(),
@@ -187,5 +192,6 @@ function configuration(id: string): object | undefined {
   if (!node) return undefined;
   const names = Object.keys(RED.nodes.getType(node.type).defaults);
   const def = Object.fromEntries(names.map((name) => [name, node[name]]));
-  return { id, def, token: node.credentials?.token ?? "__PWRD__" };
+  const { credentials } = node;
+  return { id, def, token: credentials?.token ?? "__PWRD__", secretHeaders: readSecretHeaders(credentials) };
 }

@@ -1,7 +1,14 @@
 import { createConnectionTest } from "./connection-test.js";
 import { createHeaderList, type HeaderList } from "./header-list.js";
 import { pickModel } from "./model-picker.js";
-import { createTabs, type EditedNode, type NodeForm } from "./red.js";
+import { createTabs, type EditedNode, type NodeForm, text } from "./red.js";
+import {
+  HEADER_CREDENTIALS,
+  hasSecretHeaders,
+  readSecretHeaders,
+  type SecretHeaders,
+  writeSecretHeaders,
+} from "./secret-headers.js";
 import type { ConfigForm } from "./server.js";
 import { createTextList } from "./text-list.js";
 
@@ -25,6 +32,7 @@ export function createConfigForm(node: EditedNode): NodeForm {
     name: node._("huggingface-config.placeholder.headerName"),
     value: node._("huggingface-config.placeholder.headerValue"),
   });
+  showSecretHeaders(node, headers);
   const read = () => readForm(node, headers);
   const connectionTest = createConnectionTest($("#huggingface-config-test")[0] as HTMLElement, read);
   $("#huggingface-config-pick").on("click", () => {
@@ -37,12 +45,43 @@ export function createConfigForm(node: EditedNode): NodeForm {
     save: () => {
       node.fallback = fallback.value();
       node.headers = headers.value();
-      // No token where there was none is no change; the editor would take it for one, and restart all that use this node.
-      const token = field("token");
-      if (token.val() === "" && !node.credentials?.has_token) token.removeAttr("id");
+      saveSecretHeaders(node, headers);
+      saveCredential(node, "token");
     },
     close: () => connectionTest.destroy(),
   };
+}
+
+/** Shows the secret headers: what was changed since the last deploy, else what Node-RED has stored, without the values. */
+function showSecretHeaders(node: EditedNode, headers: HeaderList): void {
+  const changed = readSecretHeaders(node.credentials);
+  if (changed || !hasSecretHeaders(node.credentials)) {
+    headers.addSecret(changed ?? {});
+    return;
+  }
+  const hint = $("#huggingface-config-headers-problem");
+  $.getJSON(`huggingface/headers/${encodeURIComponent(node.id)}`, ({ names }: { names?: string[] }) => {
+    if (!names) hint.text(text("secret.unknown"));
+    else headers.addSecret(Object.fromEntries(names.map((name) => [name, { stored: name }])) as SecretHeaders);
+  }).fail(() => hint.text(text("secret.unknown")));
+}
+
+/** Puts the secret headers where the editor looks for credentials. */
+function saveSecretHeaders(node: EditedNode, headers: HeaderList): void {
+  const changed = headers.changedSecretHeaders();
+  const written: Partial<Record<string, string>> = changed ? writeSecretHeaders(changed) : {};
+  for (const name of HEADER_CREDENTIALS) {
+    const value = written[name];
+    if (value === undefined) field(name).removeAttr("id");
+    else field(name).val(value);
+    saveCredential(node, name);
+  }
+}
+
+/** None where there was none is no change; the editor would take it for one, and restart all that use this node. */
+function saveCredential(node: EditedNode, name: "token" | (typeof HEADER_CREDENTIALS)[number]): void {
+  const input = field(name);
+  if (input.val() === "" && !node.credentials?.[`has_${name}`]) input.removeAttr("id");
 }
 
 /** What is in the form right now, deployed or not: for the test and the list of models. */
@@ -56,7 +95,7 @@ function readForm(node: EditedNode, headers: HeaderList): ConfigForm {
     return [name, value === "_ADD_" ? "" : value];
   });
   const def = { ...Object.fromEntries(fields), headers: headers.headers() };
-  return { id: node.id, def, token: String(field("token").val() ?? "") };
+  return { id: node.id, def, token: String(field("token").val() ?? ""), secretHeaders: headers.secretHeaders() };
 }
 
 /** Says which variable of the environment the token would come from: of the address that the form was opened with. */

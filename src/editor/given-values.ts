@@ -33,8 +33,9 @@ function showChoice(field: HTMLSelectElement, value: unknown): void {
 const shownBy = (field: Field): unknown => (isSwitch(field) && !field.indeterminate ? field.checked : field.value);
 
 /**
- * A flow file may hold a value in a way of its own: a switch as text, `${ENV}` for a choice, an object for its text. The
- * form shows what it comes to, and the property stays as it is as long as its field is not changed.
+ * A flow file may hold a value in a way of its own: a switch as text, `${ENV}` for a choice, an object for its text; one
+ * of an older version lacks some. The form shows what it comes to, and the property stays as it is as long as its field is
+ * not changed.
  *
  * To be called before other code looks at the fields.
  *
@@ -43,12 +44,14 @@ const shownBy = (field: Field): unknown => (isSwitch(field) && !field.indetermin
 export function keepGiven(node: EditedNode): () => void {
   const { category, defaults } = RED.nodes.getType(node.type);
   const prefix = category === "config" ? "node-config-input" : "node-input";
+  // A new config node has nothing yet: all comes from its fields.
+  const isNew = !RED.nodes.node(node.id);
   const given: { field: Field; shown: unknown }[] = [];
   for (const [name, { type }] of Object.entries(defaults)) {
     const field = document.getElementById(`${prefix}-${name}`) as Field | null;
     const value = node[name];
     // The editor itself makes the lists of config nodes.
-    if (!field || type !== undefined || value === undefined) continue;
+    if (!field || type !== undefined || (value === undefined && isNew)) continue;
     if (isSwitch(field)) showSwitch(field, value);
     else if (field instanceof HTMLSelectElement) showChoice(field, value);
     // A text is what its field says.

@@ -1,18 +1,39 @@
-import { editableList, make, makeLineAccessible } from "./red.js";
-import { headerProblem } from "./validators.js";
+import { editableList, make, makeLineAccessible, text } from "./red.js";
+import { isSecretName, type SecretHeaders, type SecretValue } from "./secret-headers.js";
+import { headerProblem, isVariable } from "./validators.js";
 
 interface Line {
   name?: string;
   value?: string;
+  isSecret?: boolean;
+  /** the header whose stored value this is */
+  stored?: string | undefined;
+}
+
+/** A line as it is shown. */
+interface Fields {
+  name: HTMLInputElement;
+  value: HTMLInputElement;
+  lock: HTMLButtonElement;
+  hint: HTMLElement;
 }
 
 /** The list of request headers in a form. */
 export interface HeaderList {
-  /** the headers in the fields now; a line without a name does not count */
+  /** the headers in the fields now that are not secret; a line without a name does not count */
   headers(): Record<string, string>;
   /** the property's value: what was given, as long as nothing was changed */
   value(): unknown;
+  /** the secret ones, `undefined` as long as they are not known */
+  secretHeaders(): SecretHeaders | undefined;
+  /** adds those that are secret, when they are known */
+  addSecret(headers: SecretHeaders): void;
+  /** the secret ones, if something was changed in them */
+  changedSecretHeaders(): SecretHeaders | undefined;
 }
+
+/** What the editor shows in place of a password that it does not know. */
+const UNKNOWN = "__PWRD__";
 
 /** The headers of a property that holds an object, or the text of one. */
 function readHeaders(given: unknown): Record<string, unknown> {
@@ -28,7 +49,8 @@ function readHeaders(given: unknown): Record<string, unknown> {
 }
 
 /**
- * Makes the list of headers, two fields a line. A name that cannot be sent is marked as it is written.
+ * Makes the list of headers, two fields a line and a button that makes the value a secret. A name that cannot be sent is
+ * marked as it is written.
  *
  * @param element an `<ol>`
  * @param given the property's value
@@ -39,41 +61,111 @@ export function createHeaderList(
   given: unknown,
   names: { name: string; value: string },
 ): HeaderList {
-  const fields = new Map<Line, [name: HTMLInputElement, value: HTMLInputElement]>();
+  const lines = new Map<Line, Fields>();
+  let isKnown = false;
+  let shownSecret = "{}";
+  const show = () => {
+    const seen = new Set<string>();
+    for (const line of list.data()) {
+      const fields = lines.get(line);
+      if (!fields) continue;
+      // To a server they are the same in capitals.
+      const name = fields.name.value.trim().toLowerCase();
+      showLine(line, fields, seen.has(name));
+      if (name !== "") seen.add(name);
+    }
+  };
   const list = editableList<Line>(element, {
     sortable: false,
+    removeItem: show,
     addItem: (content, _index, line) => {
-      const field = (property: "name" | "value") => {
-        const label = names[property];
-        const input = make("input", { type: "text", class: `huggingface-header-${property}`, spellcheck: "false" });
-        input.placeholder = label;
-        input.setAttribute("aria-label", label);
-        input.value = line[property] ?? "";
-        return input;
-      };
-      const name = field("name");
-      const value = field("value");
-      const mark = () => {
-        const problem = name.value.trim() === "" ? undefined : headerProblem(name.value.trim());
-        name.classList.toggle("input-error", problem !== undefined);
-        name.setAttribute("aria-invalid", String(problem !== undefined));
-        name.title = problem ?? "";
-      };
-      name.addEventListener("input", mark);
-      mark();
-      fields.set(line, [name, value]);
-      content.append(make("div", { class: "huggingface-pair" }, name, value));
+      const fields = makeFields(line, names);
+      lines.set(line, fields);
+      fields.lock.disabled = !isKnown;
+      fields.lock.addEventListener("click", () => {
+        line.isSecret = !line.isSecret;
+        // The editor does not know a stored value, so it cannot become a plain one.
+        if (isStored(line, fields)) fields.value.value = "";
+        line.stored = undefined;
+        show();
+      });
+      fields.name.addEventListener("input", show);
+      fields.value.addEventListener("input", show);
+      showLine(line, fields, false);
+      content.append(make("div", { class: "huggingface-pair" }, fields.name, fields.value, fields.lock), fields.hint);
       makeLineAccessible(content, () => {});
     },
   });
   for (const [name, value] of Object.entries(readHeaders(given))) list.add({ name, value: String(value) });
-  const headers = () => {
-    const pairs = list.data().map((line) => {
-      const [name, value] = fields.get(line) ?? [];
-      return [name?.value.trim() ?? "", value?.value ?? ""] as const;
+  show();
+  const entries = (isSecret: boolean): [string, SecretValue][] =>
+    list.data().flatMap((line) => {
+      const fields = lines.get(line);
+      const name = fields?.name.value.trim() ?? "";
+      if (!fields || name === "" || Boolean(line.isSecret) !== isSecret) return [];
+      return [[name, isStored(line, fields) ? { stored: line.stored as string } : fields.value.value]];
     });
-    return Object.fromEntries(pairs.filter(([name]) => name !== ""));
-  };
+  const headers = () => Object.fromEntries(entries(false)) as Record<string, string>;
+  const secretHeaders = () => (isKnown ? Object.fromEntries(entries(true)) : undefined);
   const shown = JSON.stringify(headers());
-  return { headers, value: () => (JSON.stringify(headers()) === shown ? given : headers()) };
+  return {
+    headers,
+    value: () => (JSON.stringify(headers()) === shown ? given : headers()),
+    secretHeaders,
+    addSecret: (found) => {
+      isKnown = true;
+      for (const { lock } of lines.values()) lock.disabled = false;
+      for (const [name, value] of Object.entries(found)) list.add(secretLine(name, value));
+      show();
+      shownSecret = JSON.stringify(secretHeaders());
+    },
+    changedSecretHeaders: () => (JSON.stringify(secretHeaders()) === shownSecret ? undefined : secretHeaders()),
+  };
+}
+
+function secretLine(name: string, value: SecretValue): Line {
+  return typeof value === "object"
+    ? { name, value: UNKNOWN, isSecret: true, stored: value.stored }
+    : { name, value: String(value), isSecret: true };
+}
+
+const isStored = ({ stored }: Line, { value }: Fields) => stored !== undefined && value.value === UNKNOWN;
+
+function makeFields(line: Line, names: { name: string; value: string }): Fields {
+  const field = (property: "name" | "value") => {
+    const label = names[property];
+    const input = make("input", { type: "text", class: `huggingface-header-${property}`, spellcheck: "false" });
+    input.placeholder = label;
+    input.setAttribute("aria-label", label);
+    input.value = line[property] ?? "";
+    return input;
+  };
+  const lock = make(
+    "button",
+    {
+      type: "button",
+      class: "red-ui-button red-ui-button-small huggingface-header-secret",
+      title: text("secret.mark"),
+    },
+    make("i"),
+  );
+  lock.setAttribute("aria-label", text("secret.mark"));
+  const value = field("value");
+  // A browser would offer to fill in, or to remember, a login of Node-RED's.
+  value.autocomplete = "new-password";
+  return { name: field("name"), value, lock, hint: make("div", { class: "huggingface-hint" }) };
+}
+
+function showLine({ isSecret = false }: Line, { name, value, lock, hint }: Fields, isTwice: boolean): void {
+  const header = name.value.trim();
+  const problem = header === "" ? undefined : (headerProblem(header) ?? (isTwice ? text("rows.twice") : undefined));
+  name.classList.toggle("input-error", problem !== undefined);
+  name.setAttribute("aria-invalid", String(problem !== undefined));
+  name.title = problem ?? "";
+  value.type = isSecret ? "password" : "text";
+  lock.setAttribute("aria-pressed", String(isSecret));
+  lock.querySelector("i")?.setAttribute("class", `fa ${isSecret ? "fa-lock" : "fa-unlock-alt"}`);
+  lock.classList.toggle("selected", isSecret);
+  const isPlain = value.value.trim() !== "" && !isVariable(value.value);
+  hint.textContent = !isSecret && isPlain && isSecretName(header) ? text("secret.plain") : "";
 }

@@ -1,5 +1,7 @@
 /// <reference types="jquery" />
 
+import type { HeaderCredentials } from "./secret-headers.js";
+
 /** What the forms use of Node-RED's editor; the published types lack much of it. */
 interface EditorGlobal {
   _(key: string, params?: Record<string, string | number>): string;
@@ -18,6 +20,12 @@ interface EditorGlobal {
   view: { redraw(): void };
   tabs: { create(options: { id: string; onchange(tab: { id: string }): void }): Tabs };
   settings: { context?: { default: string; stores: string[] } };
+  validators: {
+    typedInput(options: {
+      typeField: string;
+      allowBlank: boolean;
+    }): (this: EditedNode, value: unknown, options: { label: string }) => true | string;
+  };
   tray: {
     show(options: TrayOptions): void;
     close(done?: () => void): void;
@@ -72,7 +80,7 @@ export interface FlowNode {
   /** disabled */
   d?: boolean;
   /** What the editor knows of them: of a stored password, only that it is there. */
-  credentials?: { token?: string; has_token?: boolean };
+  credentials?: { token?: string; has_token?: boolean } & HeaderCredentials;
   [property: string]: unknown;
 }
 

@@ -1,4 +1,5 @@
 import { text } from "./red.js";
+import type { SecretHeaders } from "./secret-headers.js";
 
 /** The configuration as it stands in its open form, for the routes that take values of a form. */
 export interface ConfigForm {
@@ -6,11 +7,14 @@ export interface ConfigForm {
   def: Record<string, unknown>;
   /** What is in the token field: dots stand for a token that the editor does not know. */
   token: string;
+  /** `undefined` for all that are stored. */
+  secretHeaders: SecretHeaders | undefined;
 }
 
 /** What would be sent after a deploy, and was not sent from the form. */
 export interface Withheld {
   isTokenWithheld?: boolean;
+  isHeaderWithheld?: boolean;
   isEnvironmentWithheld?: boolean;
 }
 
@@ -45,10 +49,14 @@ export function postForm<T extends object>(
   });
 }
 
-/** Which token was not sent, and what to do about it; blank for none. */
-export function describeWithheld({ isTokenWithheld, isEnvironmentWithheld }: Withheld): string {
-  if (isTokenWithheld) return text("test.withheld");
-  return isEnvironmentWithheld ? text("test.environmentWithheld") : "";
+/** What was not sent, and what to do about it; blank for none. */
+export function describeWithheld({ isTokenWithheld, isHeaderWithheld, isEnvironmentWithheld }: Withheld): string {
+  const keys = [
+    isTokenWithheld && "test.withheld",
+    isHeaderWithheld && "test.headerWithheld",
+    isEnvironmentWithheld && "test.environmentWithheld",
+  ];
+  return keys.flatMap((key) => (key ? text(key) : [])).join(" ");
 }
 
 /** Whether an answer is an error. */

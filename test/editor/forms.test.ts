@@ -99,6 +99,7 @@ describe("the forms in the editor", function () {
       billTo: "",
       headers: {},
       serverStreams: true,
+      endpointsUseEnvironment: true,
       grammar: "openai",
       fallback: [],
       tls: "",
@@ -321,6 +322,7 @@ describe("the forms in the editor", function () {
       ...configValues,
       headers,
       serverStreams: false,
+      endpointsUseEnvironment: true,
       grammar: "tgi",
       fallback: ["org/second:novita", "org/third"],
       tls: tls.id,
@@ -367,7 +369,11 @@ describe("the forms in the editor", function () {
 
   it("keep the token out of the flow and of the form", async () => {
     assert.equal(JSON.stringify(await editor.flows()).includes(TOKEN), false);
-    assert.deepEqual(await editor.credentials(CONFIG, (await deployed(CONFIG)).id), { has_token: true });
+    assert.deepEqual(await editor.credentials(CONFIG, (await deployed(CONFIG)).id), {
+      has_token: true,
+      has_secretHeaders: false,
+      has_secretHeadersEdited: false,
+    });
   });
 
   it("show every field as it was saved", async () => {

@@ -23,6 +23,7 @@ const configFromEnvironment = {
   grammar: env("GRAMMAR"),
   tls: "",
   proxy: "",
+  endpointsUseEnvironment: env("ENDPOINTS"),
 };
 const chatFromEnvironment = {
   name: "",
@@ -65,7 +66,7 @@ const chatFromEnvironment = {
   outputType: "msg",
 };
 
-/** As people and programs write it by hand: numbers and switches as text, one thing for a list of one, objects. */
+/** As people, programs and older versions write it: numbers and switches as text, one thing for a list of one, some missing. */
 const configByHand = {
   name: "",
   model: "org/model",

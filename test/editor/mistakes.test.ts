@@ -58,19 +58,20 @@ const config: Record<keyof typeof CONFIG_DEFAULTS, Row> = {
   headers: {
     good: [{}, { "X-Team": "blue" }, '{"X-Team": "blue"}', "", "${NAME}"],
     bad: [
-      [{ "X Team": "blue" }, 'Headers: "X Team" cannot be the name of a header'],
-      [{ "Content-Length": "1" }, 'Headers: "Content-Length" is set by the connection itself'],
+      [{ "X Team": "blue" }, "Headers: #1 is not a valid header name"],
+      [{ "Content-Length": "1" }, "Headers: #1 is set by the connection itself"],
       ["X-Team: blue", "Headers: must be a JSON object"],
     ],
   },
   fallback: {
     good: [[], ["org/model", "${NAME}"], "org/model"],
-    bad: [[["org/model", "two words"], 'Other models: "two words" must be a name without spaces']],
+    bad: [[["org/model", "two words"], "Other models: #2 must be a name without spaces"]],
   },
   serverStreams: flag("the server can stream"),
   grammar: choice("JSON schema", ["openai", "tgi"]),
   tls: { good: [""], bad: [] },
   proxy: { good: [""], bad: [] },
+  endpointsUseEnvironment: flag("send its token to dedicated endpoints too"),
 };
 
 const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
@@ -128,7 +129,7 @@ const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
   functions: {
     good: [[], [{ name: "go", description: "", parameters: "" }], "${NAME}"],
     bad: [
-      [[{ name: "g o" }], "Functions: g o: A name has 1 to 64 letters, digits, _ or -"],
+      [[{ name: "g o" }], "Functions: #1: A name has 1 to 64 letters, digits, _ or -"],
       ["go", "Functions: must be a list"],
     ],
   },
@@ -148,7 +149,7 @@ const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
   conversationType: { good: ["str", "env"], bad: [] },
   store: {
     good: ["", "memory", "file", "${NAME}"],
-    bad: [["cloud", /^Context store: there is no "cloud" here, only: .*memory/]],
+    bad: [["cloud", /^Context store: must be one of .*memory/]],
   },
   maxMessages: number("Messages kept", "whole number", "at least 1", ["1"], ["0", "1.5"]),
   maxHistoryTokens: number("Tokens kept", "whole number", "at least 1", ["1"], ["0", "1.5"]),

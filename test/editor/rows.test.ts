@@ -85,7 +85,7 @@ describe("the rows, lists and tabs of the forms", function () {
     await config.addLine("headers", []);
     const field = config.input("headers-container").locator("li").last().locator("input").first();
     for (const [name, reason] of [
-      ["two words", '"two words" cannot be the name of a header'],
+      ["two words", '"two words" is not a valid header name'],
       ["Content-Type", '"Content-Type" is set by the connection itself'],
       ["X-Fine", ""],
       ["", ""],
@@ -94,6 +94,12 @@ describe("the rows, lists and tabs of the forms", function () {
       assert.equal(await field.getAttribute("title"), reason, name);
       assert.equal(await field.evaluate((element) => element.classList.contains("input-error")), reason !== "", name);
     }
+    await field.fill("X-Fine");
+    await config.addLine("headers", ["x-fine"]);
+    const second = config.input("headers-container").locator("li").last().locator("input").first();
+    assert.equal(await second.getAttribute("title"), "This name is there twice");
+    await field.fill("X-Other");
+    assert.equal(await second.getAttribute("title"), "");
     await config.cancel();
     await form.cancel();
   });

@@ -132,12 +132,111 @@ describe("the routes behind the form of a configuration", () => {
           const { isEnvironmentWithheld } = await post("test", endpoint);
           assert.equal(isEnvironmentWithheld, token === "" ? true : undefined, "the form can say why");
         }
+        const endpoint = {
+          ...way,
+          baseUrl: "https://mine.endpoints.huggingface.cloud",
+          endpointsUseEnvironment: false,
+        };
+        const ofEndpoint = await post("test", form(endpoint, "", "never-deployed"));
+        assert.equal(ofEndpoint.isEnvironmentWithheld, undefined, "it is not used there after a deploy, either");
+        await red.deploy([
+          ...chatFlow("", {}, endpoint),
+          proxyNode({ url: proxy.url }),
+          tlsConfig({ verifyservercert: false }),
+        ]);
+        assert.deepEqual(await (await fetch(`${red.url}/huggingface/environment/config`)).json(), {});
+        tls.requests.length = 0;
+        await post("test", form({ ...endpoint, endpointsUseEnvironment: true }, ""));
+        assert.deepEqual(authorization(tls), [undefined], "a form does not turn it on");
       } finally {
         delete process.env.HF_TOKEN;
         await tls.close();
         await proxy.close();
       }
     });
+
+    it("shows the names of variables, and of no variable what is in it", async () => {
+      const long = `-----BEGIN-----\n${"abcdefghij".repeat(300)}`;
+      Object.assign(process.env, {
+        SOME_SECRET: "aws/Very+Secret==",
+        SHORT: "abc",
+        LONG: long,
+        JSON_LIKE: '{"a": s3cret-value}',
+      });
+      const echo: Handler = ({ body }, response) =>
+        json(response, 404, { error: { message: `no ${body.model}, ${body.model?.slice(2, 14)}` } });
+      const cases: [def: Message, says: RegExp][] = [
+        [{ timeout: "${SOME_SECRET}" }, /"\$\{SOME_SECRET\}"/],
+        [{ timeout: "${SHORT}" }, /"\$\{SHORT\}"/],
+        [{ timeout: "${LONG}" }, /"\$\{LONG\}"/],
+        [{ timeout: "$(SOME_SECRET)" }, /"\$\{SOME_SECRET\}"/],
+        [{ serverStreams: "${SOME_SECRET}" }, /"\$\{SOME_SECRET\}"/],
+        [{ headers: "${SOME_SECRET}" }, /\$\{SOME_SECRET\}/],
+        [{ headers: "${JSON_LIKE}" }, /\$\{JSON_LIKE\}/],
+        [{ headers: "${LONG}" }, /headers/],
+        [{ model: "${SOME_SECRET}" }, /no \$\{SOME_SECRET\}, \$\{SOME_SECRET\}/],
+        [{ model: "${LONG}" }, /no \$\{LONG\}/],
+      ];
+      try {
+        server.handle(echo);
+        for (const [def, says] of cases) {
+          const { error } = await post("test", form(def));
+          assert.match(error.message, says, JSON.stringify(def));
+          assert.doesNotMatch(error.message, /Very|abc|s3cr/, JSON.stringify(def));
+        }
+        server.handle((request, response) => json(response, 200, completion("Hi", { model: request.body.model })));
+        assert.equal((await post("test", form({ model: "${SOME_SECRET}" }))).model, "${SOME_SECRET}");
+        assert.equal(server.last.body.model, "aws/Very+Secret==");
+      } finally {
+        for (const name of ["SOME_SECRET", "SHORT", "LONG", "JSON_LIKE"]) delete process.env[name];
+      }
+    });
+
+    it("replaces no variable in the value of another", async () => {
+      Object.assign(process.env, { SOME_SECRET: "s3cret-value", POINTS: "${SOME_SECRET}" });
+      try {
+        const { error } = await post("test", form({ headers: { "x-a": "${POINTS}" } }));
+        assert.equal(error.code, "invalid_input");
+        assert.equal(server.requests.length, 0);
+      } finally {
+        for (const name of ["SOME_SECRET", "POINTS"]) delete process.env[name];
+      }
+    });
+
+    it("lets the settings file keep variables from forms, as from flows", async () => {
+      const settings = (red.red as unknown as { settings: Message }).settings;
+      process.env.KEPT = "s3cret-value";
+      settings.envVarExcludes = ["KEPT"];
+      try {
+        const { error } = await post("test", form({ model: "${KEPT}" }, "", "never-deployed"));
+        assert.equal(error.code, "invalid_input");
+      } finally {
+        delete settings.envVarExcludes;
+        delete process.env.KEPT;
+      }
+    });
+
+    for (const route of ["test", "models", "try"]) {
+      for (const type of [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "application/jsonx",
+        undefined,
+      ]) {
+        it(`takes nothing that a form of another site can send: ${route}, ${type}`, async () => {
+          const body = new TextEncoder().encode(
+            type?.includes("urlencoded")
+              ? `def[baseUrl]=${server.url}&def[model]=m&prompt=x&config[def][baseUrl]=${server.url}`
+              : JSON.stringify({ ...form(), config: form(), prompt: "x" }),
+          );
+          const headers = type === undefined ? {} : { "content-type": type };
+          const answer = await fetch(`${red.url}/huggingface/${route}`, { method: "POST", headers, body });
+          assert.equal(answer.status, 415);
+          assert.equal(server.requests.length, 0);
+        });
+      }
+    }
 
     const failures: [what: string, def: Message, answer: Handler | undefined, code: string, says: RegExp][] = [
       [
@@ -236,10 +335,66 @@ describe("the routes behind the form of a configuration", () => {
       }
     });
 
-    it("may be many, and hostile", async () => {
+    it("may be many, and hostile: what is known of them counts, if it is of its kind", async () => {
+      const good = {
+        id: "org/good",
+        architecture: { input_modalities: ["text", "image"], output_modalities: ["text"] },
+        providers: [
+          {
+            provider: "groq",
+            status: "live",
+            context_length: 8192,
+            pricing: { input: 0.1, output: 0.2 },
+            is_free: false,
+            supports_tools: true,
+            supports_structured_output: false,
+            first_token_latency_ms: 210,
+            throughput: 99.5,
+          },
+        ],
+      };
+      const deep = JSON.parse(`${"[".repeat(20_000)}${"]".repeat(20_000)}`);
+      const odd = { id: "org/odd", created: 1, a: deep, architecture: { input_modalities: deep, x: 1 }, pricing: deep };
+      const providers = [
+        { provider: "p", status: 5, context_length: "8", pricing: { input: "1", x: deep }, throughput: null, a: deep },
+        { provider: 5 },
+        "p",
+        null,
+      ];
       const data = Array.from({ length: 1000 }, (_, index) => ({ id: `org/${index}`, providers: index }));
-      server.handle((_, response) => json(response, 200, { data: [...data, [], "x", { id: 5 }, { id: {} }] }));
-      assert.deepEqual((await post("models", form())).models, data);
+      const text = [good, { ...odd, providers }, ...data, [], "x", { id: 5 }, { id: {} }]
+        .map((entry) => JSON.stringify(entry, (_, value) => (value === deep ? "DEEP" : value)))
+        .join()
+        .replaceAll('"DEEP"', `${"[".repeat(20_000)}${"]".repeat(20_000)}`);
+      server.handle((_, response) => json(response, 200, `{"data":[${text}]}`));
+      assert.deepEqual((await post("models", form())).models, [
+        good,
+        { id: "org/odd", architecture: { input_modalities: [] }, providers: [{ provider: "p", pricing: {} }] },
+        ...data.map(({ id }) => ({ id })),
+      ]);
+    });
+
+    it("hold no secret that a server echoes, and no part of one in an error", async () => {
+      process.env.SOME_SECRET = "s3cret/value";
+      const get = async () => (await fetch(`${red.url}/huggingface/models/config`)).json() as Promise<Message>;
+      try {
+        server.handle((request, response) => {
+          const { authorization, "x-a": other } = request.headers;
+          const id = `${authorization} ${other}`;
+          return json(response, 200, { data: [{ id, providers: [{ provider: id, status: id }] }] });
+        });
+        const def = { model: "org/a", headers: { "x-a": "${SOME_SECRET}" } };
+        await red.deploy(chatFlow(server.url, {}, def), { config: { token: TOKEN } });
+        const shown = "Bearer *** ${SOME_SECRET}";
+        const expected = [{ id: shown, providers: [{ provider: shown, status: shown }] }];
+        assert.deepEqual((await post("models", form(def))).models, expected);
+        assert.deepEqual((await get()).models, expected);
+        server.handle((request, response) => json(response, 200, `${request.headers.authorization}`));
+        const { error } = await post("models", form({ headers: {} }));
+        assert.doesNotMatch(error.message, /Bearer|hf_/);
+      } finally {
+        delete process.env.SOME_SECRET;
+      }
     });
 
     it("are an error where the list has no end", async () => {

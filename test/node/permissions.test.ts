@@ -28,6 +28,7 @@ describe("the admin routes with adminAuth", function () {
   for (const [method, route, ofReader] of [
     ["GET", "models/config", 200],
     ["GET", "environment/config", 200],
+    ["GET", "headers/config", 200],
     ["POST", "models", 401],
     ["POST", "test", 401],
     ["POST", "try", 401],

@@ -45,7 +45,9 @@ describe("a conversation in a store on disk", function () {
     return files.map((file) => readFileSync(path.join(folder, file), "utf8")).join("\n");
   };
 
-  it("goes on after Node-RED was killed, and after it was ended in the middle of a question", async () => {
+  it("goes on after Node-RED was killed, and after it was ended in the middle of a question", async function () {
+    // A signal ends a process of Windows at once, so nothing of it is written any more.
+    if (process.platform === "win32") this.skip();
     server.handle(inTurn(reply("1"), reply("2"), () => {}, reply("4")));
     await red.start();
     assert.equal(await ask("one"), "1");

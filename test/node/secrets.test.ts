@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chatFlow, getNodeRed, level, type NodeRed, proxyNode, sink, tlsConfig } from "../support/node-red";
+import {
+  chatFlow,
+  getNodeRed,
+  level,
+  type Message,
+  type NodeRed,
+  proxyNode,
+  sink,
+  tlsConfig,
+} from "../support/node-red";
 import { startProxy } from "../support/proxy";
 import {
   chunk,
@@ -18,6 +27,8 @@ import { useNodeRed } from "../support/use-node-red";
 
 const TOKEN = "hf_abcDEFghiJKLmno";
 const credentials = { config: { token: TOKEN } };
+const escaped = (text: string) =>
+  text.replace(/./g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const sentToken = ({ headers }: SeenRequest) => headers.authorization?.replace("Bearer ", "") ?? "none";
 
 describe("what the tests look at for secrets", () => {
@@ -65,24 +76,94 @@ describe("huggingface-chat, a server that echoes the token", () => {
 
   /** As the tokenizers of models cut it. */
   const cut = (text: string) => text.match(/.{1,3}/gs) ?? [];
-  const echoes: Record<string, Handler> = {
-    "in a reply": (request, response) => sse(response, replyChunks([`You sent ${sentToken(request)}.`])),
-    "in a reply, in pieces": (request, response) => sse(response, replyChunks(cut(`You sent ${sentToken(request)}.`))),
-    "in a reply, letter by letter": (request, response) =>
-      sse(response, replyChunks([...`You sent ${sentToken(request)}.`])),
-    "in its header's form": (request, response) =>
-      sse(response, replyChunks(cut(`You sent ${request.headers.authorization}.`))),
-  };
-  for (const [what, handler] of Object.entries(echoes)) {
+  const echoes: [what: string, handler: Handler, reply: string, streamed: string][] = [
+    [
+      "in a reply",
+      (request, response) => sse(response, replyChunks([`You sent ${sentToken(request)}.`])),
+      "You sent ***.",
+      "You sent ***.",
+    ],
+    [
+      "in a reply, in pieces",
+      (request, response) => sse(response, replyChunks(cut(`You sent ${sentToken(request)}.`))),
+      "You sent ***.",
+      // Three letters are no beginning that a piece waits for.
+      "You sent hf_***.",
+    ],
+    [
+      "in a reply, letter by letter",
+      (request, response) => sse(response, replyChunks([...`You sent ${sentToken(request)}.`])),
+      "You sent ***.",
+      "You sent hf_***.",
+    ],
+    [
+      "in its header's form",
+      (request, response) => sse(response, replyChunks(cut(`You sent ${request.headers.authorization}.`))),
+      "You sent Bearer ***.",
+      "You sent Bearer hf***.",
+    ],
+    [
+      "with reasoning in between",
+      (request, response) => {
+        const token = sentToken(request);
+        return sse(response, [
+          chunk(`You sent ${token.slice(0, 9)}`),
+          chunk(undefined, { delta: { reasoning: `Hm ${token.slice(0, 7)}` } }),
+          chunk(`${token.slice(9)}.`),
+          chunk(undefined, { delta: { reasoning: token.slice(7) } }),
+          chunk(undefined, { finish_reason: "stop" }),
+        ]);
+      },
+      "You sent ***.",
+      "You sent ***.",
+    ],
+    [
+      "with a call in between",
+      (request, response) => {
+        const token = sentToken(request);
+        const call = { index: 0, id: "1", function: { name: "own", arguments: "{}" } };
+        return sse(response, [
+          chunk(token.slice(0, -1)),
+          chunk(undefined, { delta: { tool_calls: [call] } }),
+          chunk(token.slice(-1)),
+          chunk(undefined, { finish_reason: "tool_calls" }),
+        ]);
+      },
+      "***",
+      "***",
+    ],
+  ];
+  for (const [what, handler, text, streamed] of echoes) {
     it(`${what}: *** is in its place, on Reply and Stream`, async () => {
       server.handle(handler);
-      await red.deploy(chatFlow(server.url, { stream: true }), credentials);
+      await red.deploy(chatFlow(server.url, { stream: true, streamReasoning: true }), credentials);
       red.send("chat", { payload: "Hi" });
-      assert.equal((await red.next("reply")).payload, "You sent ***.");
-      const streamed = red.captured("stream").map(({ payload }) => payload);
-      assert.equal(streamed.join(""), "You sent ***.");
+      const ended = () => [...red.captured("reply"), ...red.captured("calls")];
+      await red.until(() => ended().length > 0, "an end");
+      assert.equal(ended()[0]?.completion.message.content, text);
+      const pieces = red.captured("stream").map(({ payload }) => payload);
+      assert.equal(pieces.join(""), streamed);
     });
   }
+
+  it("token by token in logprobs: they are left out", async () => {
+    const entry = (token: string) => ({ token, logprob: -1, bytes: [...Buffer.from(token)] });
+    const told = async (text: (token: string) => string[]) => {
+      server.handle((request, response) => {
+        const pieces = text(sentToken(request)).map((token) => {
+          const [choice] = chunk(token).choices as object[];
+          return { ...chunk(), choices: [{ ...choice, logprobs: { content: [entry(token)] } }] };
+        });
+        return sse(response, [...pieces, chunk(undefined, { finish_reason: "stop" })]);
+      });
+      red.send("chat", { payload: "Hi" });
+      return (await red.next("reply")).completion;
+    };
+    await red.deploy(chatFlow(server.url), credentials);
+    assert.equal("logprobs" in (await told((token) => cut(`You sent ${token}`))), false, "in pieces");
+    assert.equal("logprobs" in (await told((token) => ["You sent ", token])), false, "as one, in bytes");
+    assert.equal((await told(() => ["no ", "secret"])).logprobs.content.length, 2);
+  });
 
   it("holds back nothing that only begins like it", async () => {
     const text = "Bear with me: hf_abcDEF is the beginning, h";
@@ -105,7 +186,7 @@ describe("huggingface-chat, a server that echoes the token", () => {
     red.send("chat", { payload: "Hi" });
     assert.equal((await red.next("reply")).completion.message.reasoning, "Thinking of ***");
     const reasoning = red.captured("stream").map((msg) => msg.reasoning ?? "");
-    assert.equal(reasoning.join(""), "Thinking of ***");
+    assert.equal(reasoning.join(""), "Thinking of hf_***");
   });
 
   it("in the arguments of a call, in pieces: neither for the tool flow nor at output 3", async () => {
@@ -141,6 +222,14 @@ describe("huggingface-chat, a server that echoes the token", () => {
     "in an error": (request, response) => json(response, 400, { error: { message: `bad ${sentToken(request)}` } }),
     "in an error's code": (request, response) =>
       json(response, 400, { error: { message: "bad", code: sentToken(request) } }),
+    "in escapes": (request, response) =>
+      json(response, 400, { error: { message: `{"auth":"${escaped(sentToken(request))}"}` } }),
+    "in escapes of what is no JSON": (request, response) =>
+      json(response, 500, `upstream said: {"auth":"${escaped(sentToken(request))}"}`),
+    "in escapes of a body that is cut": (request, response) =>
+      json(response, 500, `{"error":{"message":"${escaped(sentToken(request))}"},"pad":"${"x".repeat(70_000)}"}`),
+    "in a redirect": (request, response) =>
+      json(response, 302, "", { location: `http://user:${sentToken(request)}@127.0.0.1/${sentToken(request)}` }),
     "in a page": (request, response) => json(response, 500, `<title>${sentToken(request)}</title>`),
     "in headers": (request, response) =>
       json(response, 429, "busy", {
@@ -174,6 +263,33 @@ describe("huggingface-chat, a server that echoes the token", () => {
       assert.match(server.last.headers.authorization ?? "", new RegExp(TOKEN));
       const seen = JSON.stringify([completion?.error?.message, completion?.error, red.captured("reply")]);
       assert.match(seen, /\*\*\*/);
+    });
+  }
+});
+
+describe("huggingface-chat, a server that echoes secret headers", () => {
+  let red: NodeRed;
+  let server: TestServer;
+  useNodeRed((its) => ({ red, server } = its));
+
+  const headers: [name: string, value: string, echo: string, shown: string][] = [
+    ["Authorization", "Api-Key s3cretvalue", "sent s3cretvalue", "sent ***"],
+    ["authorization", `Basic ${Buffer.from("bob:s3cretvalue").toString("base64")}`, "sent s3cretvalue", "sent ***"],
+    ["Cookie", "theme=day; sid=abcdefghijklmnop", "sent abcdefghijklmnop, day", "sent ***, day"],
+    ["xAccessToken", "s3cretvalue", "sent s3cretvalue", "sent ***"],
+    ["x-portkey-provider", "anthropic", " anthropic", " anthropic"],
+    ["X-Keycloak-Realm", "staging-eu", "staging-eu", "staging-eu"],
+  ];
+  for (const [name, value, echo, shown] of headers) {
+    it(`hides what is secret in them, and nothing else: ${name}`, async () => {
+      server.handle((request, response) =>
+        request.text.includes("fail") ? json(response, 400, echo) : sse(response, replyChunks([echo])),
+      );
+      await red.deploy(chatFlow(server.url, {}, { headers: { [name]: value } }));
+      red.send("chat", { payload: "Hi" });
+      assert.equal((await red.next("reply")).payload, shown);
+      red.send("chat", { payload: "fail" });
+      assert.equal((await red.next("error")).error.cause.body, shown);
     });
   }
 });
@@ -245,7 +361,7 @@ describe("huggingface-config, the token of the environment", () => {
     await tls.close();
   });
 
-  const hosts: [baseUrl: string, isSent: boolean][] = [
+  const hosts: [baseUrl: string, isSent: boolean, config?: Message][] = [
     ["https://router.huggingface.co/v1", true],
     ["https://huggingface.co/api/v1", true],
     ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", true],
@@ -258,16 +374,20 @@ describe("huggingface-config, the token of the environment", () => {
     ["https://xendpoints.huggingface.cloud/v1", false],
     ["https://models.example/huggingface.co/v1", false],
     ["https://models.example/v1?host=huggingface.co", false],
+    ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", false, { endpointsUseEnvironment: false }],
+    ["https://abc.us-east-1.aws.endpoints.huggingface.cloud/v1", true, { endpointsUseEnvironment: "" }],
+    ["https://router.huggingface.co/v1", true, { endpointsUseEnvironment: "false" }],
+    ["https://huggingface.co/api/v1", true, { endpointsUseEnvironment: false }],
   ];
-  for (const [baseUrl, isSent] of hosts) {
+  for (const [baseUrl, isSent, config = {}] of hosts) {
     for (const variable of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
-      it(`${variable} ${isSent ? "goes" : "does not go"} to ${baseUrl}`, async () => {
+      it(`${variable} ${isSent ? "goes" : "does not go"} to ${baseUrl} ${JSON.stringify(config)}`, async () => {
         const target = baseUrl.startsWith("https:") ? tls : plain;
         const proxy = await startProxy(undefined, target.port);
         process.env[variable] = TOKEN;
         try {
           const nodes = [proxyNode({ url: proxy.url }), tlsConfig({ verifyservercert: false })];
-          await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls" }), ...nodes]);
+          await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls", ...config }), ...nodes]);
           red.send("chat", { payload: "Hi" });
           assert.equal((await red.next("reply")).payload, "ok");
           const { authorization } = target.last.headers;

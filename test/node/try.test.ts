@@ -111,6 +111,49 @@ describe("the route behind the try-it box", () => {
     await server.last.closed;
   });
 
+  it("shows no value of a variable that the model writes, nor one in what it calls", async () => {
+    Object.assign(process.env, { SOME_SECRET: "aws/Very+Secret==" });
+    try {
+      const secret = "aws/Very+Secret==";
+      const call = { index: 0, id: "1", function: { name: "lamp", arguments: JSON.stringify({ a: [secret] }) } };
+      server.handle((_, response) =>
+        sse(response, [
+          ...["You said ", "aws/V", "ery+Sec", "ret==", ", aws/"].map((text) => chunk(text)),
+          chunk(undefined, { delta: { reasoning: `it is ${secret}` } }),
+          chunk(undefined, { delta: { tool_calls: [call] } }),
+          chunk(undefined, {
+            finish_reason: "tool_calls",
+            model: secret,
+            usage: { prompt_tokens: 1, [secret]: secret },
+          }),
+        ]),
+      );
+      const answer = await lines(form({ system: "${SOME_SECRET}", functions: [{ name: "lamp" }] }));
+      assert.equal(server.last.body.messages[0].content, secret);
+      assert.equal(answer.map(({ text = "" }) => text).join(""), "You said ${SOME_SECRET}, aws/");
+      assert.equal(answer.map(({ reasoning = "" }) => reasoning).join(""), "it is ${SOME_SECRET}");
+      const { done } = answer.at(-1) as Message;
+      assert.deepEqual(done.calls[0].arguments, { a: ["${SOME_SECRET}"] });
+      assert.deepEqual(done.usage, { prompt_tokens: 1 });
+      assert.doesNotMatch(JSON.stringify(answer), /Secret==/);
+    } finally {
+      delete process.env.SOME_SECRET;
+    }
+  });
+
+  it("shows no value of a variable in an error of a field", async () => {
+    Object.assign(process.env, { SOME_SECRET: "aws/Very+Secret==" });
+    try {
+      for (const field of ["temperature", "maxTokens", "strict", "format", "repairs", "extra", "schema", "stop"]) {
+        const chat = { format: "json_schema", schema: "{}", [field]: "${SOME_SECRET}" };
+        const text = JSON.stringify(await lines(form(chat)));
+        assert.doesNotMatch(text, /Very|Secret==/, field);
+      }
+    } finally {
+      delete process.env.SOME_SECRET;
+    }
+  });
+
   it("sends the stored token nowhere else", async () => {
     const other = await startServer(reply("ok"));
     const config = { id: "config", def: { model: "org/a", baseUrl: other.url }, token: "__PWRD__" };

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { npmCommand } from "../../dev/npm";
 import { chatFlow, flowNode } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
 import { reply, startServer, type TestServer } from "../support/server";
@@ -34,7 +35,7 @@ describe("the packed package", function () {
     red = new OwnNodeRed(flow, { nodesDir: path.join(folder, "none"), editorTheme: { palette: { catalogues: [] } } });
     mkdirSync(path.join(folder, "none"));
     writeFileSync(path.join(red.userDir, "package.json"), '{ "name": "user-directory", "private": true }');
-    const npm = (...args: string[]) => run("npm", args, { cwd: red.userDir });
+    const npm = (...args: string[]) => run(...npmCommand(...args), { cwd: red.userDir });
     await npm("pack", root, "--ignore-scripts", "--pack-destination", folder);
     const [packed = ""] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
     try {
@@ -50,7 +51,7 @@ describe("the packed package", function () {
   after(async () => {
     await red?.remove();
     await server?.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
   const get = async (url: string, accept = "application/json") => {

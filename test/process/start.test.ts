@@ -69,7 +69,7 @@ describe("npm start", function () {
   });
   afterEach(async () => {
     await running?.stop();
-    rmSync(userDir, { recursive: true, force: true });
+    rmSync(userDir, { recursive: true, force: true, maxRetries: 5 });
   });
 
   it("opens the editor with every example in a tab, and keeps what is changed there", async () => {
@@ -83,7 +83,8 @@ describe("npm start", function () {
       tabs,
     );
     assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /Node-RED/);
-    assert.equal(await running.stop(), 0);
+    // A signal ends a process of Windows at once, without an exit code of its own.
+    assert.equal(await running.stop(), process.platform === "win32" ? null : 0);
 
     changeFlows(userDir, (node) => {
       if (node.type === "huggingface-chat") node.name = "changed";

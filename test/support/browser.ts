@@ -2,11 +2,25 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
 
-/** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH. */
+/** Where Chrome, Chromium and Edge are installed that are not on the PATH. */
+const INSTALLED: Partial<Record<NodeJS.Platform, string[]>> = {
+  darwin: ["Google Chrome", "Chromium", "Microsoft Edge"].map(
+    (name) => `/Applications/${name}.app/Contents/MacOS/${name}`,
+  ),
+  win32: ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"].flatMap((folder) =>
+    [
+      "Google/Chrome/Application/chrome.exe",
+      "Chromium/Application/chrome.exe",
+      "Microsoft/Edge/Application/msedge.exe",
+    ].map((file) => join(process.env[folder] ?? "", file)),
+  ),
+};
+
+/** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH, or where the system keeps it. */
 export function findChromium(): string | undefined {
-  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
   const onPath = (process.env.PATH ?? "").split(delimiter).flatMap((dir) => names.map((name) => join(dir, name)));
-  return [process.env.CHROMIUM_PATH ?? "", ...onPath].find(isExecutable);
+  return [process.env.CHROMIUM_PATH ?? "", ...onPath, ...(INSTALLED[process.platform] ?? [])].find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -11,13 +11,25 @@ const SHORTEST = 6;
 /** Requests and responses of http nodes: they belong to Node-RED, and hold half of it. */
 const NOT_OURS = new Set(["req", "res", "_req"]);
 
+/** The values of secret headers, which are JSON text of an object. */
+function headerValues(json: unknown): unknown[] {
+  try {
+    return Object.values(JSON.parse(String(json)));
+  } catch {
+    return [];
+  }
+}
+
 export class SecretWatch {
   readonly #secrets = new Set<string>();
 
   /** Takes the secrets among the credentials of a deploy, by node id, and those of the environment. */
   learn(credentials: Record<string, object> = {}): void {
     for (const fields of Object.values(credentials)) {
-      for (const [name, value] of Object.entries(fields)) if (SECRET_FIELDS.has(name)) this.#add(value);
+      for (const [name, value] of Object.entries(fields)) {
+        if (SECRET_FIELDS.has(name)) this.#add(value);
+        if (name === "secretHeaders") for (const header of headerValues(value)) this.#add(header);
+      }
     }
     for (const name of ENVIRONMENT) this.#add(process.env[name]);
   }

@@ -84,6 +84,28 @@ describe("the chat-completions address of a base URL", () => {
     });
   }
 
+  for (const baseUrl of [
+    "unix:/run/llama.sock",
+    "unix:///run/llama.sock",
+    "http://unix:/run/llama.sock",
+    "http://unix:/run/llama.sock:/v1",
+    "HTTP://UNIX:/run/llama.sock:/v1",
+    "http+unix://%2Frun%2Fllama.sock/v1",
+    "/run/llama.sock",
+  ]) {
+    it(`refuses a unix socket by its name: ${baseUrl}`, () => {
+      assert.throws(
+        () => resolveEndpoint(baseUrl),
+        (error: ChatError) => error.key === "base_url_socket" && error.message.includes(baseUrl),
+      );
+    });
+  }
+
+  it("takes a host whose name is unix", () => {
+    assert.equal(resolveEndpoint("http://unix:8080/v1").origin, "http://unix:8080");
+    assert.equal(resolveEndpoint("http://unix/v1").origin, "http://unix");
+  });
+
   it("does not show the password in an address that is none", () => {
     for (const baseUrl of ["htps://user:pass1234@example.com", "https://user:pass1234@exa mple.com"]) {
       assert.throws(
@@ -124,7 +146,7 @@ describe("a token of the environment", () => {
   ]) {
     it(`goes to ${origin}`, () => {
       assert.equal(isHuggingFace(origin), true);
-      assert.equal(environmentToken(origin, env)?.value, "hf_first");
+      assert.equal(environmentToken(origin, true, env)?.value, "hf_first");
     });
   }
 
@@ -147,7 +169,7 @@ describe("a token of the environment", () => {
   ]) {
     it(`does not go to ${origin}`, () => {
       assert.equal(isHuggingFace(origin), false);
-      assert.equal(environmentToken(origin, env), undefined);
+      assert.equal(environmentToken(origin, true, env), undefined);
     });
   }
 
@@ -160,7 +182,7 @@ describe("a token of the environment", () => {
   ];
   for (const [variables, token] of values) {
     it(`is ${token} with ${JSON.stringify(variables)}`, () => {
-      assert.equal(environmentToken("https://router.huggingface.co", variables)?.value, token);
+      assert.equal(environmentToken("https://router.huggingface.co", true, variables)?.value, token);
     });
   }
 });

@@ -17,7 +17,7 @@ function inProcess(script: string): unknown {
     const fs = require("node:fs");
     const withoutFiles = (task) => {
       const open = [];
-      try { for (;;) open.push(fs.openSync("/dev/null")); } catch {}
+      try { for (;;) open.push(fs.openSync(process.execPath)); } catch {}
       try { return task(); }
       catch (error) { const { key, code, message, cause } = error; return { key, code, message, cause }; }
       finally { for (const file of open) fs.closeSync(file); }

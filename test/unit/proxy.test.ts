@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { connect } from "../../src/lib/client/dispatcher";
 import { type ProxyRules, proxyByChoice, proxyForUrl } from "../../src/lib/client/proxy";
 
 const ROUTER = "https://router.huggingface.co/v1";
@@ -212,4 +213,35 @@ describe("the proxy rules and those of Node-RED's http request node", () => {
       { numRuns: 5000 },
     );
   });
+});
+
+describe("a proxy whose address cannot be used", () => {
+  for (const address of [
+    "CORP\\user:pw@proxy:8080",
+    "user:pw@proxy:8080",
+    "http://user:pw@pro xy:1",
+    "ftp://user:p@w@proxy",
+  ]) {
+    for (const from of ["chosen", "of the environment"]) {
+      it(`is named without user name and password: ${address}, ${from}`, () => {
+        const way =
+          from === "chosen"
+            ? { proxy: { url: address } }
+            : { proxyRules: { env: { https_proxy: address }, excludeNpm: true } };
+        const route = {
+          url: "https://models.example/v1",
+          tls: undefined,
+          connectLimitMs: 1,
+          proxy: undefined,
+          proxyRules: undefined,
+        };
+        try {
+          connect({ ...route, ...way }).dispatcher.destroy();
+        } catch (error) {
+          assert.doesNotMatch(String(error), /user|pw|p@w/i);
+          assert.match(String(error), /\*\*\*@/);
+        }
+      });
+    }
+  }
 });

@@ -19,7 +19,7 @@ export interface BodyListener {
   /** More bytes than allowed have come without making an event, or a document. */
   onTooLong(): void;
   /** The body could not be unpacked. */
-  onBroken(reason: string): void;
+  onBroken(error: Error): void;
   /** @param document - the whole of it if it was no stream of events */
   onEnd(document: string | undefined): void;
 }
@@ -71,7 +71,7 @@ export class Body {
   push(bytes: Buffer): void {
     if (this.#isFirst) {
       this.#isFirst = false;
-      this.#startDecoding(bytes);
+      this.#startDecoding();
     }
     if (this.#decoder) this.#decoder.write(bytes);
     else this.#paced.push(bytes);
@@ -109,13 +109,13 @@ export class Body {
       .destroy();
   }
 
-  #startDecoding(first: Buffer): void {
-    this.#decoder = bodyDecoder(firstHeader(this.#headers, "content-encoding"), first);
+  #startDecoding(): void {
+    this.#decoder = bodyDecoder(firstHeader(this.#headers, "content-encoding"));
     this.#decoder?.on("data", (bytes: Buffer) => this.#paced.push(bytes));
     this.#decoder?.on("end", () => this.#paced.end());
     this.#decoder?.on("error", (error) => {
       this.#paced.drain();
-      this.#listener.onBroken(error.message);
+      this.#listener.onBroken(error);
     });
   }
 

@@ -10,6 +10,8 @@ export interface ClientOptions {
   token?: string;
   /** Whether the token of the environment may be used; true unless said. */
   useEnvironment?: boolean;
+  /** Whether it may go to `*.endpoints.huggingface.cloud`, where everybody can run a container; true unless said. */
+  endpointsUseEnvironment?: boolean;
   /** Silence allowed until a reply begins and between its pieces; 0 for no limit. */
   timeout?: number;
   /** Extra attempts before the first piece. */
@@ -23,6 +25,8 @@ export interface ClientOptions {
   /** Organisation that pays. */
   billTo?: string;
   headers?: Record<string, string>;
+  /** Headers like the others whose values are hidden, whatever their names; they win over `headers`. */
+  secretHeaders?: Record<string, string>;
   tls?: TlsOptions;
   proxy?: ProxyChoice;
   proxyRules?: ProxyRules;

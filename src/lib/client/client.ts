@@ -1,19 +1,22 @@
 import { Attempts } from "./attempts";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
-import { connectionError, isOfConnection } from "./connection-error";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
-import { asInputError, ChatError, isOfModel } from "./errors";
+import { asChatError, asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult, Failure } from "./exchange";
 import { headerSecrets, requestHeaders } from "./headers";
 import { isClosedByServer } from "./kept-connections";
-import { fetchModels, ListRefused, type ModelEntry } from "./models";
+import { loadModule } from "./load-module";
+import { fetchModels, listError, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
-import { errorFromAnswer } from "./server-error";
+import type { RequestFacts } from "./server-error";
 import { type Claim, Slots } from "./slots";
+
+// Loaded with what reads an answer, and found now: see `loadModule`.
+require.resolve("eventsource-parser");
 
 /** A request body of the chat-completions API. */
 export interface ChatRequest {
@@ -78,7 +81,10 @@ export class ChatClient {
     this.retries = all.retries;
     this.endpoint = resolveEndpoint(all.baseUrl);
     const token =
-      all.token?.trim() || (all.useEnvironment === false ? undefined : environmentToken(this.endpoint.origin)?.value);
+      all.token?.trim() ||
+      (all.useEnvironment === false
+        ? undefined
+        : environmentToken(this.endpoint.origin, all.endpointsUseEnvironment)?.value);
     this.#headers = requestHeaders(all, token);
     this.#hasToken = this.#headers.authorization !== undefined;
     this.#route = {
@@ -88,7 +94,12 @@ export class ChatClient {
       proxyRules: all.proxyRules,
       connectLimitMs: all.timeout > 0 ? Math.max(all.timeout, all.wakeUp) * 1000 : 0,
     };
-    this.#redaction = makeRedaction([...headerSecrets(this.#headers), ...proxySecrets(this.#route)]);
+    const { authorization } = this.#headers;
+    this.#redaction = makeRedaction([
+      token,
+      ...headerSecrets({ authorization, ...all.headers }, all.secretHeaders),
+      ...proxySecrets(this.#route),
+    ]);
     this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
     this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#list()) : undefined;
   }
@@ -145,17 +156,14 @@ export class ChatClient {
     try {
       return await this.#list(this.#headers, signal);
     } catch (error) {
-      if (error instanceof ChatError) throw error;
-      if (signal?.aborted) throw new ChatError("cancelled");
-      const { host } = this.endpoint;
-      if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
-        const facts = { model: "", host, hasToken: this.#hasToken, redact: this.#redaction.error };
-        throw errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
-      }
-      if (isOfConnection(error)) throw connectionError(error, host, false, this.#connection?.proxyHost);
-      const { message } = error as Error;
-      throw new ChatError("models_unavailable", { host, reason: this.#redaction.error(message) });
+      if (signal?.aborted && !(error instanceof ChatError)) throw new ChatError("cancelled");
+      throw listError(error, this.#facts(""), this.#connection?.proxyHost);
     }
+  }
+
+  /** Hides what is secret of this client in a text that somebody will see. */
+  redact(text: string): string {
+    return this.#redaction.error(text);
   }
 
   /** Ends what is running and closes all connections. */
@@ -167,6 +175,10 @@ export class ChatClient {
     this.#connection = undefined;
   }
 
+  #facts(model: string): RequestFacts {
+    return { model, host: this.endpoint.host, hasToken: this.#hasToken, redact: this.#redaction.error };
+  }
+
   #priced(model: string, completion: Completion): Completion {
     const cost = this.#prices?.costOf(model, completion);
     if (cost !== undefined) completion.cost = cost;
@@ -176,13 +188,14 @@ export class ChatClient {
   async #list(headers?: Record<string, string>, signal?: AbortSignal): Promise<ModelEntry[]> {
     this.#connection ??= connect(this.#route);
     const { dispatcher, kept } = this.#connection;
+    const list = () => fetchModels(dispatcher, this.endpoint, this.#redaction.error, headers, signal);
     try {
-      return await fetchModels(dispatcher, this.endpoint, headers, signal);
+      return await list();
     } catch (error) {
       // It may have been a kept connection; a list costs nothing to ask for again.
       if (signal?.aborted || this.#isClosed || !isClosedByServer(error)) throw error;
       kept.closeIdle();
-      return fetchModels(dispatcher, this.endpoint, headers, signal);
+      return list();
     }
   }
 
@@ -249,7 +262,7 @@ export class ChatClient {
       attempts.sentAt = performance.now();
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
-      const { exchange }: typeof import("./exchange") = require("./exchange");
+      const { exchange } = loadModule("exchange", (): typeof import("./exchange") => require("./exchange"));
       const sending = this.#connection.kept.track(this.#connection.dispatcher);
       const result = await exchange({
         dispatcher: sending.dispatcher,
@@ -260,12 +273,7 @@ export class ChatClient {
           ...this.#headers,
         },
         body,
-        facts: {
-          model: request.model,
-          host: this.endpoint.host,
-          hasToken: this.#hasToken,
-          redact: this.#redaction.error,
-        },
+        facts: this.#facts(request.model),
         redaction: this.#redaction,
         listener,
         signal,
@@ -278,7 +286,7 @@ export class ChatClient {
       return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
       giveSlot();
-      throw error;
+      throw attempts.error(asChatError(error));
     }
   }
 }

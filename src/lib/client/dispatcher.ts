@@ -2,7 +2,13 @@ import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
 import { ConnectFailure } from "./connection-error";
 import { ChatError } from "./errors";
 import { KeptConnections } from "./kept-connections";
+import { loadModule } from "./load-module";
+import { platformProblem } from "./platform";
 import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
+import { withoutUserInfo } from "./redact";
+
+// Loaded by the first request, and found now: see `loadModule`.
+require.resolve("undici");
 
 /** TLS options as `tls.connect` takes them. */
 export type TlsOptions = Record<string, unknown>;
@@ -42,11 +48,13 @@ interface Undici {
 /**
  * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
  *
- * @throws ChatError `proxy_invalid`
+ * @throws ChatError `proxy_invalid`, `module_failed`, and those of `platformProblem`
  */
 export function connect(route: Route): Connection {
+  const problem = platformProblem();
+  if (problem) throw problem;
   // Loading undici takes some 20 MB: it waits for the first request.
-  const undici: Undici = require("undici");
+  const undici = loadModule("undici", (): Undici => require("undici"));
   const kept = new KeptConnections();
   const proxy = findProxy(route);
   const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };
@@ -65,17 +73,21 @@ export function connect(route: Route): Connection {
       }),
   };
   if (!proxy) return { dispatcher: new undici.Agent(options), kept, proxyHost: undefined };
-  const dispatcher = makeProxyAgent(undici.ProxyAgent, {
-    ...options,
-    uri: proxy.origin,
-    clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
-    // ProxyAgent takes no notice of `connect`.
-    requestTls: tls as never,
-    proxyTls: { timeout: route.connectLimitMs } as never,
-    // As core's http request node does, also for http.
-    proxyTunnel: true,
-    ...(proxy.authorization && { token: proxy.authorization }),
-  });
+  const dispatcher = makeProxyAgent(
+    undici.ProxyAgent,
+    {
+      ...options,
+      uri: proxy.origin,
+      clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
+      // ProxyAgent takes no notice of `connect`.
+      requestTls: tls as never,
+      proxyTls: { timeout: route.connectLimitMs } as never,
+      // As core's http request node does, also for http.
+      proxyTunnel: true,
+      ...(proxy.authorization && { token: proxy.authorization }),
+    },
+    proxy.shown,
+  );
   return { dispatcher, kept, proxyHost: proxy.host };
 }
 
@@ -93,11 +105,11 @@ function markedAsProxy(options: Pool.Options): Pool.Options {
   };
 }
 
-function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options): ProxyAgent {
+function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options, shown: string): ProxyAgent {
   try {
     return new Agent(options);
   } catch {
-    throw new ChatError("proxy_invalid", { url: String(options.uri) });
+    throw new ChatError("proxy_invalid", { url: shown });
   }
 }
 
@@ -113,19 +125,23 @@ function decode(text: string): string {
 interface Proxy {
   origin: string;
   host: string;
+  /** Its address as it may be shown. */
+  shown: string;
   authorization: string | undefined;
 }
 
 function findProxy({ url: target, proxy, proxyRules }: Route): Proxy | undefined {
   const text = proxy ? proxyByChoice(new URL(target), proxy) : proxyForUrl(new URL(target), proxyRules);
   if (!text) return undefined;
-  if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
+  const shown = withoutUserInfo(text);
+  if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: shown });
   const url = new URL(text);
   const username = proxy?.username ?? decode(url.username);
   const password = proxy?.password ?? decode(url.password);
   return {
     origin: url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin,
     host: url.host,
+    shown,
     authorization: username || password ? basic(username, password) : undefined,
   };
 }

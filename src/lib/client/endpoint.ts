@@ -1,9 +1,16 @@
 import { ChatError } from "./errors";
+import { withoutUserInfo } from "./redact";
 
 export const ROUTER_URL = "https://router.huggingface.co/v1";
 
 /** Answers 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
 const RETIRED_HOST = "api-inference.huggingface.co";
+
+/**
+ * An address of a unix socket, in the ways that are written: `unix:/run/a.sock`, `http+unix://%2Frun%2Fa.sock`,
+ * `http://unix:/run/a.sock:/v1`, a path. As a URL the last but one has a host named unix.
+ */
+const SOCKET = /^((https?\+)?unix:|https?:\/\/unix:\/|\.{0,2}\/.*\.sock\b)/i;
 
 /** Where chat completions are asked for. */
 export interface Endpoint {
@@ -23,12 +30,13 @@ export interface Endpoint {
  * (huggingface.js `hf-inference.ts`, huggingface_hub `hf_inference.py`).
  *
  * @param baseUrl - blank means the router
- * @throws ChatError `base_url_invalid`, `base_url_credentials`
+ * @throws ChatError `base_url_invalid`, `base_url_credentials`, `base_url_socket`
  */
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
+  if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
   const url = parseHttpUrl(text);
-  if (!url) throw new ChatError("base_url_invalid", { url: text.replace(/\/\/.*@/, "//***@") });
+  if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
   if (url.username || url.password) throw new ChatError("base_url_credentials");
   if (url.hostname === RETIRED_HOST) {
     return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };
@@ -51,14 +59,16 @@ function completionsPath(pathname: string): string {
 /**
  * Whether a token from the environment may go to this origin: only over https and only to Hugging Face's own hosts,
  * so that a base URL in an imported flow cannot fetch it.
+ *
+ * @param endpoints - whether also to dedicated endpoints, where everybody can run a container of their own
  */
-export function isHuggingFace(origin: string): boolean {
+export function isHuggingFace(origin: string, endpoints = true): boolean {
   const { protocol, hostname } = new URL(origin);
   return (
     protocol === "https:" &&
     (hostname === "huggingface.co" ||
       hostname.endsWith(".huggingface.co") ||
-      hostname.endsWith(".endpoints.huggingface.cloud"))
+      (endpoints && hostname.endsWith(".endpoints.huggingface.cloud")))
   );
 }
 
@@ -93,9 +103,17 @@ export interface EnvironmentToken {
   value: string;
 }
 
-/** The token of the environment for this origin, if there is one and it may go there. */
-export function environmentToken(origin: string, env: NodeJS.ProcessEnv = process.env): EnvironmentToken | undefined {
-  if (!isHuggingFace(origin)) return undefined;
+/**
+ * The token of the environment for this origin, if there is one and it may go there.
+ *
+ * @param endpoints - whether it may go to dedicated endpoints
+ */
+export function environmentToken(
+  origin: string,
+  endpoints = true,
+  env: NodeJS.ProcessEnv = process.env,
+): EnvironmentToken | undefined {
+  if (!isHuggingFace(origin, endpoints)) return undefined;
   for (const name of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
     const value = env[name]?.trim();
     if (value) return { name, value };

@@ -1,6 +1,7 @@
 import type { Completion } from "./completion";
 import { type ErrorCode, SENTENCES } from "./error-table";
 import { asRecord } from "./json";
+import { oneLine } from "./one-line";
 
 export type { ErrorCode };
 
@@ -55,11 +56,14 @@ export class ChatError extends Error {
 
   /**
    * @param key - entry of the table above
-   * @param params - what the sentence names; must not contain secrets. Line ends in them become spaces
+   * @param params - what the sentence names; must not contain secrets. Texts in them are cleaned and cut
    * @param cause - the facts, without secrets; `retryable` is false unless said
    */
   constructor(key: ErrorKey, params: ErrorParams = {}, cause: Partial<ErrorCause> = {}) {
-    const flat = Object.fromEntries(Object.entries(params).map(([name, value]) => [name, inOneLine(value)]));
+    const flat = Object.fromEntries(
+      // A name may come from a stranger, and a parser's reason quotes what it read.
+      Object.entries(params).map(([name, value]) => [name, typeof value === "string" ? oneLine(value) : value]),
+    );
     // A key that comes from plain JavaScript may be none.
     const { code, text } = KINDS.get(key) ?? { code: "provider_unavailable", text: key };
     super(fillIn(text, flat));
@@ -124,9 +128,4 @@ export function isOfModel({ code, cause }: ChatError): boolean {
 /** Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is. */
 export function fillIn(template: string, params: ErrorParams): string {
   return template.replace(/__([a-z_]+?)__/g, (place, name: string) => String(params[name] ?? place));
-}
-
-/** A parser's reason quotes what it read, with its line ends. */
-function inOneLine(value: string | number): string | number {
-  return typeof value === "string" ? value.replace(/[\r\n\u2028\u2029]+/g, " ") : value;
 }

@@ -8,7 +8,7 @@ import { ChatError } from "./errors";
 import { firstHeader } from "./json";
 import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "./reply-reader";
 import { shouldRetryHeader } from "./retry";
-import { errorFromAnswer, LONGEST_ERROR_BODY, senselessReply } from "./server-error";
+import { brokenBody, errorFromAnswer, LONGEST_ERROR_BODY } from "./server-error";
 import { Silence } from "./silence";
 
 /**
@@ -168,8 +168,10 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     else this.#fail(tooLong(this.#input.maxReplyLength), false);
   }
 
-  onBroken(reason: string): void {
-    if (!this.#isSettled) this.#fail(senselessReply(reason, this.#status, this.#input.facts), false);
+  onBroken(error: Error): void {
+    if (this.#isSettled) return;
+    if (this.#isError) this.#failByStatus();
+    else this.#fail(brokenBody(error, this.#status, this.#input.facts), false);
   }
 
   onEvent(data: string, name: string | undefined, isCut: boolean): void {

@@ -1,5 +1,4 @@
 import type { Completion } from "./completion";
-import { asRecord } from "./json";
 import type { ModelEntry } from "./models";
 
 /** The router measures and prices its providers anew every few hours. */
@@ -64,12 +63,9 @@ export function inUsd(amount: number): number {
 
 function readPrices(models: ModelEntry[]): Map<string, Price> {
   const prices = new Map<string, Price>();
-  for (const { id, providers } of models) {
-    if (!Array.isArray(providers)) continue;
-    for (const entry of providers) {
-      const { input, output } = asRecord(asRecord(entry)?.pricing) ?? {};
-      if (typeof input === "number" && typeof output === "number")
-        prices.set(`${id} ${entry.provider}`, { input, output });
+  for (const { id, providers = [] } of models) {
+    for (const { provider, pricing: { input, output } = {} } of providers) {
+      if (input !== undefined && output !== undefined) prices.set(`${id} ${provider}`, { input, output });
     }
   }
   return prices;

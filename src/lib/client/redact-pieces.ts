@@ -1,9 +1,12 @@
 import type { PieceListener } from "./completion";
 import type { Redaction } from "./redact";
 
+/** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
+const LEAST_HELD = 4;
+
 /**
  * Keeps secrets out of a reply that is handed on in pieces: a secret mostly comes in several, token by token. The end of a
- * piece that may be the beginning of a secret waits for the next one.
+ * piece that is the beginning of a secret waits for the next one of its kind, text for text and reasoning for reasoning.
  *
  * @returns the listener that takes the pieces, and what hands on the rest when no more will come
  */
@@ -11,17 +14,11 @@ export function redactPieces(listener: PieceListener, redaction: Redaction): Pie
   const text = new PieceRedactor(redaction, (piece) => listener.onText?.(piece));
   const reasoning = new PieceRedactor(redaction, (piece) => listener.onReasoning?.(piece));
   return {
-    onText: (piece) => {
-      reasoning.release();
-      text.push(piece);
-    },
-    onReasoning: (piece) => {
-      text.release();
-      reasoning.push(piece);
-    },
+    onText: (piece) => text.push(piece),
+    onReasoning: (piece) => reasoning.push(piece),
     end: () => {
-      reasoning.release();
-      text.release();
+      reasoning.end();
+      text.end();
     },
   };
 }
@@ -29,38 +26,51 @@ export function redactPieces(listener: PieceListener, redaction: Redaction): Pie
 class PieceRedactor {
   readonly #redaction: Redaction;
   readonly #next: (piece: string) => void;
-  /** The end of what has come, which may be the beginning of a secret. */
-  #held = "";
-  /** So many characters of it have been handed on all the same. */
+  /** Characters with which secrets begin. */
+  readonly #firsts: string[];
+  /** The end of what has come, as far as it is the beginning of a secret. */
+  #pending = "";
+  /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
   #shown = 0;
 
   constructor(redaction: Redaction, next: (piece: string) => void) {
     this.#redaction = redaction;
     this.#next = next;
+    this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
   }
 
   push(piece: string): void {
-    const joined = this.#held + piece;
-    // A secret that is whole in one piece has been replaced before it was parsed.
-    const text = this.#held === "" ? piece : this.#redaction.reply(joined);
+    if (this.#pending === "" && !this.#mayBegin(piece)) {
+      this.#next(piece);
+      return;
+    }
+    const joined = this.#pending + piece;
+    const text = this.#redaction.reply(joined);
     let shown = 0;
     while (shown < this.#shown && text[shown] === joined[shown]) shown++;
-    const end = secretBegin(text, this.#redaction.needles);
-    this.#held = end < text.length ? text.slice(end) : "";
-    this.#shown = Math.max(0, shown - end);
+    const begin = secretBegin(text, this.#redaction.needles);
+    const end = text.length - begin < LEAST_HELD ? text.length : Math.max(begin, shown);
+    this.#pending = begin < text.length ? text.slice(begin) : "";
+    this.#shown = end - begin;
     if (end > shown) this.#next(end - shown < text.length ? text.slice(shown, end) : text);
   }
 
-  /** Hands on what is held back, which can wait no longer. If it was a secret's beginning, the rest of it is still found. */
-  release(): void {
-    if (this.#held.length === this.#shown) return;
-    const rest = this.#held.slice(this.#shown);
-    this.#shown = this.#held.length;
-    this.#next(rest);
+  /** Hands on what has waited: no more will come that could make it a secret. */
+  end(): void {
+    const rest = this.#pending.slice(this.#shown);
+    this.#pending = "";
+    this.#shown = 0;
+    if (rest) this.#next(rest);
+  }
+
+  /** Runs for every piece, and ends the work for most of them. */
+  #mayBegin(piece: string): boolean {
+    for (const first of this.#firsts) if (piece.includes(first)) return true;
+    return false;
   }
 }
 
-/** Where a text ends with the beginning of a secret; its length if it does not. Runs for every piece. */
+/** Where a text ends with the beginning of a secret; its length if it does not. */
 function secretBegin(text: string, needles: readonly string[]): number {
   let begin = text.length;
   for (const needle of needles) {

@@ -1,83 +1,187 @@
-/** Replaces secrets in a text by `***`. */
+/** Replaces secrets in a text by what may be shown. */
 export type Redact = (text: string) => string;
 
-/** Shorter values are no secrets worth the name, and replacing them would garble every text. */
+/** A value that nobody may see. */
+export interface Secret {
+  value: string;
+  /** From how many characters on it is hidden in a model's reply; 8 unless said. */
+  leastInReply?: number;
+  /** What stands in its place; `***` unless said. */
+  shownAs?: string;
+}
+
+/** Shorter values are too common: replacing them would garble every text. */
 const SHORTEST = 4;
 /**
- * In replies only what can be nothing but a secret is replaced: local servers are given tokens like `ollama` or `1234`,
+ * In replies only what is certainly a secret is replaced: local servers are given tokens like `ollama` or `1234`,
  * and a model may well write these.
  */
 const SHORTEST_IN_REPLY = 8;
+/** How often JSON may be wrapped into JSON: gateways quote the answer of the server behind them. */
+const DEEPEST_ESCAPE = 4;
 
 /** The functions that keep secrets out of what a server sends back. */
 export interface Redaction {
-  /** For error bodies and headers. */
+  /** For error bodies, headers and answers to the editor. */
   error: Redact;
-  /** For the data of replies, before it is parsed. Called for every piece, so it does nothing but search. */
+  /** For a model's reply, as JSON before it is parsed or as text. Called for every piece, so it only searches. */
   reply: Redact;
-  /** The same for JSON text that stands as text in a reply, in which characters may be written in a roundabout way. */
-  json: Redact;
-  /** What `reply` looks for, the longest first. */
+  /** What `reply` looks for, without what contains another secret: a piece that ends like the beginning of one waits. */
   needles: readonly string[];
 }
 
+interface Needle {
+  text: string;
+  shownAs: string;
+}
+
 /** @param secrets - tokens, secret header values, proxy passwords */
-export function makeRedaction(secrets: Iterable<string | undefined>): Redaction {
-  const known = [...secrets].filter((secret) => secret !== undefined);
-  const needles = formsOf(known.filter(isUnmistakable));
-  const reply = makeRedact(needles);
+export function makeRedaction(secrets: Iterable<string | Secret | undefined>): Redaction {
+  const known = [...secrets].flatMap((secret): Secret[] => {
+    if (secret === undefined) return [];
+    return [typeof secret === "string" ? { value: secret } : secret];
+  });
+  const inReplies = needlesOf(known.filter(isUnmistakable));
   return {
-    error: makeRedact(formsOf(known.filter((secret) => secret.length >= SHORTEST))),
-    reply,
-    json: (text) => {
-      const redacted = reply(text);
-      if (needles.length === 0 || !hasAsciiEscape(redacted)) return redacted;
-      const plain = unescaped(redacted);
-      return plain === undefined || reply(plain) === plain ? redacted : reply(plain);
-    },
-    needles,
+    error: makeRedact(needlesOf(known.filter(({ value }) => value.length >= SHORTEST)), hasEscape),
+    reply: makeRedact(inReplies, hasAsciiEscape),
+    needles: innermost(inReplies),
   };
 }
 
-function isUnmistakable(secret: string): boolean {
-  if (/^hf_/.test(secret)) return secret.length >= SHORTEST;
-  return secret.length >= SHORTEST_IN_REPLY && !/^\d+$/.test(secret);
+function isUnmistakable({ value, leastInReply = SHORTEST_IN_REPLY }: Secret): boolean {
+  if (value.startsWith("hf_")) return value.length >= SHORTEST;
+  return value.length >= leastInReply && !/^\d+$/.test(value);
 }
 
-/** Whether a JSON text writes plain characters in a roundabout way (`\/`, `\u0065`), in which a secret is not found. */
-export function hasAsciiEscape(json: string): boolean {
-  // Most pieces escape nothing at all, which one search tells.
+/** The ways in which secrets are written, the longest first, so that one that contains another is replaced as a whole. */
+function needlesOf(secrets: Secret[]): Needle[] {
+  const needles = new Map<string, Needle>();
+  for (const { value, shownAs = "***" } of secrets) {
+    for (const text of [value, percentEncoded(value), JSON.stringify(value).slice(1, -1)]) {
+      if (!needles.has(text)) needles.set(text, { text, shownAs });
+    }
+  }
+  return [...needles.values()].sort((a, b) => b.text.length - a.text.length);
+}
+
+/** Half of a character cannot be written. */
+function percentEncoded(value: string): string {
+  try {
+    return encodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/** Where `hf_…` is not, `key=hf_…` is not either. */
+function innermost(needles: Needle[]): string[] {
+  const texts = needles.map(({ text }) => text);
+  return texts.filter((text) => !texts.some((other) => other !== text && text.includes(other)));
+}
+
+/** @param mayEscape - whether a text may write plain characters in a roundabout way, in which a secret is not found */
+function makeRedact(needles: Needle[], mayEscape: (text: string) => boolean): Redact {
+  if (needles.length === 0) return (text) => text;
+  const inner = innermost(needles);
+  return (text) => {
+    if (includesAny(text, inner)) {
+      for (const needle of needles) {
+        if (text.includes(needle.text)) text = text.replaceAll(needle.text, () => needle.shownAs);
+      }
+    }
+    return mayEscape(text) && isEscapedIn(text, inner) ? replaceRanges(text, find(text, needles)) : text;
+  };
+}
+
+function includesAny(text: string, needles: readonly string[]): boolean {
+  for (const needle of needles) if (text.includes(needle)) return true;
+  return false;
+}
+
+function hasEscape(text: string): boolean {
+  return text.includes("\\");
+}
+
+/** Most pieces escape nothing but ends of lines and quotes, which two searches tell. */
+function hasAsciiEscape(json: string): boolean {
   return json.includes("\\") && (json.includes("\\/") || json.includes("\\u00"));
 }
 
-/** The JSON text as we would write it; undefined if it is none. */
-function unescaped(json: string): string | undefined {
-  try {
-    return JSON.stringify(JSON.parse(json));
-  } catch {
-    return undefined;
-  }
+/** The escapes of JSON. */
+const ESCAPE = /\\(?:u([\da-f]{4})|(["\\/bfnrt]))/gi;
+const CONTROLS: Record<string, string> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+function unescaped(_escape: string, hex: string | undefined, letter = ""): string {
+  return hex === undefined ? (CONTROLS[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-/** The ways in which secrets are written, the longest first, so that one that contains another goes as a whole. */
-function formsOf(secrets: string[]): string[] {
-  const forms = new Set<string>();
-  for (const secret of secrets) {
-    forms.add(secret);
-    forms.add(encodeURIComponent(secret));
-    forms.add(JSON.stringify(secret).slice(1, -1));
+/** Whether a needle stands in a text behind JSON escapes, also where JSON was written into JSON. */
+function isEscapedIn(text: string, needles: readonly string[]): boolean {
+  for (let level = 0; level < DEEPEST_ESCAPE; level++) {
+    const plain = text.replace(ESCAPE, unescaped);
+    if (plain === text) return false;
+    if (includesAny(plain, needles)) return true;
+    text = plain;
   }
-  return [...forms].sort((a, b) => b.length - a.length);
+  return false;
 }
 
-function makeRedact(needles: readonly string[]): Redact {
-  // Where `hf_…` is not, `Bearer hf_…` is neither: mostly one search tells that there is nothing to do.
-  const innermost = needles.filter((needle) => !needles.some((other) => other !== needle && needle.includes(other)));
-  return (text) => {
-    if (!innermost.some((needle) => text.includes(needle))) return text;
-    for (const needle of needles) {
-      if (text.includes(needle)) text = text.replaceAll(needle, "***");
+/** A part of a text, and what stands in its place. */
+interface Range {
+  start: number;
+  end: number;
+  shownAs: string;
+}
+
+/** Where needles stand in a text, as they are or behind escapes. */
+function find(text: string, needles: readonly Needle[], level = 0): Range[] {
+  const ranges: Range[] = [];
+  for (const { text: needle, shownAs } of needles) {
+    for (let start = text.indexOf(needle); start >= 0; start = text.indexOf(needle, start + needle.length)) {
+      ranges.push({ start, end: start + needle.length, shownAs });
     }
-    return text;
+  }
+  if (level === DEEPEST_ESCAPE || !hasEscape(text)) return ranges;
+  const { plain, offsets } = withOffsets(text);
+  for (const { start, end, shownAs } of find(plain, needles, level + 1)) {
+    ranges.push({ start: offsets[start] as number, end: offsets[end] as number, shownAs });
+  }
+  return ranges;
+}
+
+/** A text without its escapes, and where each of its characters, and its end, stood. */
+function withOffsets(text: string): { plain: string; offsets: number[] } {
+  const offsets: number[] = [];
+  let plain = "";
+  let at = 0;
+  const addAsItIs = (end: number): void => {
+    plain += text.slice(at, end);
+    while (at < end) offsets.push(at++);
   };
+  for (const match of text.matchAll(ESCAPE)) {
+    addAsItIs(match.index);
+    plain += unescaped(match[0], match[1], match[2]);
+    offsets.push(at);
+    at += match[0].length;
+  }
+  addAsItIs(text.length);
+  offsets.push(text.length);
+  return { plain, offsets };
+}
+
+function replaceRanges(text: string, ranges: Range[]): string {
+  let result = "";
+  let at = 0;
+  for (const { start, end, shownAs } of ranges.sort((a, b) => a.start - b.start || b.end - a.end)) {
+    if (end <= at) continue;
+    if (start >= at) result += text.slice(at, start) + shownAs;
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
+/** An address without what stands before its last `@`, which may be a password. */
+export function withoutUserInfo(address: string): string {
+  return address.replace(/^(\s*[a-z][a-z\d+.-]*:\/\/)?.*@/is, "$1***@");
 }

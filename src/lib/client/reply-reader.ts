@@ -3,7 +3,8 @@ import { ChunkTemplate } from "./chunk-template";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { asChatError, ChatError } from "./errors";
 import { asRecord, firstHeader } from "./json";
-import { hasAsciiEscape, type Redaction } from "./redact";
+import type { Redaction } from "./redact";
+import { redactCompletion } from "./redact-completion";
 import { redactPieces } from "./redact-pieces";
 import { errorInReply, type RequestFacts, senselessReply, sentence } from "./server-error";
 
@@ -38,6 +39,8 @@ export class ReplyReader {
   #status = 0;
   /** Characters of events that brought nothing: a stream of them has an end, too. */
   #lengthWasted = 0;
+  /** A piece held a secret as a whole. */
+  #wasHidden = false;
   /** `[DONE]` has come. */
   isDone = false;
   /** When the first text, reasoning or call came, by `performance.now()`; 0 before. */
@@ -127,19 +130,9 @@ export class ReplyReader {
     }
   }
 
-  /** What has come. A secret that came in several pieces is found only here, where they are one text. */
+  /** What has come, without the secrets that a server may echo in it. */
   completion(): PartialCompletion {
-    const completion = this.#builder.build();
-    const { reply, json } = this.#input.redaction;
-    const { message, echo = {} } = completion;
-    if (message.content) message.content = reply(message.content);
-    if (message.reasoning) message.reasoning = reply(message.reasoning);
-    for (const { function: called } of message.tool_calls ?? []) {
-      called.name = reply(called.name);
-      called.arguments = json(called.arguments);
-    }
-    for (const [name, value] of Object.entries(echo)) if (typeof value === "string") echo[name] = reply(value);
-    return completion;
+    return redactCompletion(this.#builder.build(), this.#input.redaction, this.#wasHidden);
   }
 
   /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
@@ -150,10 +143,10 @@ export class ReplyReader {
 
   /** An object, without the secrets that a server may echo in it; undefined for all else. */
   #parse(text: string): Record<string, unknown> | undefined {
-    const { reply } = this.#input.redaction;
     try {
-      const value = JSON.parse(reply(text));
-      return asRecord(hasAsciiEscape(text) ? JSON.parse(reply(JSON.stringify(value))) : value);
+      const redacted = this.#input.redaction.reply(text);
+      if (redacted !== text) this.#wasHidden = true;
+      return asRecord(JSON.parse(redacted));
     } catch {
       return undefined;
     }

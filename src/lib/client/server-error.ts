@@ -1,7 +1,9 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import { UnknownEncoding } from "./body-decoder";
 import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
 import { asRecord, asText, firstHeader, toJson } from "./json";
-import { hasAsciiEscape, type Redact } from "./redact";
+import { oneLine } from "./one-line";
+import { type Redact, withoutUserInfo } from "./redact";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "./retry";
 
 /** The answer that an error is made from. */
@@ -22,7 +24,6 @@ export interface RequestFacts {
 
 /** Longer error bodies are cut: no message needs more. */
 export const LONGEST_ERROR_BODY = 65_536;
-const LONGEST_MESSAGE = 1000;
 /** In characters of what came instead of a reply. */
 const LONGEST_QUOTE = 80;
 /** In bytes. */
@@ -49,10 +50,10 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
     {
       status: answer.status,
       said: sentence(said.message || STATUS_CODES[answer.status] || "no message"),
-      model: facts.model,
+      model: facts.redact(facts.model),
       host: facts.host,
       ...(wait !== undefined && { seconds: Math.ceil(wait) }),
-      ...(key === "redirected" && { location: facts.redact(firstHeader(answer.headers, "location") ?? "?") }),
+      ...(key === "redirected" && { location: locationOf(answer.headers, facts.redact) }),
     },
     {
       status: answer.status,
@@ -101,6 +102,14 @@ export function senselessReply(shown: string, status: number, facts: RequestFact
   return new ChatError("reply_senseless", { reason: sentence(quote), host: facts.host }, status ? { status } : {});
 }
 
+/** The error of a body that cannot be unpacked. */
+export function brokenBody(error: Error, status: number, facts: RequestFacts): ChatError {
+  if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, facts);
+  // A server chooses the name, too.
+  const encoding = facts.redact(error.encoding).slice(0, LONGEST_QUOTE);
+  return new ChatError("encoding_unknown", { encoding, host: facts.host }, { status });
+}
+
 function namedStatus(value: Record<string, unknown>): number | undefined {
   const error = asRecord(value.error) ?? value;
   const candidates = [error.http_status_code, error.status_code, error.status, error.code, value.code];
@@ -111,6 +120,11 @@ function namedStatus(value: Record<string, unknown>): number | undefined {
   }
   const type = asText(value.error_type) ?? asText(error.error_type) ?? "";
   return Object.hasOwn(STATUS_OF_TYPE, type) ? STATUS_OF_TYPE[type] : undefined;
+}
+
+/** Where a redirect leads. */
+function locationOf(headers: IncomingHttpHeaders, redact: Redact): string {
+  return withoutUserInfo(redact(firstHeader(headers, "location") ?? "?"));
 }
 
 function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | undefined): ErrorKey {
@@ -170,7 +184,7 @@ interface Said {
 function readBody(answer: FailedAnswer, redact: Redact): Said {
   const said = readAnswer(answer);
   // After parsing: JSON can write a character in several ways.
-  return { ...said, message: redact(said.message), ...(said.code && { code: redact(said.code) }) };
+  return { ...said, message: redact(said.message), ...(said.code && { code: oneLine(redact(said.code)) }) };
 }
 
 function readAnswer(answer: FailedAnswer): Said {
@@ -241,20 +255,15 @@ function plainText(text: string): string {
   return /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
 }
 
-/** What does not belong in one line: ends of lines and other control characters. */
-const BREAK = /[\p{Cc}\u2028\u2029]/u;
-
 /** One line that ends like a sentence and is not too long for a debug message. */
 export function sentence(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, (run) => (BREAK.test(run) ? " " : run)).trim();
-  const short = line.length > LONGEST_MESSAGE ? `${line.slice(0, LONGEST_MESSAGE)}…` : line;
-  return /[.!?…。！？]$/.test(short) ? short : `${short}.`;
+  const line = oneLine(text.trim()).trim();
+  return /[.!?…。！？]$/.test(line) ? line : `${line}.`;
 }
 
 /** What of a body may be shown, at most 4 KB of it. */
 function quoted(body: string, redact: Redact): string {
-  const json = hasAsciiEscape(body) ? parseJson(body) : undefined;
-  return cut(redact(json === undefined ? body : toJson(json)));
+  return cut(redact(body));
 }
 
 function cut(body: string): string {

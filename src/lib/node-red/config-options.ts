@@ -4,6 +4,7 @@ import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } fro
 import { GRAMMARS, type Grammar } from "../conversation/structured-output";
 import { CONFIG_DEFAULTS } from "./defaults";
 import { withEnvironment } from "./environment";
+import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
 
 /** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */
 export interface ConfigDef extends NodeDef {
@@ -21,9 +22,10 @@ export interface ConfigDef extends NodeDef {
   grammar?: unknown;
   tls?: string;
   proxy?: string;
+  endpointsUseEnvironment?: unknown;
 }
 
-export interface ConfigCredentials {
+export interface ConfigCredentials extends HeaderCredentials {
   token?: string;
 }
 
@@ -37,6 +39,8 @@ export interface ConfigNode extends Node<ConfigCredentials> {
   client(): ChatClient;
   /** Scheme, host and port of the server; undefined where the base URL is no address. */
   origin(): string | undefined;
+  /** Whether a token of the environment may go to a dedicated endpoint. */
+  endpointsUseEnvironment(): boolean;
   /** @throws ChatError `invalid_input` */
   model(): string;
   /** @throws ChatError `invalid_input` */
@@ -77,7 +81,9 @@ export function readClientOptions(
     maxQueued: number(def.maxQueued, "maxQueued", 0),
     wakeUp: number(def.wakeUp, "wakeUp", 0),
     billTo: text(def.billTo, "billTo"),
-    headers: headers(withEnvironment(RED, node, readObject(def.headers, "headers"))),
+    headers: headers(readHeaders(RED, node, def)),
+    secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
+    endpointsUseEnvironment: readEndpointsUseEnvironment(def),
     proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
@@ -94,8 +100,12 @@ export function readModel(def: ConfigDef): string {
 
 /** Whether the server is to be asked for a stream. */
 export function readServerStreams(def: ConfigDef): boolean {
-  const value = def.serverStreams ?? "";
-  return value === "" ? CONFIG_DEFAULTS.serverStreams : readBoolean(value, "serverStreams");
+  return flag(def.serverStreams, "serverStreams");
+}
+
+/** Whether a token of the environment may go to a dedicated endpoint. */
+export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
+  return flag(def.endpointsUseEnvironment, "endpointsUseEnvironment");
 }
 
 /** Models to ask where the first one does not answer. */
@@ -116,11 +126,31 @@ function text(value: unknown, name: string): string {
   return (asText(value) ?? "").trim();
 }
 
+function flag(value: unknown, name: "serverStreams" | "endpointsUseEnvironment"): boolean {
+  return value === undefined || value === null || value === "" ? CONFIG_DEFAULTS[name] : readBoolean(value, name);
+}
+
 type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wakeUp";
 
 function number(value: unknown, name: NumberField, least: number): number {
   if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
   return readNumber(value, name, least);
+}
+
+/** Variables in an object have been replaced already, by Node-RED or by what took it from a form. */
+function readHeaders(RED: NodeAPI, node: Node | undefined, { headers }: ConfigDef): Record<string, unknown> {
+  const read = readObject(headers, "headers");
+  return typeof headers === "string" ? withEnvironment(RED, node, read) : read;
+}
+
+/** What a form has made of them is an object, in which variables have been replaced already. */
+function readMarkedHeaders(
+  RED: NodeAPI,
+  node: Node | undefined,
+  credentials: ConfigCredentials | undefined,
+): Record<string, unknown> {
+  const read = readSecretHeaders(credentials);
+  return asRecord(credentials?.secretHeaders) ? read : withEnvironment(RED, node, read);
 }
 
 function headers(fields: Record<string, unknown>): Record<string, string> {

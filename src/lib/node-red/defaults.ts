@@ -20,6 +20,7 @@ export const CONFIG_DEFAULTS = {
   grammar: "openai",
   tls: "",
   proxy: "",
+  endpointsUseEnvironment: true,
 } as const;
 
 export const CHAT_DEFAULTS = {

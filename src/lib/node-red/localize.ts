@@ -1,12 +1,18 @@
 import type { NodeAPI } from "node-red";
-import { asChatError, type ChatError } from "../client";
+import { asChatError, type ChatError, oneLine } from "../client";
 
 /** Looks a text up in the language that Node-RED runs in. */
 export type Translate = (key: string, params?: Record<string, string | number>) => string;
 
-/** The texts of the chat node: keys without the node's name before them. */
+/** The texts of the chat node: keys without the node's name before them. What they name may come from a stranger. */
 export function makeTranslate(RED: NodeAPI): Translate {
-  return (key, params) => RED._(`huggingface-chat.${key}`, params as never);
+  return (key, params = {}) => {
+    const clean = Object.entries(params).map(([name, value]) => [
+      name,
+      typeof value === "string" ? oneLine(value) : value,
+    ]);
+    return RED._(`huggingface-chat.${key}`, Object.fromEntries(clean));
+  };
 }
 
 /**

@@ -25,19 +25,16 @@ describe("the name of a header", () => {
   };
 
   it("is marked in the form exactly where the client refuses it", () => {
-    const known = ["Connection", "content-length", "Content-Type", "expect", "Keep-Alive", "proxy-authorization"];
-    const others = [
-      "transfer-encoding",
-      "Upgrade",
-      "authorization",
-      "x-api-key",
-      "te",
-      "trailer",
-      "host",
-      "a b",
-      "é",
-      "",
+    const known = [
+      "Connection",
+      "content-length",
+      "Content-Type",
+      "expect",
+      "Keep-Alive",
+      "proxy-authorization",
+      "Host",
     ];
+    const others = ["transfer-encoding", "Upgrade", "authorization", "x-api-key", "te", "trailer", "a b", "é", ""];
     const names = fc.oneof(fc.constantFrom(...known, ...others), fc.string(), fc.string({ unit: "grapheme" }));
     fc.assert(
       fc.property(names, (name) => {

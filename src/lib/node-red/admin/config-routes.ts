@@ -1,16 +1,12 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import {
-  type ChatClient,
-  ChatError,
-  type ClientOptions,
-  environmentToken,
-  type ModelEntry,
-  resolveEndpoint,
-} from "../../client";
-import { type ConfigNode, readModel, readServerStreams } from "../config-options";
-import { type FormConfig, formClient } from "./form-client";
-import { type AdminRequest, type AdminResponse, errorAnswer, goneSignal } from "./routes";
+import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client";
+import { readModel, readServerStreams } from "../config-options";
+import { secretHeaderNames } from "../secret-headers";
+import { DeployedNodes } from "./deployed";
+import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
+import { type AdminRequest, addGet, addPost, answering, errorAnswer } from "./routes";
+import { mapTexts, Variables } from "./variables";
 
 /** What the picker gets, unless an error. */
 interface ModelsAnswer {
@@ -28,18 +24,20 @@ interface TestAnswer {
 /** Lists change with the hours; a dialog that is opened again should be quick. */
 const FRESH_MS = 5 * 60 * 1000;
 const MOST_LISTS = 20;
-/** Where a configuration leads that was never deployed. */
-const ROUTER_ORIGIN = resolveEndpoint("").origin;
 
 /**
  * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
- * deployed; what takes values from a form wants the right to write. No answer holds a token.
+ * deployed; what takes values from a form wants the right to write. No answer holds a token, or the value of a variable.
  */
 export function addConfigRoutes(RED: NodeAPI): void {
   const lists = new Map<string, { at: number; models: ModelEntry[] }>();
+  // Somebody who deploys may have changed what the list depends on, on the server too.
+  for (const event of ["flows:stopping", "flows:started"]) RED.events.on(event, () => lists.clear());
 
-  const modelsOf = async (client: ChatClient, owner: string, signal: AbortSignal): Promise<ModelEntry[]> => {
-    const key = createHash("sha256").update(`${client.endpoint.origin}${client.endpoint.path} ${owner}`).digest("hex");
+  const modelsOf = async ({ client, identity }: FormConfig, signal: AbortSignal): Promise<ModelEntry[]> => {
+    const key = createHash("sha256")
+      .update(`${client.endpoint.origin}${client.endpoint.path} ${identity}`)
+      .digest("hex");
     const known = lists.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return known.models;
     const models = await client.models(signal);
@@ -52,31 +50,40 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return models;
   };
 
-  const listDeployed = async ({ params }: AdminRequest, signal: AbortSignal): Promise<ModelsAnswer> => {
-    const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
-    if (typeof node?.client !== "function") throw new ChatError("config_missing");
-    return { models: await modelsOf(node.client(), node.credentials?.token ?? "", signal) };
-  };
-
   /** Runs something with a client of what is in a form; the client ends with it. */
   const withForm = async <T extends object>(
     body: unknown,
-    run: (form: FormConfig) => Promise<T>,
+    run: (form: FormConfig, variables: Variables) => Promise<T>,
     changes: Partial<ClientOptions> = {},
   ) => {
-    const form = formClient(RED, body, changes);
-    const answer = await run(form).catch((error) => errorAnswer(RED, error));
-    await form.client.close();
-    return { ...answer, ...form.withheld };
+    const variables = new Variables();
+    try {
+      const form = formClient(RED, body, new DeployedNodes(RED), variables, changes);
+      const answer = await run(form, variables).catch((error) => errorAnswer(RED, variables.hideError(error)));
+      await form.client.close();
+      return { ...answer, ...form.withheld };
+    } catch (error) {
+      throw variables.hideError(error);
+    }
   };
 
-  const list = ({ body }: AdminRequest, signal: AbortSignal) =>
-    withForm(body, async ({ client }): Promise<ModelsAnswer> => {
-      return { models: await modelsOf(client, JSON.stringify(body), signal) };
+  const list = (body: Record<string, unknown>, signal: AbortSignal) => {
+    // Its request names no model, so that no variable in one needs to be hidden among the models.
+    const { model: _model, fallback: _fallback, ...def } = asRecord(body.def) ?? {};
+    return withForm({ ...body, def }, async (form, variables): Promise<ModelsAnswer> => {
+      return { models: mapTexts(await modelsOf(form, signal), (text) => variables.hide(text)) };
     });
+  };
+
+  const listDeployed = async ({ params }: AdminRequest, signal: AbortSignal) => {
+    const { id } = params;
+    const def = new DeployedNodes(RED).get(id, "huggingface-config");
+    if (!def) throw new ChatError("config_missing");
+    return list({ id, def, token: UNCHANGED }, signal);
+  };
 
   const test = ({ body }: AdminRequest, signal: AbortSignal) => {
-    const run = async ({ client, def }: FormConfig): Promise<TestAnswer> => {
+    const run = async ({ client, def }: FormConfig, variables: Variables): Promise<TestAnswer> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
       const messages = [{ role: "user", content: "Hi" }];
@@ -84,10 +91,10 @@ export function addConfigRoutes(RED: NodeAPI): void {
       const completion = await client.complete({ model, messages, stream, max_tokens: 1 }, { signal });
       const { provider, timing } = completion;
       return {
-        model: completion.model ?? model,
-        host: client.endpoint.host,
+        model: variables.hide(client.redact(completion.model ?? model)),
+        host: variables.hideParts(client.endpoint.host),
         ms: timing.total_ms,
-        ...(provider && { provider }),
+        ...(provider && { provider: variables.hide(provider) }),
       };
     };
     // Somebody waits before the form: the first failure is what they want to know.
@@ -96,31 +103,26 @@ export function addConfigRoutes(RED: NodeAPI): void {
 
   /** Which variable of the environment the token would come from; the token itself stays here. */
   const environment = async ({ params }: AdminRequest) => {
-    const node = RED.nodes.getNode(params.id ?? "") as ConfigNode | null | undefined;
-    const origin = typeof node?.client === "function" ? node.origin() : ROUTER_ORIGIN;
-    return { variable: origin && environmentToken(origin)?.name };
+    const nodes = new DeployedNodes(RED);
+    const deployed = nodes.get(params.id, "huggingface-config");
+    const baseUrl = deployed && new Variables().resolve(deployed.baseUrl, nodes.lookup(deployed));
+    const origin = originOf(baseUrl);
+    return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
   };
 
-  /** Answers with what a handler makes, or with its error; a browser that has gone ends its work. */
-  const answer = (handle: (request: AdminRequest, signal: AbortSignal) => Promise<object>) => {
-    return async (request: AdminRequest, response: AdminResponse): Promise<void> => {
-      const signal = goneSignal(response);
-      const body = await handle(request, signal).catch((error) => errorAnswer(RED, error));
-      if (!signal.aborted) response.json(body);
-    };
-  };
+  /** The names of the stored secret headers; their values stay here. */
+  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params.id ?? "") });
 
-  const { needsPermission } = RED.auth;
-  RED.httpAdmin.get(
-    "/huggingface/models/:id",
-    needsPermission("huggingface-config.read"),
-    answer(listDeployed) as never,
+  const read = "huggingface-config.read";
+  const write = "huggingface-config.write";
+  addGet(RED, "/huggingface/models/:id", read, answering(RED, listDeployed));
+  addGet(RED, "/huggingface/environment/:id", read, answering(RED, environment));
+  addGet(RED, "/huggingface/headers/:id", read, answering(RED, headers));
+  addPost(
+    RED,
+    "/huggingface/models",
+    write,
+    answering(RED, ({ body }, signal) => list(asRecord(body) ?? {}, signal)),
   );
-  RED.httpAdmin.get(
-    "/huggingface/environment/:id",
-    needsPermission("huggingface-config.read"),
-    answer(environment) as never,
-  );
-  RED.httpAdmin.post("/huggingface/models", needsPermission("huggingface-config.write"), answer(list) as never);
-  RED.httpAdmin.post("/huggingface/test", needsPermission("huggingface-config.write"), answer(test) as never);
+  addPost(RED, "/huggingface/test", write, answering(RED, test));
 }

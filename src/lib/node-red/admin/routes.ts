@@ -4,10 +4,13 @@ import { localizeError, makeTranslate } from "../localize";
 /** As far as they are used: Node-RED brings express along, and its types are not ours. */
 export interface AdminRequest {
   params: Record<string, string>;
+  headers: Record<string, string | string[] | undefined>;
   body: unknown;
 }
 export interface AdminResponse {
+  status(code: number): AdminResponse;
   json(body: unknown): void;
+  send(text: string): void;
   set(name: string, value: string): void;
   write(text: string): void;
   end(): void;
@@ -19,15 +22,55 @@ export interface AdminError {
   error: { code: string; message: string };
 }
 
+/** Answers a request. @param signal - fires when the browser does not wait for an answer any more */
+export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
+
 /** Makes an answer of an error, in Node-RED's language. */
 export function errorAnswer(RED: NodeAPI, error: unknown): AdminError {
   const { code, message } = localizeError(error, makeTranslate(RED));
   return { error: { code, message } };
 }
 
-/** Fires when the browser does not wait for an answer any more. */
-export function goneSignal(response: AdminResponse): AbortSignal {
-  const abort = new AbortController();
-  response.on("close", () => abort.abort());
-  return abort.signal;
+/** Adds a route that takes nothing but the id of a node. */
+export function addGet(RED: NodeAPI, path: string, permission: string, handle: Handle): void {
+  RED.httpAdmin.get(path, RED.auth.needsPermission(permission), guarded(RED, handle) as never);
+}
+
+/** Adds a route that takes values of a form, as JSON alone: a form of another site can send all else without being asked. */
+export function addPost(RED: NodeAPI, path: string, permission: string, handle: Handle): void {
+  const handleJson: Handle = async (request, response, signal) => {
+    if (isJson(request.headers["content-type"])) await handle(request, response, signal);
+    else response.status(415).json({ error: { code: "invalid_input", message: "Send application/json." } });
+  };
+  RED.httpAdmin.post(path, RED.auth.needsPermission(permission), guarded(RED, handleJson) as never);
+}
+
+/** Makes a handler of what answers with one object, or with its error. */
+export function answering(RED: NodeAPI, find: (request: AdminRequest, signal: AbortSignal) => Promise<object>): Handle {
+  return async (request, response, signal) => {
+    const text = await find(request, signal)
+      .then((answer) => JSON.stringify(answer))
+      .catch((error) => JSON.stringify(errorAnswer(RED, error)));
+    if (signal.aborted) return;
+    response.set("content-type", "application/json; charset=utf-8");
+    response.send(text);
+  };
+}
+
+function isJson(contentType: string | string[] | undefined): boolean {
+  return typeof contentType === "string" && /^\s*application\/json\s*(;|$)/i.test(contentType);
+}
+
+/** Express waits for no promise: what a handler throws would end Node-RED. */
+function guarded(RED: NodeAPI, handle: Handle): (request: AdminRequest, response: AdminResponse) => Promise<void> {
+  return async (request, response) => {
+    try {
+      const abort = new AbortController();
+      response.on("close", () => abort.abort());
+      await handle(request, response, abort.signal);
+    } catch (error) {
+      RED.log.error(errorAnswer(RED, error).error.message);
+      response.end();
+    }
+  };
 }
