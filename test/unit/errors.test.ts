@@ -123,6 +123,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_error: ["said", "host"],
   reply_senseless: ["host", "reason"],
   reply_incomplete: ["host"],
+  reply_damaged: ["host", "reason"],
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
   secret_withheld: ["name"],

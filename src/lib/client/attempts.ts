@@ -1,6 +1,7 @@
 import type { Completion, PartialCompletion, Timing } from "./completion";
 import type { ChatError } from "./errors";
-import type { ExchangeResult, Failure } from "./exchange";
+import type { ExchangeResult } from "./exchange";
+import type { Failure } from "./failure";
 import { backoff, LONGEST_WAIT_S, requestedWait, SHORTEST_WAIT_S, SHORTEST_WAKING_WAIT_S } from "./retry";
 
 /** In ms. A reply that the server wrote at once takes a busy machine a few to read. */

@@ -163,6 +163,8 @@ export const SENTENCES = {
     reply_senseless:
       "The answer of __host__ is no chat completion: __reason__ Check that the base URL is that of a chat-completions API.",
     reply_incomplete: "The reply from __host__ stopped short. Try again; what had come is in msg.completion.",
+    reply_damaged:
+      "The reply from __host__ is damaged and could not be read to its end: __reason__ Try again; what had come is in msg.completion.",
     reply_too_long: "The reply is longer than __megabytes__ MB. Set a limit with max. tokens.",
     encoding_unknown:
       "__host__ compressed its reply in a way that cannot be read here (__encoding__). Turn compression off in the server or gateway.",

@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
+import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "../../client/response/verdict";
 import { Body, type BodyListener } from "./body";
 import type { PartialCompletion } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
-import { ChatError } from "./errors";
-import { firstHeader } from "./json";
+import { asChatError, ChatError } from "./errors";
+import { errorOf, type Failure, failureOf } from "./failure";
 import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "./reply-reader";
-import { shouldRetryHeader } from "./retry";
-import { brokenBody, errorFromAnswer, LONGEST_ERROR_BODY } from "./server-error";
+import { brokenBody, LONGEST_ERROR_BODY } from "./server-error";
 import { Silence } from "./silence";
 
 /**
@@ -18,6 +18,8 @@ import { Silence } from "./silence";
 const END_MS = 20;
 /** How long a server may go on behind the end of a reply before the connection is given up, in ms. */
 const DRAIN_MS = 1000;
+/** How long what follows a finish reason (usage, end mark) is waited for, in ms, if the server may be silent for longer. */
+const TAIL_MS = 5000;
 
 /** One request and what bounds it. */
 export interface ExchangeInput extends ReplyInput {
@@ -38,14 +40,6 @@ export interface ExchangeInput extends ReplyInput {
   proxyHost: string | undefined;
 }
 
-/** Why an exchange failed. */
-export interface Failure {
-  error: ChatError;
-  /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
-  mayRetry: boolean;
-  headers: IncomingHttpHeaders;
-}
-
 /** How an exchange ended. `completion` is the reply, or what had come of it. */
 export interface ExchangeResult {
   completion: PartialCompletion;
@@ -58,9 +52,7 @@ export interface ExchangeResult {
 
 /** Sends one request and reads the answer. Never rejects. */
 export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
-  return new Promise((resolve) => {
-    new Exchange(input, resolve).start();
-  });
+  return new Promise((resolve) => new Exchange(input, resolve).start());
 }
 
 /**
@@ -74,14 +66,16 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
   #isClosed = false;
-
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
   /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
   #isOver = false;
 
-  readonly #silence = new Silence((seconds) => this.#onSilence(seconds));
+  /** Characters of content when the wait for what follows a finish reason began; -1 before. */
+  #finishedSize = -1;
+
+  readonly #silence = new Silence((seconds) => this.#safely(() => this.#onSilence(seconds)));
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
 
@@ -107,9 +101,11 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
         this,
       );
     } catch (error) {
-      this.#failConnection(error);
+      this.#onConnectionError(error);
     }
   }
+
+  // undici, timers and signals catch nothing that these throw, or end the connection with it and tell nobody.
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -119,59 +115,67 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     // 1xx answers come before the real one.
     if (this.#isSettled || status < 200) return;
-    this.#status = status;
-    this.#headers = headers;
-    this.#reply.readHead(status, headers);
-    const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
-    this.#body = new Body(headers, this.#isError, maxLength, this);
-    this.#silence.start(this.#input.silenceLimitMs);
+    this.#safely(() => this.#readHead(status, headers));
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isSettled) return;
-    this.#silence.noteArrival();
-    this.#body?.push(chunk);
+    const now = performance.now();
+    this.#silence.noteArrival(now);
+    this.#safely(() => this.#body?.push(chunk, now));
   }
 
   onResponseEnd(): void {
     this.#isOver = true;
     if (this.#isSettled) this.#close();
-    else this.#body?.end();
+    else this.#safely(() => this.#body?.end());
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#isOver = true;
-    const fail = () => {
-      if (!this.#isSettled) this.#failConnection(error);
-    };
     if (this.#isSettled) this.#close();
-    else if (this.#body) this.#body.finish(fail);
-    else fail();
+    else if (this.#body) this.#safely(() => this.#body?.finish(() => this.#onConnectionError(error)));
+    else this.#onConnectionError(error);
+  }
+
+  #readHead(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    this.#reply.readHead(status, headers);
+    this.#body = new Body(
+      headers,
+      this.#isError,
+      this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength,
+      this,
+    );
+    this.#silence.start(this.#input.silenceLimitMs);
   }
 
   get #isError(): boolean {
     return this.#status < 200 || this.#status > 299;
   }
 
-  /** The server has promised a stream of events. */
-  get #isStream(): boolean {
-    return /^text\/event-stream\b/i.test(firstHeader(this.#headers, "content-type")?.trim() ?? "");
+  get #progress(): Progress {
+    return this.#status > 0 && this.#isError ? "error status" : this.#reply.progress;
   }
 
   onNews(): void {
+    const { contentSize, hasFinished, isDone } = this.#reply;
+    if (this.#isSettled || isDone || contentSize === this.#finishedSize) return;
     this.#silence.note();
+    if (hasFinished) {
+      // From here on only more of the reply is worth a wait: a server may go on for ever with events that bring nothing.
+      this.#finishedSize = contentSize;
+      this.#silence.start(Math.min(this.#input.silenceLimitMs || TAIL_MS, TAIL_MS));
+    }
   }
 
   onTooLong(): void {
-    if (this.#isSettled) return;
-    if (this.#isError) this.#failByStatus();
-    else this.#fail(tooLong(this.#input.maxReplyLength), false);
+    this.#judge("too long", () => tooLong(this.#input.maxReplyLength));
   }
 
   onBroken(error: Error): void {
-    if (this.#isSettled) return;
-    if (this.#isError) this.#failByStatus();
-    else this.#fail(brokenBody(error, this.#status, this.#input.facts), false);
+    this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.facts));
   }
 
   onEvent(data: string, name: string | undefined, isCut: boolean): void {
@@ -180,71 +184,58 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
 
   onEnd(document: string | undefined): void {
     if (this.#isSettled) return;
-    if (this.#reply.isDone) {
-      this.#endOfReply();
-    } else if (this.#isError) {
-      this.#failByStatus();
-    } else if (document === undefined) {
-      this.#endOfReply(true);
-    } else {
-      this.#reply.readDocument(document, this.#isStream);
-      if (!this.#isSettled) this.#endOfReply();
-    }
+    const isCut = document === undefined && !this.#reply.isDone;
+    if (document !== undefined && !this.#isError) this.#reply.readDocument(document);
+    this.#judge(isCut ? "cut" : "end");
+  }
+
+  onCrash(error: unknown): void {
+    this.#fail(asChatError(error), false);
   }
 
   onDone(): void {
     this.#silence.stop();
-    this.#endTimer = setTimeout(() => this.#endOfReply(), END_MS);
+    this.#endTimer = setTimeout(() => this.#safely(() => this.#judge("end")), END_MS);
   }
 
-  onFailure(error: ChatError, mayPass: boolean): void {
-    this.#fail(error, mayPass);
-  }
-
-  /** @param isCut - the stream ended without its end mark */
-  #endOfReply(isCut = false): void {
-    const fault = this.#reply.findFault(isCut);
-    if (fault) this.#fail(fault, false);
-    else this.#succeed();
+  onFailure(error: ChatError, mayPass: boolean, event?: ReplyEvent): void {
+    if (event) this.#judge(event, () => error);
+    else this.#fail(error, mayPass);
   }
 
   #onSilence(seconds: number): void {
-    if (this.#body?.isWaiting) {
-      // It is we who are late.
-      this.#silence.start(this.#input.silenceLimitMs);
-    } else if (this.#status && this.#isError) {
-      this.#failByStatus();
-    } else if (this.#reply.hasFinished) {
-      this.#succeed();
-      this.#controller?.abort(new Error("silent"));
-    } else {
-      const key = this.#reply.hasContent ? "silent_midway" : "silent";
-      this.#fail(new ChatError(key, { seconds, host: this.#input.facts.host }, { retryable: true }), false);
-    }
+    const params = { seconds, host: this.#input.facts.host };
+    const makeError = (key: FailureKey) =>
+      new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
+    // It may be we who are late.
+    if (!this.#isSettled && this.#body?.isWaiting) this.#silence.again();
+    else this.#judge("silent", makeError);
   }
 
-  #onAbort = (): void => {
-    if (this.#reply.isDone) this.#endOfReply();
-    else this.#fail(new ChatError("cancelled"), false);
-  };
+  #onAbort = (): void => this.#safely(() => this.#judge("aborted"));
 
-  #failByStatus(): void {
-    const body = (this.#body?.text ?? "").slice(0, LONGEST_ERROR_BODY);
-    this.#fail(errorFromAnswer({ status: this.#status, headers: this.#headers, body }, this.#input.facts), true);
+  #onConnectionError(cause: unknown): void {
+    const { facts, proxyHost } = this.#input;
+    this.#safely(() => {
+      this.#judge("reset", () => connectionError(cause, facts.host, this.#status > 0, proxyHost));
+    });
   }
 
-  #failConnection(cause: unknown): void {
-    if (this.#reply.isDone) {
-      this.#endOfReply();
-    } else if (this.#status && this.#isError) {
-      this.#failByStatus();
-    } else if (this.#reply.hasFinished) {
-      this.#succeed();
-    } else {
-      const { facts, proxyHost } = this.#input;
-      const error = connectionError(cause, facts.host, this.#status > 0, proxyHost);
-      this.#fail(error, error.cause.retryable);
-    }
+  /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
+  #judge(event: ReplyEvent, makeError?: (key: FailureKey) => ChatError): void {
+    if (this.#isSettled) return;
+    const verdict = verdictOn(event, this.#progress);
+    if (verdict.outcome === "wait") return;
+    const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
+    if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
+    else this.#succeed();
+    // Nothing that follows is worth a connection.
+    if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
+  }
+
+  #errorOf(key: FailureKey, makeError: ((key: FailureKey) => ChatError) | undefined): ChatError {
+    const body = key === "by status" ? (this.#body?.text ?? "").slice(0, LONGEST_ERROR_BODY) : "";
+    return errorOf(key, { status: this.#status, headers: this.#headers, body }, this.#input.facts, makeError);
   }
 
   /** @param mayPass - whether the cause is of a kind that another attempt may mend */
@@ -252,40 +243,42 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     if (this.#isSettled) return;
     // What is held back is text, too: after it nothing is tried again.
     const cause = this.#reply.flush() ?? error;
-    // On a reply that is fine these headers mean nothing: Together sends Retry-After with each.
-    const headers = this.#isError ? this.#headers : {};
-    const wish = shouldRetryHeader(headers) ?? cause.cause.retryable;
-    const isFinal = cause.code === "budget_exhausted" || cause.key === "not_supported";
-    const mayRetry = mayPass && wish && !isFinal && !this.#reply.hasContent;
-    this.#settle({ error: cause, mayRetry, headers });
-    this.#controller?.abort(error);
-    this.#close();
+    this.#settle(failureOf(cause, mayPass && !this.#reply.hasContent, this.#isError ? this.#headers : {}));
   }
 
   #succeed(): void {
-    const error = this.#isSettled ? undefined : this.#reply.flush();
-    if (error) this.#settle({ error, mayRetry: false, headers: {} });
-    else this.#settle(undefined);
+    const error = this.#reply.flush();
+    this.#settle(error && { error, mayRetry: false, headers: {} });
   }
 
-  #settle(failure: Failure | undefined): void {
+  /** Ends the exchange, whatever has come and whoever listens: nothing in here may keep the question waiting. */
+  #settle(failed: Failure | undefined): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#silence.stop();
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
     this.#body?.destroy();
-    const result: ExchangeResult = { completion: this.#reply.completion() };
+    const result: ExchangeResult = { completion: { message: { role: "assistant", content: "" } } };
+    let failure = failed;
+    try {
+      result.completion = this.#reply.completion();
+      if (failure) this.#input.onFailure(failure);
+    } catch (error) {
+      failure = { error: asChatError(error), mayRetry: false, headers: {} };
+    }
+    if (failure) result.failure = failure;
     const { firstAt } = this.#reply;
     if (firstAt > 0) Object.assign(result, { firstAt, lastAt: Math.max(firstAt, this.#silence.lastAt) });
-    if (failure) {
-      result.failure = failure;
-      this.#input.onFailure(failure);
-    }
     this.#resolve(result);
-    if (this.#isOver) this.#close();
+    if (failure) this.#giveUp(failure.error);
+    if (failure || this.#isOver) this.#close();
     // What follows a reply is not waited for, but read, so that the connection can serve again.
-    else if (!failure) this.#endTimer = setTimeout(() => this.#controller?.abort(new Error("not ended")), DRAIN_MS);
+    else this.#endTimer = setTimeout(() => this.#giveUp(new Error("not ended")), DRAIN_MS);
+  }
+
+  #giveUp(reason: Error): void {
+    this.#safely(() => this.#controller?.abort(reason));
   }
 
   /** The connection is free, or gone. */
@@ -293,6 +286,14 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     clearTimeout(this.#endTimer);
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#input.onClose();
+    this.#safely(() => this.#input.onClose());
+  }
+
+  #safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.onCrash(error);
+    }
   }
 }

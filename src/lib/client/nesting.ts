@@ -5,13 +5,27 @@ const DEEPEST = 500;
  * True if a parsed JSON value must not be kept as it is: it is nested too deep, or has a key `__proto__`, which a copy may take
  * for what the object inherits.
  */
-export function isTooDeep(value: unknown, levels = DEEPEST): boolean {
-  if (typeof value !== "object" || value === null) return false;
+export function isTooDeep(value: unknown): boolean {
+  return isObject(value) && isDeeperThan(DEEPEST, value);
+}
+
+/** Log probabilities can be a million values: what is not nested costs no call, and no copy of names or values is made. */
+function isDeeperThan(levels: number, value: object): boolean {
   if (levels === 0) return true;
-  if (Array.isArray(value)) return value.some((item) => isTooDeep(item, levels - 1));
-  if (Object.hasOwn(value, "__proto__")) return true;
-  for (const name in value) if (isTooDeep((value as Record<string, unknown>)[name], levels - 1)) return true;
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) if (isObject(item) && isDeeperThan(levels - 1, item)) return true;
+    return false;
+  }
+  for (const name in value) {
+    if (name === "__proto__") return true;
+    const field = (value as Record<string, unknown>)[name];
+    if (isObject(field) && isDeeperThan(levels - 1, field)) return true;
+  }
   return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** A piece of JSON text among the values that are still to be written. */

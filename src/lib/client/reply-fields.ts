@@ -13,7 +13,8 @@ export class ReplyFields {
   /** The server says its usage where the API has it; what Groq says beside it does not count then. */
   #hasUsage = false;
   #logprobs: unknown[] | undefined;
-  /** Characters counted for the fields of which only the last value is kept. */
+  #usageSize = 0;
+  /** Characters counted for the other fields of which only the last value is kept. */
   readonly #sizes = new Map<string, number>();
   /** Characters kept, but for log probabilities that come as lists. */
   size = 0;
@@ -57,7 +58,9 @@ export class ReplyFields {
         case "usage":
           if (typeof value === "object") {
             known.usage = value as Usage;
-            this.#count(name, value, length);
+            // Some servers send it in every chunk.
+            this.size += length - this.#usageSize;
+            this.#usageSize = length;
           }
           if (value) this.#hasUsage = true;
           break;

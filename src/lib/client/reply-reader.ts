@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Progress, ReplyEvent } from "../../client/response/verdict";
 import { ChunkTemplate } from "./chunk-template";
 import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
 import { asChatError, ChatError } from "./errors";
@@ -17,12 +18,17 @@ export interface ReplyInput {
   maxReplyLength: number;
 }
 
-/** What is told while a reply is read. After `onFailure` nothing more is to be read. */
+/** Callbacks for what is found while a reply is read. */
 export interface ReplyListener {
   /** The end mark has come. */
   onDone(): void;
-  /** @param mayPass - whether the cause is of a kind that another attempt may mend */
-  onFailure(error: ChatError, mayPass: boolean): void;
+  /**
+   * The reply has a fault.
+   *
+   * @param mayPass - whether the cause is of a kind that another attempt may mend
+   * @param event - what has happened; absent for what the server says itself, and for a mistake of a listener
+   */
+  onFailure(error: ChatError, mayPass: boolean, event?: ReplyEvent): void;
 }
 
 /**
@@ -37,6 +43,10 @@ export class ReplyReader {
   /** In between where there are secrets that a server may echo. */
   readonly #pieces: ReturnType<typeof redactPieces> | undefined;
   #status = 0;
+  /** The server has promised a stream of events. */
+  #isStream = false;
+  /** Characters kept beside the content. */
+  #lengthBeside = 0;
   /** Characters of events that brought nothing: a stream of them has an end, too. */
   #lengthWasted = 0;
   /** A piece held a secret as a whole. */
@@ -63,9 +73,23 @@ export class ReplyReader {
     return this.#builder.hasFinished;
   }
 
+  /** Characters of text, reasoning and calls. */
+  get contentSize(): number {
+    return this.#builder.contentSize;
+  }
+
+  get progress(): Progress {
+    const { hasChoice, hasContent, hasFinished } = this.#builder;
+    if (this.isDone && (hasContent || hasFinished)) return "done";
+    if (hasFinished) return "finished";
+    if (hasContent) return "begun";
+    return hasChoice ? "opened" : "head";
+  }
+
   /** Takes what comes before the reply. */
   readHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
+    this.#isStream = /^text\/event-stream\b/i.test(firstHeader(headers, "content-type")?.trim() ?? "");
     const { redact } = this.#input.facts;
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
@@ -91,32 +115,26 @@ export class ReplyReader {
     }
     const chunk = this.#parse(data);
     if (chunk) {
-      this.#onChunk(chunk, name, data.length);
+      this.#onChunk(chunk, name, data.length, false);
       this.#template.learn(data, chunk);
     } else {
       this.#onSenselessEvent(data, name, isCut);
     }
   }
 
-  /** Takes a whole reply. @param isStream - the server has promised a stream of events */
-  readDocument(text: string, isStream: boolean): void {
+  /** Takes a whole reply. */
+  readDocument(text: string): void {
     const reply = this.#parse(text.replace(/^\uFEFF/, ""));
-    if (reply) this.#onChunk(reply, undefined, 0);
+    if (reply) this.#onChunk(reply, undefined, text.length, true);
     // A stream that ends before its first event is no mistake of the address.
-    else if (text.trim() === "" && isStream) this.#fail(this.#incomplete());
-    else this.#fail(senselessReply(text.trim() || "empty", this.#status, this.#input.facts));
+    else if (text.trim() === "" && this.#isStream) this.#onIncomplete();
+    else this.#onSenseless(text.trim() || "empty");
   }
 
-  /**
-   * What is wrong with a reply that has ended.
-   *
-   * @param isCut - the stream ended without its end mark: only a finish reason tells then that it is whole
-   * @returns undefined if it is whole
-   */
-  findFault(isCut: boolean): ChatError | undefined {
-    if (this.#builder.finishReason === "error") return this.#reportedError("error."); // all that some say of a failure
-    if (isCut && !this.#builder.hasFinished) return this.#incomplete();
-    return this.#builder.hasChoice ? undefined : senselessReply("no choices", this.#status, this.#input.facts);
+  /** The error of a reply that ends by its own finish reason, if that says so. */
+  findFault(): ChatError | undefined {
+    // All that some say of a failure.
+    return this.#builder.finishReason === "error" ? this.#reportedError("error.") : undefined;
   }
 
   /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
@@ -132,7 +150,9 @@ export class ReplyReader {
 
   /** What has come, without the secrets that a server may echo in it. */
   completion(): PartialCompletion {
-    return redactCompletion(this.#builder.build(), this.#input.redaction, this.#wasHidden);
+    const completion = this.#builder.build();
+    for (const field of this.#builder.leftOut) this.#input.listener.onLeftOut?.(field);
+    return redactCompletion(completion, this.#input.redaction, this.#wasHidden);
   }
 
   /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
@@ -152,61 +172,71 @@ export class ReplyReader {
     }
   }
 
-  #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number): void {
+  #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number, isWhole: boolean): void {
     const builder = this.#builder;
-    const before = builder.size;
+    const before = builder.contentSize;
+    const sizeBefore = builder.size;
     try {
       if (chunk.error || name === "error" || !("choices" in chunk)) {
         const error = errorInReply(chunk, name, this.#input.facts);
         if (error) {
-          this.#fail(error, error.cause.status !== undefined);
+          this.#listener.onFailure(error, error.cause.status !== undefined);
           return;
         }
       }
-      builder.add(chunk);
+      builder.add(chunk, length, isWhole);
     } catch (error) {
-      this.#fail(asChatError(error));
+      this.#listener.onFailure(asChatError(error), false);
       return;
     }
-    this.#measure(before, length);
+    const { size } = builder;
+    this.#lengthBeside = size - builder.contentSize;
+    this.#measure(before, isWhole ? 0 : Math.max(0, length - Math.max(0, size - sizeBefore)));
   }
 
   #onPiece(piece: string, length: number): void {
-    const before = this.#builder.size;
+    const before = this.#builder.contentSize;
     try {
       this.#builder.addText(piece);
     } catch (error) {
-      this.#fail(asChatError(error));
+      this.#listener.onFailure(asChatError(error), false);
       return;
     }
     this.#measure(before, length);
   }
 
-  /** @param before - the reply's size before the latest chunk, which had `length` characters */
-  #measure(before: number, length: number): void {
-    const { size } = this.#builder;
-    if (size === before) this.#lengthWasted += length;
-    else if (this.firstAt === 0) this.firstAt = performance.now();
-    if (size + this.#lengthWasted > this.#input.maxReplyLength) this.#fail(tooLong(this.#input.maxReplyLength));
+  /**
+   * @param before - characters of content before the latest chunk
+   * @param rest - characters of the chunk that were not kept
+   */
+  #measure(before: number, rest: number): void {
+    const { contentSize } = this.#builder;
+    if (contentSize === before) this.#lengthWasted += rest;
+    else if (this.firstAt === 0 && this.#builder.hasContent) this.firstAt = performance.now();
+    const { maxReplyLength } = this.#input;
+    const size = contentSize + this.#lengthBeside;
+    if (size + this.#lengthWasted <= maxReplyLength) return;
+    this.#listener.onFailure(tooLong(maxReplyLength), false, size > maxReplyLength ? undefined : "too long");
   }
 
   #onSenselessEvent(data: string, name: string | undefined, isCut: boolean): void {
     const { facts } = this.#input;
-    if (name === "error") this.#fail(this.#reportedError(sentence(facts.redact(data))));
+    if (name === "error") this.#listener.onFailure(this.#reportedError(sentence(facts.redact(data))), false);
     // That an event is cut is no nonsense; whether the reply is whole without it is found at its end.
-    else if (!isCut) this.#fail(senselessReply(data, this.#status, facts));
+    else if (!isCut) this.#onSenseless(data);
+  }
+
+  #onIncomplete(): void {
+    const error = new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true });
+    this.#listener.onFailure(error, false);
+  }
+
+  #onSenseless(shown: string): void {
+    this.#listener.onFailure(senselessReply(shown, this.#status, this.#input.facts), false, "damaged");
   }
 
   #reportedError(said: string): ChatError {
     return new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true });
-  }
-
-  #incomplete(): ChatError {
-    return new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true });
-  }
-
-  #fail(error: ChatError, mayPass = false): void {
-    this.#listener.onFailure(error, mayPass);
   }
 }
 

@@ -1,21 +1,28 @@
 /** A longer timer fires at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** A timer that fires later than this, in ms, has waited for our own process, which was busy. */
+const LATE_MS = 50;
 
 /**
  * Tells when nothing has come for a while. One timer a wait: a piece only notes the time, and the timer, when it fires,
- * goes on waiting for what is left. Bytes that come in one read of the socket look at the clock once.
+ * goes on waiting for what is left.
+ *
+ * It is the server's silence that counts. Before it is told, what has come meanwhile gets its chance to be read; and where our
+ * own process was busy, the server gets the whole time once more.
  */
 export class Silence {
   readonly #onSilence: (seconds: number) => void;
   #timer: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Immediate | undefined;
   #limitMs = 0;
   #startedAt = 0;
   #arrivedAt = 0;
-  /** `#arrivedAt` is of this turn of the event loop. */
-  #isArrivalNoted = false;
+  /** The wait that got its time twice, by its begin. */
+  #extended = -1;
   /** When what was last noted has come, by `performance.now()`; it may have been read later. 0 for nothing yet. */
   lastAt = 0;
 
+  /** @param onSilence - must not throw */
   constructor(onSilence: (seconds: number) => void) {
     this.#onSilence = onSilence;
   }
@@ -28,12 +35,14 @@ export class Silence {
     if (limitMs > 0) this.#timer = setTimeout(this.#check, this.#limitMs);
   }
 
-  /** Bytes have come; whether they mean anything is not known yet. */
-  noteArrival(): void {
-    if (this.#isArrivalNoted) return;
-    this.#isArrivalNoted = true;
-    this.#arrivedAt = performance.now();
-    process.nextTick(this.#endTurn);
+  /** Waits once more for as long as before. */
+  again(): void {
+    this.start(this.#limitMs);
+  }
+
+  /** Bytes have come; whether they mean anything is not known yet. @param now - by `performance.now()` */
+  noteArrival(now: number): void {
+    this.#arrivedAt = now;
   }
 
   /** What came means something. */
@@ -43,16 +52,34 @@ export class Silence {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#poll);
   }
 
-  #endTurn = (): void => {
-    this.#isArrivalNoted = false;
-  };
+  get #begin(): number {
+    return Math.max(this.#startedAt, this.lastAt);
+  }
+
+  get #left(): number {
+    return this.#limitMs - (performance.now() - this.#begin);
+  }
 
   #check = (): void => {
-    const left = this.#limitMs - (performance.now() - Math.max(this.#startedAt, this.lastAt));
+    const left = this.#left;
     // Timers may fire up to a millisecond early.
     if (left >= 1) this.#timer = setTimeout(this.#check, left);
-    else this.#onSilence(this.#limitMs / 1000);
+    // Sockets are read between the timers and `setImmediate`.
+    else this.#poll = setImmediate(this.#judge, left < -LATE_MS);
+  };
+
+  #judge = (isLate: boolean): void => {
+    const begin = this.#begin;
+    if (this.#left >= 1) {
+      this.#check();
+    } else if (isLate && begin !== this.#extended) {
+      this.#extended = begin;
+      this.#timer = setTimeout(this.#check, this.#limitMs);
+    } else {
+      this.#onSilence(this.#limitMs / 1000);
+    }
   };
 }

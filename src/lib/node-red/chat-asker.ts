@@ -156,6 +156,7 @@ export class ChatAsker {
         onPiece();
         stream?.reasoning(piece);
       },
+      onLeftOut: (field) => this.#node.debug(`left out of the reply, since it is nested too deep: ${field}`),
       onRoundEnd: (finishReason) => {
         if (this.#isClosed) stream?.drop();
         else stream?.end(finishReason);
