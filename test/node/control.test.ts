@@ -267,7 +267,6 @@ describe("huggingface-chat, messages that are odd", () => {
   }
 
   for (const [output, make] of [
-    ["payload.text", () => ({ payload: "Hi" })],
     ["result.text", () => ({ payload: "Hi", result: Object.freeze({}) })],
     ["result[0]", () => ({ payload: "Hi", result: Object.freeze([]) })],
     ["a..b", () => ({ payload: "Hi" })],

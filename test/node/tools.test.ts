@@ -158,6 +158,17 @@ describe("tools carried out by flows", () => {
     });
   }
 
+  for (const args of ["null", "", "{}"]) {
+    it(`are called without arguments where the model writes ${JSON.stringify(args)}`, async () => {
+      server.handle(inTurn(callRound({ id: "a", name: "off", args }), reply("It is off.")));
+      await red.deploy(flow({ tools: ["tool-off"] }, tool("off", "return msg;", { parameters: "" })));
+      red.send("chat", { payload: "Off!" });
+      const { completion } = await red.next("reply");
+      assert.deepEqual(red.captured("off")[0]?.payload, {});
+      assert.equal(completion.steps[0].tool_calls[0].result, "{}");
+    });
+  }
+
   it("are called for maxSteps rounds at most", async () => {
     server.handle(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }));
     await red.deploy(flow({ tools: ["tool-weather"], maxSteps: 2 }, tool("weather", WEATHER)));

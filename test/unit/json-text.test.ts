@@ -63,6 +63,7 @@ describe("JSON in what a model writes", () => {
     fc.assert(
       fc.property(words, value, words, (before, json, after) => {
         const text = JSON.stringify(json);
+        fc.pre(!text.includes('"__proto__":'));
         assert.deepEqual(first(`${before} ${text} ${after}`), JSON.parse(text));
       }),
     );

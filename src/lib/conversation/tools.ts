@@ -145,19 +145,20 @@ export function sendableCall(call: ToolCall): ToolCall {
 }
 
 /**
- * Carries out a call and says what came of it. Nothing is thrown: a model can mend a call when it is told what is wrong.
+ * Carries out a call and says what came of it. For a function without parameters some models write `null` as its arguments. Nothing is thrown: a model can mend a call when it is told what is wrong.
  *
  * @param tool - undefined for a name that nobody knows
  * @param budget - time that the checks of the arguments of all calls of a round share
  */
 export async function carryOut(
   tool: Tool | undefined,
-  call: ReadCall,
+  { arguments: args, ...rest }: ReadCall,
   names: string[],
   signal: AbortSignal,
   budget: TimeBudget,
 ): Promise<CallReport> {
   const startedAt = performance.now();
+  const call: ReadCall = { ...rest, arguments: args ?? {} };
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {

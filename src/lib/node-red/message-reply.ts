@@ -78,14 +78,14 @@ function isPath(RED: NodeAPI, property: string): boolean {
   }
 }
 
-/** As `setMessageProperty` goes, which makes what is missing on the way. */
+/** Goes as `setMessageProperty` does, which makes what is missing on the way, to the first value that would be changed. */
 function canSetPath(RED: NodeAPI, msg: ChatMessage, property: string): boolean {
   try {
     const keys = RED.util.normalisePropertyExpression(property.replace(/^msg\./, ""), msg) as unknown as string[];
     let target: unknown = msg;
     for (const [index, key] of keys.entries()) {
-      if (typeof target !== "object" && typeof target !== "function") return false;
-      if (target === null) return false;
+      // Below a text or a number nothing can be put. The reply is in msg.completion then, so nothing is lost.
+      if ((typeof target !== "object" && typeof target !== "function") || target === null) return true;
       const next = (target as Record<string, unknown>)[key];
       if (next === undefined || index === keys.length - 1) return canSet(target, key);
       target = next;
