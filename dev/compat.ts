@@ -17,7 +17,7 @@ const NODE_VERSIONS: Record<string, string[]> = { "22": ["--groups", "unit,clien
 const NODE_RED = "~5.0.7";
 const folder = path.join(packageRoot, ".compat");
 /** What is made anew in the copy, or is nobody's business there. */
-const LEFT_OUT = new Set([".compat", ".git", ".node-red", "node_modules", "package-lock.json"]);
+const LEFT_OUT = new Set([".build", ".compat", ".git", ".node-red", "node_modules", "package-lock.json"]);
 
 function main(): void {
   const [versions, testOptions] = readArguments(process.argv.slice(2));

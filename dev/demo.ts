@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { build } from "./build";
 import { chooseServer } from "./chosen-server";
 import { exampleModel } from "./examples";
 import { commonSettings, deploy, type NodeDef, type Red, startRed } from "./node-red";
@@ -24,6 +25,7 @@ interface Listeners {
 
 /** Asks one question through the two nodes in a Node-RED without an editor, and prints what comes back. */
 async function demo(): Promise<void> {
+  await build(console.log);
   const server = await chooseServer();
   const userDir = mkdtempSync(path.join(tmpdir(), "huggingface-demo-"));
   let red: Red | undefined;

@@ -4,8 +4,8 @@ import { ERROR_KINDS } from "../src/lib/client/errors";
 import { packageRoot } from "./node-red";
 
 /**
- * Writes what is made from something else: the English sentences of the errors from their table, and in every language
- * the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
+ * Writes what is made from something else: the loader of scripts in the html of the nodes, the English sentences of the
+ * errors from their table, and in every language the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
  * noted in `test/fixtures/languages/pending.json` for whoever translates it.
  *
  *     npm run generate             writes
@@ -43,9 +43,23 @@ function main(): void {
   }
   const left = [...pending].filter((name) => !name.includes(".json ") || known.has(name));
   write(pendingFile, left.sort());
+  for (const node of NODES) copyLoader(path.join(packageRoot, `nodes/${node}.html`));
   if (stale.length === 0) return;
   if (!isCheck) console.log(`Written: ${stale.join(", ")}`);
   else throw new Error(`Stale: ${stale.join(", ")}. Run: npm run generate`);
+}
+
+/** Each html stands alone, since any node may be disabled without the others. */
+function copyLoader(file: string): void {
+  const loader = readFileSync(path.join(packageRoot, "src/editor/loader.js"), "utf8");
+  const html = readFileSync(file, "utf8");
+  writeText(
+    file,
+    html.replace(/^( *)\/\/ <loader>\n[\s\S]*?\n *(?=\/\/ <\/loader>)/m, (_, indent: string) => {
+      const lines = loader.replace(/^(?=.)/gm, indent);
+      return `${indent}// <loader>\n${lines}${indent}`;
+    }),
+  );
 }
 
 function errorSentences(): Catalogue {
@@ -104,7 +118,10 @@ function readJson(file: string): unknown {
 }
 
 function write(file: string, value: unknown): void {
-  const text = `${JSON.stringify(value, null, 2)}\n`;
+  writeText(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function writeText(file: string, text: string): void {
   if (readFileSync(file, "utf8") === text) return;
   stale.push(path.relative(packageRoot, file));
   if (!isCheck) writeFileSync(file, text);

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import { build } from "./build";
 import { chooseServer } from "./chosen-server";
 import { pointTo, readExamples } from "./examples";
 import { commonSettings, type NodeDef, packageRoot, startRed } from "./node-red";
-
-const port = Number(process.env.PORT) || 1880;
+import { port, refuseTakenPort } from "./port";
 
 /** Where the flows and what is set in them live. Not Node-RED's own default: nobody's real flows are touched. */
 const userDir = process.env.EXAMPLES_DIR ?? path.join(packageRoot, ".node-red");
@@ -17,29 +17,31 @@ const baseUrlFile = path.join(userDir, "base-url.txt");
 /** Opens Node-RED's editor with the examples in tabs. What the user changes there is kept for the next start. */
 async function start(): Promise<void> {
   const server = await chooseServer();
-  const httpServer = await listen();
+  const httpServer = http.createServer();
   mkdirSync(userDir, { recursive: true });
   writeFlows(server.baseUrl);
   const red = await startRed(httpServer, settings());
+  await listen(httpServer);
   console.log(`\n${server.explanation}`);
   console.log(`Node-RED's editor: http://127.0.0.1:${port}/   (Ctrl-C ends it)\n`);
+  process.send?.("ready");
+  let isEnding = false;
   const end = async (): Promise<void> => {
+    if (isEnding) return;
+    isEnding = true;
     await red.stop();
     await server.stop();
     process.exit(0);
   };
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  // The last one is how `npm run dev` ends it, on every system, or has ended itself.
+  for (const event of ["SIGINT", "SIGTERM", "disconnect"]) process.on(event, end);
 }
 
-/** Listening comes first: a port that is taken should be told before anything else is done. */
-async function listen(): Promise<http.Server> {
-  const server = http.createServer();
-  await new Promise<void>((resolve, reject) => {
+function listen(server: http.Server): Promise<void> {
+  return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
   });
-  return server;
 }
 
 /** The first start writes the examples; later ones only lead config nodes from the server of last time to that of now. */
@@ -85,7 +87,18 @@ function settings(): object {
   };
 }
 
-start().catch((error) => {
+/** `npm run dev` has a process ready, with all modules loaded, which begins when it is told to. */
+async function main(): Promise<void> {
+  if (process.send) {
+    await new Promise((resolve) => process.once("message", resolve));
+  } else {
+    await refuseTakenPort("npm start");
+    await build(console.log);
+  }
+  await start();
+}
+
+main().catch((error) => {
   console.error(`Node-RED could not be started: ${error instanceof Error ? error.message : error}`);
   process.exit(1);
 });

@@ -2,10 +2,14 @@ import type { Node, NodeAPI } from "node-red";
 import { addChatRoutes } from "./lib/node-red/admin/chat-routes";
 import type { ChatDef } from "./lib/node-red/chat-options";
 import { ChatSession } from "./lib/node-red/chat-session";
+import { reportPlatform } from "./lib/node-red/platform-status";
 
 export = (RED: NodeAPI): void => {
+  const showPlatform = reportPlatform(RED);
+
   function HuggingFaceChat(this: Node, def: ChatDef) {
     RED.nodes.createNode(this, def);
+    showPlatform(this);
     const session = new ChatSession(RED, this, def);
     this.on("input", (msg, send, done) => {
       // Errors go to `done`; what `done` itself throws has nowhere else to go.

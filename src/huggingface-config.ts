@@ -6,7 +6,6 @@ import {
   type ConfigDef,
   type ConfigNode,
   readClientOptions,
-  readEndpointsUseEnvironment,
   readFallback,
   readGrammar,
   readModel,
@@ -27,7 +26,6 @@ export = (RED: NodeAPI): void => {
     this.fallback = () => readFallback(def);
     const endpoint = endpointOf(def);
     this.origin = () => endpoint?.origin;
-    this.endpointsUseEnvironment = () => endpointsUseEnvironment(def);
     if (endpoint?.retiredHost) {
       const params = { old: endpoint.retiredHost, host: endpoint.host };
       this.warn(RED._("huggingface-config.warning.retired", params as never));
@@ -47,16 +45,6 @@ export = (RED: NodeAPI): void => {
     } catch (error) {
       if (!(error instanceof ChatError)) throw error;
       return undefined;
-    }
-  }
-
-  /** @returns false for what cannot be read, which is an error of the first question */
-  function endpointsUseEnvironment(def: ConfigDef): boolean {
-    try {
-      return readEndpointsUseEnvironment(def);
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error;
-      return false;
     }
   }
 

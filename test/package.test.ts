@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import vm from "node:vm";
+import { gzipSync } from "node:zlib";
 import { npmCommand } from "../dev/npm";
 
 const root = path.join(__dirname, "..");
@@ -55,12 +57,12 @@ describe("the package", () => {
     }
     assert.ok(paths.includes("nodes/icons/huggingface.svg"));
     assert.ok(paths.some((file) => file.startsWith("examples/")));
-    // Without the script that the forms name, the editor would wait for it for ever.
-    assert.ok(paths.includes("resources/main.js") && paths.includes("resources/forms.css"));
+    const resources = paths.filter((file) => file.startsWith("resources/"));
+    assert.deepEqual(
+      resources.sort(),
+      ["forms.css", "forms.js", "validators.js"].map((name) => `resources/${name}`),
+    );
     assert.ok(paths.includes("SECURITY.md"));
-    for (const { imports, file } of editorModules()) {
-      for (const imported of imports) assert.ok(paths.includes(`resources/${imported}`), `${file}: ${imported}`);
-    }
     const strange = paths.filter(
       (file) =>
         !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
@@ -68,6 +70,49 @@ describe("the package", () => {
         ),
     );
     assert.deepEqual(strange, []);
+  });
+
+  it("makes the editor wait for little: for one small script when it opens, for the other with the first form", () => {
+    for (const [name, limit] of [
+      ["validators.js", 8_000],
+      ["forms.js", 45_000],
+    ] as const) {
+      const script = readFileSync(path.join(root, "resources", name));
+      assert.ok(gzipSync(script).length <= limit, name);
+      // What it would import, or a map of it, would be one more thing to fetch.
+      assert.doesNotMatch(script.toString(), /\bimport\b|sourceMappingURL/, name);
+    }
+  });
+
+  it("keeps the editor waiting for no script: html names none, and one loader stands in all of it", () => {
+    const pages = Object.keys(pkg["node-red"].nodes).map((type) =>
+      readFileSync(path.join(root, `nodes/${type}.html`), "utf8"),
+    );
+    const loaders = pages.map((html) => /\/\/ <loader>[\s\S]*\/\/ <\/loader>/.exec(html)?.[0]);
+    assert.ok(loaders[0] && loaders.every((loader) => loader === loaders[0]));
+    for (const html of pages) assert.doesNotMatch(html, /<script[^>]*\ssrc=/);
+  });
+
+  it("has every validator that the html names", () => {
+    const none = () => {};
+    const editor: { validators?: Record<string, unknown> } = {};
+    const RED = { nodes: { eachConfig: none, eachNode: none } };
+    vm.runInNewContext(readFileSync(path.join(root, "resources/validators.js"), "utf8"), {
+      RED,
+      huggingfaceEditor: editor,
+    });
+    for (const type of Object.keys(pkg["node-red"].nodes)) {
+      const html = readFileSync(path.join(root, `nodes/${type}.html`), "utf8");
+      const named = [...html.matchAll(/const \{([^}]*)\} = globalThis\.huggingfaceEditor\.rules/g)];
+      const names = named.flatMap(([, list = ""]) => list.split(",").map((name) => name.trim()));
+      assert.ok(names.length > 0, type);
+      // One that is not there would find everything valid.
+      assert.deepEqual(
+        names.filter((name) => !(name in (editor.validators ?? {}))),
+        [],
+        type,
+      );
+    }
   });
 
   it("has no admin route without a permission", () => {
@@ -88,24 +133,13 @@ describe("the package", () => {
     const script = `
       const none = () => {};
       const auth = { needsPermission: none };
-      const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, auth, _: (key) => key };
+      const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, events: { on: none }, auth, _: (key) => key };
       for (const type of ${JSON.stringify(Object.keys(pkg["node-red"].nodes))}) require("./nodes/" + type + ".js")(RED);
       console.log(Object.keys(require.cache).some((file) => file.includes("/node_modules/undici/")));`;
     const output = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
     assert.equal(output.trim(), "false");
   });
 });
-
-/** What the editor loads from `resources`, and what each module imports from there. */
-function editorModules(): { file: string; imports: string[] }[] {
-  const folder = path.join(root, "resources");
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".js"))
-    .map((file) => {
-      const code = readFileSync(path.join(folder, file), "utf8");
-      return { file, imports: [...code.matchAll(/ from "\.\/([^"]+)"/g)].map((match) => match[1] as string) };
-    });
-}
 
 const PERMISSION = Symbol("permission");
 
@@ -131,6 +165,7 @@ function adminRoutes(): Route[] {
     _: (key: string) => key,
     httpAdmin,
     auth: { needsPermission: (name: string) => Object.assign(() => {}, { [PERMISSION]: name }) },
+    events: { on: () => {} },
     nodes: { registerType: () => {} },
   };
   for (const file of Object.values<string>(pkg["node-red"].nodes)) require(path.join(root, file))(RED);

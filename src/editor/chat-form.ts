@@ -7,26 +7,12 @@ import { createTextField } from "./text-field.js";
 import { createToolList } from "./tool-list.js";
 import { createTryIt } from "./try-it.js";
 
-/** The node whose form is open. */
-let edited: EditedNode | undefined;
-
-/** What another field says: that of the open form, else the property. */
-function current(node: EditedNode, property: string): unknown {
-  return (node === edited ? field(property).val() : undefined) ?? node[property];
-}
-
-/** For validators: a schema, and its name, matter only with the format. */
-export const isSchemaUsed = (node: EditedNode): boolean => current(node, "format") === "json_schema";
-export const isSchemaNeeded = (node: EditedNode): true | undefined => isSchemaUsed(node) || undefined;
-/** For validators: whether the function that must be called is named. */
-export const isFunctionNamed = (node: EditedNode): boolean => current(node, "toolChoice") === "function";
-
 const field = (property: string): JQuery => $(`#node-input-${property}`);
 const container = (property: string): HTMLElement => $(`#node-input-${property}-container`)[0] as HTMLElement;
 
 /** Makes what the form of a chat node needs beyond its template. */
 export function createChatForm(node: EditedNode): NodeForm {
-  edited = node;
+  globalThis.huggingfaceEditor.edited = node;
   let schema: SchemaField | undefined;
   // A code editor that was hidden has no size yet.
   const tabs = createTabs("huggingface-chat", ["ask", "parameters", "format", "tools", "memory"], node, () =>
@@ -105,7 +91,7 @@ export function createChatForm(node: EditedNode): NodeForm {
     close: () => {
       tryIt.destroy();
       schemaField.destroy();
-      edited = undefined;
+      globalThis.huggingfaceEditor.edited = undefined;
     },
   };
 }

@@ -8,17 +8,21 @@ interface EditorGlobal {
   nodes: {
     node(id: string): FlowNode | null | undefined;
     filterNodes(filter: { type: string }): FlowNode[];
+    eachNode(callback: (node: FlowNode) => void): void;
+    eachConfig(callback: (node: FlowNode) => void): void;
     eachWorkspace(callback: (tab: { id: string; label: string }) => void): void;
     subflow(id: unknown): { id: string; name?: string } | undefined;
-    getType(type: string): { category: string; defaults: Record<string, { value: unknown; type?: string }> };
+    getType(type: string): NodeType;
   };
   editor: {
     createEditor(options: { element: JQuery; mode: string; value: string }): CodeEditor;
     /** Opens a text in a tray of its own. */
     editText(options: { mode: string; value: string; focus: boolean; complete(text: string): void }): void;
+    validateNode(node: FlowNode): boolean;
   };
   view: { redraw(): void };
   tabs: { create(options: { id: string; onchange(tab: { id: string }): void }): Tabs };
+  sidebar: { config: { refresh(): void } };
   settings: { context?: { default: string; stores: string[] } };
   validators: {
     typedInput(options: {
@@ -31,6 +35,13 @@ interface EditorGlobal {
     close(done?: () => void): void;
     resize(): void;
   };
+}
+
+/** A type of node, as it is registered. */
+interface NodeType {
+  category: string;
+  defaults: Record<string, { value: unknown; type?: string }>;
+  credentials?: Record<string, object>;
 }
 
 /** A code editor, whether it is Monaco or Ace. */
@@ -93,6 +104,13 @@ export interface NodeForm {
   close(): void;
 }
 
+/** What the editor's callbacks ask of an open form. */
+export interface OpenForm {
+  resize(): void;
+  save(): void;
+  cancel(): void;
+}
+
 /** A node that is edited, or checked. */
 export interface EditedNode extends FlowNode {
   _(key: string, params?: Record<string, string | number>): string;
@@ -118,6 +136,10 @@ export interface EditableList<T> {
 }
 
 declare global {
+  interface JQuery {
+    /** Puts in the texts that `data-i18n` names. */
+    i18n(): void;
+  }
   var RED: EditorGlobal;
   var monaco: { editor: { setModelMarkers(model: unknown, owner: string, markers: object[]): void } } | undefined;
 }
@@ -149,7 +171,7 @@ export function text(key: string, params?: Record<string, string | number>): str
 /** The editor's own widgets of jQuery. */
 interface Widgets {
   typedInput(options: { types: (string | object)[]; typeField?: string }): JQuery;
-  typedInput(method: "type"): string;
+  typedInput(method: "type" | "value"): string;
   treeList(options: { autoSelect: boolean; data: object[] }): JQuery;
   treeList(method: "data" | "filter", argument?: unknown): unknown;
   searchBox(options: { style: "compact"; delay: number; change(): void }): JQuery;

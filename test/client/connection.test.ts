@@ -259,6 +259,29 @@ describe("a compressed answer that nobody asked for", () => {
     });
   }
 
+  it("that cannot be unpacked is told with its encoding, and not asked for again", async () => {
+    const server = await startServer((_, response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" });
+      response.end(Buffer.from([0x1f, 0x9d, 0x90, 1, 2, 3]));
+    });
+    const { error } = await ask({ baseUrl: server.url, retries: 2 });
+    assert.equal(error?.key, "encoding_unknown");
+    assert.match(String(error), /\(compress\)/);
+    assert.equal(server.requests.length, 1);
+    await server.close();
+  });
+
+  it("that cannot be unpacked leaves an error with its status", async () => {
+    for (const encoding of ["compress", "gzip"]) {
+      const server = await startServer((_, response) => {
+        response.writeHead(429, { "content-encoding": encoding });
+        response.end(Buffer.from([0x1f, 0x8b, 0x90, 1, 2, 3]));
+      });
+      assert.equal((await ask({ baseUrl: server.url })).error?.code, "rate_limit");
+      await server.close();
+    }
+  });
+
   it("is taken as it is if it is not packed at all", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" });

@@ -76,7 +76,8 @@ describe("the packed package", function () {
 
   it("has its icon, its forms and what they load", async () => {
     assert.match(await (await get(`icons/${pkg.name}/huggingface.svg`)).text(), /<svg/);
-    assert.match(await (await get(`resources/${pkg.name}/main.js`)).text(), /export|huggingfaceForms/);
+    for (const script of ["validators", "forms"])
+      assert.match(await (await get(`resources/${pkg.name}/${script}.js`)).text(), /huggingfaceEditor/);
     assert.match(await (await get(`resources/${pkg.name}/forms.css`)).text(), /huggingface-form/);
     const forms = await (await get("nodes", "text/html")).text();
     for (const type of Object.keys(pkg["node-red"].nodes))

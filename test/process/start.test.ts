@@ -10,7 +10,7 @@ import { freePort } from "../support/server";
 
 const root = path.join(__dirname, "../..");
 
-/** `npm start` in a folder of its own, without the build. */
+/** `npm start` in a folder of its own. */
 class Start {
   output = "";
   readonly #child: ChildProcess;
@@ -104,12 +104,16 @@ describe("npm start", function () {
     assert.deepEqual(urls, [own, ...urls.slice(1).map(() => standIn)]);
   });
 
-  it("says so when its port is taken", async () => {
+  it("says so when its port is taken, before anything else, and what to do", async () => {
     const other = net.createServer();
     await new Promise<void>((resolve) => other.listen(port, "127.0.0.1", resolve));
     running = new Start(port, userDir);
     assert.equal(await running.ended(), 1);
-    assert.match(running.output, /could not be started: .*EADDRINUSE/);
+    assert.match(
+      running.output,
+      new RegExp(`^Node-RED could not be started: port ${port} is taken. .*PORT=\\d+ npm start$`, "m"),
+    );
+    assert.doesNotMatch(running.output, /Building|HF_TOKEN/);
     await new Promise((resolve) => other.close(resolve));
   });
 });

@@ -26,6 +26,8 @@ function startedText(language: string): string {
 
 /** Node-RED as users start it, in a process of its own that can be killed. */
 export class OwnNodeRed {
+  /** The Node.js that runs it. */
+  node = process.execPath;
   readonly userDir = mkdtempSync(path.join(tmpdir(), "huggingface-own-"));
   readonly #flow: NodeDef[];
   readonly #settings: string;
@@ -77,7 +79,7 @@ export class OwnNodeRed {
       writeFileSync(path.join(this.userDir, "flows.json"), JSON.stringify(this.#flow));
     }
     const args = ["-u", this.userDir, "-s", path.join(this.userDir, "settings.js"), "-p", String(this.#port)];
-    const child = spawn(process.execPath, [require.resolve("node-red/red.js"), ...args, "flows.json"], {
+    const child = spawn(this.node, [require.resolve("node-red/red.js"), ...args, "flows.json"], {
       cwd: root,
       env: this.#env,
     });

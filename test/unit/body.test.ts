@@ -26,7 +26,7 @@ function makeBody(headers = {}, onEvent: (body: Body, data: string) => void = ()
     },
     onNews() {},
     onTooLong: () => seen.tooLong++,
-    onBroken: (reason) => seen.broken.push(reason),
+    onBroken: ({ message }) => seen.broken.push(message),
     onEnd: (document) => seen.ends.push(document),
     onCrash: (error) => seen.crashes.push(error),
   });

@@ -84,6 +84,28 @@ describe("the chat-completions address of a base URL", () => {
     });
   }
 
+  for (const baseUrl of [
+    "unix:/run/llama.sock",
+    "unix:///run/llama.sock",
+    "http://unix:/run/llama.sock",
+    "http://unix:/run/llama.sock:/v1",
+    "HTTP://UNIX:/run/llama.sock:/v1",
+    "http+unix://%2Frun%2Fllama.sock/v1",
+    "/run/llama.sock",
+  ]) {
+    it(`refuses a unix socket by its name: ${baseUrl}`, () => {
+      assert.throws(
+        () => resolveEndpoint(baseUrl),
+        (error: ChatError) => error.key === "base_url_socket" && error.message.includes(baseUrl),
+      );
+    });
+  }
+
+  it("takes a host whose name is unix", () => {
+    assert.equal(resolveEndpoint("http://unix:8080/v1").origin, "http://unix:8080");
+    assert.equal(resolveEndpoint("http://unix/v1").origin, "http://unix");
+  });
+
   it("does not show the password in an address that is none", () => {
     for (const baseUrl of ["htps://user:pass1234@example.com", "https://user:pass1234@exa mple.com"]) {
       assert.throws(

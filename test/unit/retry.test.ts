@@ -20,6 +20,12 @@ describe("the wait that a server asks for", () => {
     [{ "retry-after": "1.5" }, 1.5],
     [{ "retry-after": "3600" }, 3600],
     [{ "retry-after": "Sun, 01 Mar 2026 12:00:30 GMT" }, 30],
+    // The server's own clock is the one that the date was made by.
+    [{ "retry-after": "Thu, 01 Jan 2099 00:00:10 GMT", date: "Thu, 01 Jan 2099 00:00:00 GMT" }, 10],
+    [{ "retry-after": "Thu, 01 Jan 1970 00:00:10 GMT", date: "Thu, 01 Jan 1970 00:00:03 GMT" }, 7],
+    [{ "retry-after": "Sun, 01 Mar 2026 12:00:30 GMT", date: "Sun, 01 Mar 2026 12:00:40 GMT" }, 0],
+    [{ "retry-after": "2026-03-01T12:00:30Z", date: "Sun, 01 Mar 2026 12:00:25 GMT" }, 5],
+    [{ "retry-after": "7", date: "Thu, 01 Jan 1970 00:00:00 GMT" }, 7],
     [{ "retry-after": "Sunday, 01-Mar-26 12:00:30 GMT" }, 30],
     [{ "retry-after": "2026-03-01T12:00:30Z" }, 30],
     [{ "retry-after": "Sun, 01 Mar 2026 11:00:00 GMT" }, 0],
@@ -32,7 +38,9 @@ describe("the wait that a server asks for", () => {
     [{ "retry-after-ms": "Infinity", "retry-after": "7" }, 7],
   ];
   for (const [headers, seconds] of cases) {
-    it(`is ${seconds} s with ${JSON.stringify(headers)}`, () => assert.equal(requestedWait(headers, NOW), seconds));
+    it(`is ${seconds} s with ${JSON.stringify(headers)}`, () => {
+      assert.equal(headers.date ? requestedWait(headers) : requestedWait(headers, NOW), seconds);
+    });
   }
 
   for (const junk of ["", " ", "soon", "soon 5", "-5", "1e400", "NaN", "Infinity", "6m0s", "1,2", "Mon", "null"]) {

@@ -26,7 +26,7 @@ export interface BodyListener {
   /** More bytes than allowed have come without making an event, or a document. */
   onTooLong(): void;
   /** The rest of the body cannot be unpacked. `onEnd` follows. */
-  onBroken(reason: string): void;
+  onBroken(error: Error): void;
   /** @param document - the whole of it if it was no stream of events */
   onEnd(document: string | undefined): void;
   /** A listener, or the reading itself, has thrown. */
@@ -92,7 +92,7 @@ export class Body {
   push(bytes: Buffer, now = performance.now()): void {
     if (this.#isFirst) {
       this.#isFirst = false;
-      this.#startUnpacking(bytes);
+      this.#startUnpacking();
     }
     if (this.#unpacker) this.#unpacker.write(bytes);
     else this.#read(bytes, now);
@@ -124,8 +124,8 @@ export class Body {
     this.#unpacker?.destroy();
   }
 
-  #startUnpacking(first: Buffer): void {
-    const makeDecoder = () => bodyDecoder(firstHeader(this.#headers, "content-encoding"), first);
+  #startUnpacking(): void {
+    const makeDecoder = () => bodyDecoder(firstHeader(this.#headers, "content-encoding"));
     const decoder = makeDecoder();
     if (!decoder) return;
     this.#unpacker = new Unpacker(decoder, makeDecoder, this.#maxLength, {
@@ -133,10 +133,10 @@ export class Body {
         this.#safely(() => this.#read(bytes, performance.now()));
         if (this.#isHeld) this.#unpacker?.pause();
       },
-      onEnd: (reason) => {
+      onEnd: (error) => {
         this.#safely(() =>
           this.#endWith(() => {
-            if (reason !== undefined) this.#onBroken(reason);
+            if (error) this.#onBroken(error);
             this.#end();
           }),
         );
@@ -249,7 +249,7 @@ export class Body {
     if (!this.#isDestroyed) then?.();
   }
 
-  #onBroken = (reason: string): void => this.#listener.onBroken(reason);
+  #onBroken = (error: Error): void => this.#listener.onBroken(error);
 
   /** What is done at the end: unless the connection has failed, the listener is told. */
   #end = (): void => {

@@ -3,17 +3,21 @@ import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
 import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
-import { asInputError, ChatError, isOfModel } from "./errors";
+import { asChatError, asInputError, ChatError, isOfModel } from "./errors";
 import type { ExchangeResult } from "./exchange";
 import type { Failure } from "./failure";
 import { headerSecrets, requestHeaders } from "./headers";
 import { isClosedByServer } from "./kept-connections";
+import { loadModule } from "./load-module";
 import { fetchModels, listError, type ModelEntry } from "./models";
 import { PriceList } from "./prices";
 import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
 import type { RequestFacts } from "./server-error";
 import { type Claim, Slots } from "./slots";
+
+// Loaded with what reads an answer, and found now: see `loadModule`.
+require.resolve("eventsource-parser");
 
 /** A request body of the chat-completions API. */
 export interface ChatRequest {
@@ -259,7 +263,7 @@ export class ChatClient {
       attempts.sentAt = performance.now();
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
-      const { exchange }: typeof import("./exchange") = require("./exchange");
+      const { exchange } = loadModule("exchange", (): typeof import("./exchange") => require("./exchange"));
       const sending = this.#connection.kept.track(this.#connection.dispatcher);
       const result = await exchange({
         dispatcher: sending.dispatcher,
@@ -283,7 +287,7 @@ export class ChatClient {
       return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
       giveSlot();
-      throw error;
+      throw attempts.error(asChatError(error));
     }
   }
 }

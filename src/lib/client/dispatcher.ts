@@ -2,8 +2,13 @@ import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
 import { ConnectFailure } from "./connection-error";
 import { ChatError } from "./errors";
 import { KeptConnections } from "./kept-connections";
+import { loadModule } from "./load-module";
+import { platformProblem } from "./platform";
 import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
 import { withoutUserInfo } from "./redact";
+
+// Loaded by the first request, and found now: see `loadModule`.
+require.resolve("undici");
 
 /** TLS options as `tls.connect` takes them. */
 export type TlsOptions = Record<string, unknown>;
@@ -43,11 +48,13 @@ interface Undici {
 /**
  * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
  *
- * @throws ChatError `proxy_invalid`
+ * @throws ChatError `proxy_invalid`, `module_failed`, and those of `platformProblem`
  */
 export function connect(route: Route): Connection {
+  const problem = platformProblem();
+  if (problem) throw problem;
   // Loading undici takes some 20 MB: it waits for the first request.
-  const undici: Undici = require("undici");
+  const undici = loadModule("undici", (): Undici => require("undici"));
   const kept = new KeptConnections();
   const proxy = findProxy(route);
   const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };

@@ -6,6 +6,12 @@ export const ROUTER_URL = "https://router.huggingface.co/v1";
 /** Answers 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
 const RETIRED_HOST = "api-inference.huggingface.co";
 
+/**
+ * An address of a unix socket, in the ways that are written: `unix:/run/a.sock`, `http+unix://%2Frun%2Fa.sock`,
+ * `http://unix:/run/a.sock:/v1`, a path. As a URL the last but one has a host named unix.
+ */
+const SOCKET = /^((https?\+)?unix:|https?:\/\/unix:\/|\.{0,2}\/.*\.sock\b)/i;
+
 /** Where chat completions are asked for. */
 export interface Endpoint {
   /** Scheme, host and port. */
@@ -24,10 +30,11 @@ export interface Endpoint {
  * (huggingface.js `hf-inference.ts`, huggingface_hub `hf_inference.py`).
  *
  * @param baseUrl - blank means the router
- * @throws ChatError `base_url_invalid`, `base_url_credentials`
+ * @throws ChatError `base_url_invalid`, `base_url_credentials`, `base_url_socket`
  */
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
+  if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
   const url = parseHttpUrl(text);
   if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
   if (url.username || url.password) throw new ChatError("base_url_credentials");

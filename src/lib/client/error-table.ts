@@ -133,10 +133,11 @@ export const SENTENCES = {
     connection_refused: "Nothing answers at __host__ (__reason__). Check that the server runs, and the base URL.",
     connection_failed: "The connection to __host__ failed: __reason__. Check the base URL and the network.",
     connection_closed:
-      "__host__ closed the connection before it answered. Try again. If that does not help, check http or https and the port in the base URL.",
-    connection_timeout: "__host__ accepted no connection in time. Check the base URL and the network.",
+      "The connection to __host__ failed: it was closed before an answer came. Try again. If that does not help, check http or https and the port in the base URL.",
+    connection_timeout:
+      "The connection to __host__ failed: it was not accepted in time. Check the base URL and the network.",
     connection_cut:
-      "__host__ closed the connection while the reply came. Try again; what had come is in msg.completion.",
+      "The connection to __host__ was lost: it was closed while the reply came. Try again; what had come is in msg.completion.",
     files_exhausted:
       "No connection to __host__: Node-RED has too many files and connections open (__reason__). Close some, or raise the limit for open files.",
     connection_lost: "The connection to __host__ was lost while the reply came: __reason__. Try again.",

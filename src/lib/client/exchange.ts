@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint";
 import { asChatError, ChatError } from "./errors";
 import { errorOf, type Failure, failureOf } from "./failure";
 import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "./reply-reader";
-import { LONGEST_ERROR_BODY, senselessReply } from "./server-error";
+import { brokenBody, LONGEST_ERROR_BODY } from "./server-error";
 import { Silence } from "./silence";
 
 /**
@@ -174,8 +174,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
     this.#judge("too long", () => tooLong(this.#input.maxReplyLength));
   }
 
-  onBroken(reason: string): void {
-    this.#judge("damaged", () => senselessReply(reason, this.#status, this.#input.facts));
+  onBroken(error: Error): void {
+    this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.facts));
   }
 
   onEvent(data: string, name: string | undefined, isCut: boolean): void {

@@ -3,6 +3,9 @@ import { ChatError } from "./errors";
 import { asText } from "./json";
 import type { Secret } from "./redact";
 
+const { name, version } = require("../../../package.json") as { name: string; version: string };
+const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
+
 /** Set by us or by undici; another value would break the request. */
 const RESERVED_HEADERS = new Set([
   "connection",
@@ -70,7 +73,7 @@ export function requestHeaders(
     "content-type": "application/json",
     // What is not compressed need not be unpacked piece by piece.
     "accept-encoding": "identity",
-    "user-agent": userAgent(),
+    "user-agent": USER_AGENT,
   };
   if (token) headers.authorization = `Bearer ${token}`;
   if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
@@ -169,9 +172,4 @@ function unquoted(value: string): string {
 function passwordOf(basic: string): string {
   const decoded = Buffer.from(basic, "base64").toString();
   return decoded.includes(":") ? decoded.slice(decoded.indexOf(":") + 1) : "";
-}
-
-function userAgent(): string {
-  const { name, version } = require("../../../package.json") as { name: string; version: string };
-  return `${name.split("/").at(-1)}/${version}`;
 }

@@ -14,8 +14,10 @@ export {
   thrownText,
 } from "./errors";
 export { asRecord, asText, toJson } from "./json";
+export { loadModule } from "./load-module";
 export type { ModelEntry, ModelProvider } from "./models";
 export { oneLine } from "./one-line";
+export { OLDEST_NODE, platformProblem } from "./platform";
 export { inUsd } from "./prices";
 export type { ProxyChoice, ProxyRules } from "./proxy";
 export { makeRedaction, type Redaction } from "./redact";

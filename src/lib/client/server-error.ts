@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import { UnknownEncoding } from "./body-decoder";
 import { ChatError, type ErrorCause, type ErrorKey } from "./errors";
 import { asRecord, asText, firstHeader, toJson } from "./json";
 import { oneLine } from "./one-line";
@@ -99,6 +100,14 @@ export function errorInReply(
 export function senselessReply(shown: string, status: number, facts: RequestFacts): ChatError {
   const quote = facts.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
   return new ChatError("reply_senseless", { reason: sentence(quote), host: facts.host }, status ? { status } : {});
+}
+
+/** The error of a body that cannot be unpacked. */
+export function brokenBody(error: Error, status: number, facts: RequestFacts): ChatError {
+  if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, facts);
+  // A server chooses the name, too.
+  const encoding = facts.redact(error.encoding).slice(0, LONGEST_QUOTE);
+  return new ChatError("encoding_unknown", { encoding, host: facts.host }, { status });
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {

@@ -7,8 +7,8 @@ const LONGEST_KEPT = 4 << 20;
 /** Callbacks of an unpacker. Like those of streams, they must not throw. */
 export interface UnpackerListener {
   onBytes(bytes: Buffer): void;
-  /** @param reason - why the rest cannot be unpacked; undefined at a good end */
-  onEnd(reason: string | undefined): void;
+  /** @param error - why the rest cannot be unpacked; undefined at a good end */
+  onEnd(error: Error | undefined): void;
 }
 
 /**
@@ -44,7 +44,7 @@ export class Unpacker {
       listener.onBytes(bytes);
     });
     decoder.on("end", () => listener.onEnd(undefined));
-    decoder.on("error", (error) => this.#salvage(error.message));
+    decoder.on("error", (error) => this.#salvage(error));
   }
 
   /** Whether something has come that has not come out yet. */
@@ -82,7 +82,7 @@ export class Unpacker {
     this.#decoder.destroy();
   }
 
-  async #salvage(reason: string): Promise<void> {
+  async #salvage(error: Error): Promise<void> {
     this.#hasFailed = true;
     this.#isSalvaging = true;
     let rest: Buffer | undefined;
@@ -98,6 +98,6 @@ export class Unpacker {
     this.#isSalvaging = false;
     if (this.#isDestroyed) return;
     if (rest?.length) this.#listener.onBytes(rest);
-    this.#listener.onEnd(reason);
+    this.#listener.onEnd(error);
   }
 }

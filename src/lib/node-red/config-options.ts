@@ -39,8 +39,6 @@ export interface ConfigNode extends Node<ConfigCredentials> {
   client(): ChatClient;
   /** Scheme, host and port of the server; undefined where the base URL is no address. */
   origin(): string | undefined;
-  /** Whether a token of the environment may go to a dedicated endpoint. */
-  endpointsUseEnvironment(): boolean;
   /** @throws ChatError `invalid_input` */
   model(): string;
   /** @throws ChatError `invalid_input` */

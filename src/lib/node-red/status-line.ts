@@ -1,6 +1,7 @@
 import type { Node, NodeStatus } from "node-red";
 import type { ChatError, Completion } from "../client";
 import type { Translate } from "./localize";
+import { missingText } from "./platform-status";
 
 /** Node-RED sends every status to every open editor: four a second is what a person can read. */
 const MOST = 4;
@@ -99,7 +100,8 @@ export class StatusLine {
       },
       failed: (error) => {
         end();
-        this.#show(() => ({ fill: "red", shape: "ring", text: error.code }));
+        const text = missingText(error, this.#translate) ?? error.code;
+        this.#show(() => ({ fill: "red", shape: "ring", text }));
       },
     };
   }

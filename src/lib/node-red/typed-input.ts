@@ -1,7 +1,6 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, ChatError, reasonOf } from "../client";
+import { asRecord, ChatError, loadModule, reasonOf } from "../client";
 import { checkEnvironment } from "../conversation/fields";
-import { loadModule } from "../conversation/load-module";
 import { codeOf } from "./until-abort";
 
 // Loaded by the first template, and found now: see `loadModule`.

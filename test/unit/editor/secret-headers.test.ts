@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { isSecretName, readSecretHeaders, writeSecretHeaders } from "../../../src/editor/secret-headers";
+import { isSecretHeader } from "../../../src/lib/client/headers";
 
 describe("a header that holds a secret, by its name", () => {
   const secret = [
@@ -33,6 +35,35 @@ describe("a header that holds a secret, by its name", () => {
   ];
   for (const name of secret) it(`${name} is one`, () => assert.equal(isSecretName(name), true));
   for (const name of plain) it(`${name || "a blank one"} is none`, () => assert.equal(isSecretName(name), false));
+
+  it("is the same to the client", () => {
+    const part = fc.constantFrom(
+      "api",
+      "API",
+      "Key",
+      "key",
+      "X",
+      "x",
+      "Auth",
+      "or",
+      "JWT",
+      "-",
+      "_",
+      ".",
+      "Session",
+      "Id",
+      "id",
+      "",
+    );
+    const names = fc.oneof(
+      fc.array(part, { maxLength: 6 }).map((parts) => parts.join("")),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(names, (name) => assert.equal(isSecretName(name), isSecretHeader(name), name)),
+      { numRuns: 2000 },
+    );
+  });
 });
 
 describe("the credentials of secret headers", () => {

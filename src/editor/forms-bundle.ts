@@ -1,21 +1,11 @@
-import { createChatForm, isFunctionNamed, isSchemaNeeded, isSchemaUsed } from "./chat-form.js";
+import { createChatForm } from "./chat-form.js";
 import { createConfigForm } from "./config-form.js";
+import { markFields } from "./edited.js";
 import { keepGiven } from "./given-values.js";
-import { type EditedNode, type NodeForm, text } from "./red.js";
+import { type EditedNode, type NodeForm, type OpenForm, text, widget } from "./red.js";
 import { createToolForm } from "./tool-form.js";
-import * as validators from "./validators.js";
 
-/**
- * What the forms in `nodes/*.html` use of this folder. Their scripts are plain and cannot import; the editor runs them
- * once this module, which each of them names as a script of its own, is loaded.
- */
-const huggingfaceForms = {
-  ...validators,
-  isSchemaUsed,
-  isSchemaNeeded,
-  isFunctionNamed,
-  openForm,
-};
+/** What becomes `resources/forms.js`, which the loader in the html of our nodes loads with the first form. */
 
 const FORMS: Record<string, (node: EditedNode) => NodeForm> = {
   "huggingface-config": createConfigForm,
@@ -26,13 +16,15 @@ const FORMS: Record<string, (node: EditedNode) => NodeForm> = {
 /**
  * Brings the form of a node to life, when the editor has put in its template and the values.
  *
+ * @param isLate whether the editor is through with the form already, since this script was still on its way
  * @returns what the editor's callbacks are to call: `resize`, `save` and `cancel`
  */
-function openForm(node: EditedNode): { resize(): void; save(): void; cancel(): void } {
+function openForm(node: EditedNode, isLate: boolean): OpenForm {
   fillMissing(node);
   const keep = keepGiven(node);
   const form = (FORMS[node.type] as (node: EditedNode) => NodeForm)(node);
   nameFields();
+  if (isLate) finishForm(node);
   return {
     resize: form.resize,
     save: () => {
@@ -58,6 +50,23 @@ function fillMissing(node: EditedNode): void {
   }
 }
 
+/** Does what the editor does with a form that it has prepared: texts, news of the values, and marks of those that are wrong. */
+function finishForm(node: EditedNode): void {
+  $(".huggingface-form").last().i18n();
+  const { category, defaults, credentials = {} } = RED.nodes.getType(node.type);
+  const prefix = category === "config" ? "node-config-input" : "node-input";
+  for (const name of [...Object.keys(defaults), ...Object.keys(credentials)]) {
+    const field = $(`#${prefix}-${name}`);
+    // As the editor does: every change would check all fields.
+    field.attr("skipValidation", "true");
+    if (field.data("noderedTypedInput") === undefined) field.trigger("change");
+    else field.trigger("change", [widget(field).typedInput("type"), widget(field).typedInput("value")]);
+    field.removeAttr("skipValidation");
+  }
+  markFields();
+  RED.tray.resize();
+}
+
 /**
  * The editor's own widgets have fields without a name for screen readers: they get that of their row. By reference, since
  * the editor puts the texts in only afterwards.
@@ -78,4 +87,4 @@ function nameFields(): void {
   }
 }
 
-Object.assign(globalThis, { huggingfaceForms });
+globalThis.huggingfaceEditor.forms = { openForm };

@@ -1,4 +1,4 @@
-import { ChatError, reasonOf } from "../client";
+import { ChatError, reasonOf } from "./errors";
 
 /**
  * Loads a module at its first use. Where that fails it is not the fault of what needs it: the system may have no file

@@ -1,0 +1,169 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+
+/**
+ * Makes what Node-RED and its editor load: `src` compiled to `nodes`, the two scripts of `src/editor` in `resources`, and
+ * the icons beside the nodes. What the build before has left is known by its content and not by times, which other
+ * branches, copies and tools change: whatever was deleted, changed or built from something else meanwhile is made anew.
+ *
+ *     npm run build
+ */
+
+const root = path.join(__dirname, "..");
+const at = (name: string): string => path.join(root, name);
+
+/** What the build and the compiler remember; not in Git, and not packed. */
+const notes = at(".build/notes.json");
+const compilerNotes = at(".build/tsc.tsbuildinfo");
+
+const compiler = at("node_modules/typescript/bin/tsc");
+/** For the compiler, whether it runs once or watches. */
+export const compilerOptions = ["--project", root, "--incremental", "--tsBuildInfoFile", compilerNotes];
+
+/** The scripts of the editor: each is one file of `src/editor`, with what that imports. */
+const BUNDLES = { validators: "validators-bundle.ts", forms: "forms-bundle.ts" };
+
+/**
+ * Builds if something has changed.
+ *
+ * @param say takes lines for whoever waits; where there is nothing to do, none
+ */
+export async function build(say: (line: string) => void): Promise<void> {
+  const sources = hash(sourceFiles());
+  const isKnown = forgetForeignFiles();
+  if (isKnown && readNotes().sources === sources) return;
+  const started = performance.now();
+  say("Building …");
+  rmSync(notes, { force: true });
+  await Promise.all([compile(), bundle()]);
+  finish(sources);
+  say(`Built in ${seconds(started)} s.`);
+}
+
+export function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
+
+/**
+ * Lets the compiler forget what it has compiled if that is not what is there.
+ *
+ * @returns whether it is
+ */
+export function forgetForeignFiles(): boolean {
+  if (readNotes().built === hash(builtFiles())) return true;
+  rmSync(compilerNotes, { force: true });
+  return false;
+}
+
+/** Makes the scripts of the editor. */
+export async function bundle(): Promise<void> {
+  const { build } = await import("esbuild");
+  await build({
+    entryPoints: Object.entries(BUNDLES).map(([out, file]) => ({ in: at(`src/editor/${file}`), out })),
+    outdir: at("resources"),
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2022",
+    legalComments: "none",
+    logLevel: "warning",
+  });
+}
+
+/**
+ * Does what is left behind compiler and bundler, and notes what came of it.
+ *
+ * @param sources the hash of what they have read; without it, the next build makes everything anew
+ */
+export function finish(sources = ""): void {
+  cpSync(at("icons"), at("nodes/icons"), { recursive: true });
+  removeLeftovers();
+  mkdirSync(path.dirname(notes), { recursive: true });
+  writeFileSync(notes, JSON.stringify({ sources, built: hash(builtFiles()) }));
+}
+
+async function compile(): Promise<void> {
+  // What it says goes to the second output: the first may be somebody's list of packed files.
+  const child = spawn(process.execPath, [compiler, ...compilerOptions], { cwd: root, stdio: ["ignore", 2, 2] });
+  const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
+  if (code !== 0) throw new Error("The build failed: the compiler has found mistakes.");
+}
+
+/** Removes what an earlier build has made of sources that are gone. */
+function removeLeftovers(): void {
+  const compiled = files("src")
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !file.startsWith("src/editor/"))
+    .map((file) => file.replace(/^src\//, "nodes/").replace(/\.ts$/, ".js"));
+  const icons = files("icons").map((file) => `nodes/${file}`);
+  const bundles = Object.keys(BUNDLES).map((name) => `resources/${name}.js`);
+  const made = new Set([...compiled, ...icons, ...bundles]);
+  for (const file of builtFiles()) {
+    if (made.has(file)) continue;
+    rmSync(at(file));
+    removeEmptyFolders(path.dirname(file));
+  }
+}
+
+function removeEmptyFolders(folder: string): void {
+  if (readdirSync(at(folder)).length > 0) return;
+  rmdirSync(at(folder));
+  removeEmptyFolders(path.dirname(folder));
+}
+
+/** What the build reads, and what may change what it makes of that. */
+function sourceFiles(): string[] {
+  const tools = ["typescript", "esbuild"].map((name) => `node_modules/${name}/package.json`);
+  return [...files("src"), ...files("icons"), "tsconfig.json", "dev/build.ts", ...tools];
+}
+
+function builtFiles(): string[] {
+  const scripts = [...files("nodes"), ...files("resources")].filter((file) => file.endsWith(".js"));
+  return [...scripts, ...files("nodes/icons")];
+}
+
+/** All files below a folder, from the root of the project, with slashes. */
+function files(folder: string): string[] {
+  if (!existsSync(at(folder))) return [];
+  return readdirSync(at(folder), { recursive: true, encoding: "utf8" })
+    .map((file) => `${folder}/${file.replaceAll(path.sep, "/")}`)
+    .filter((file) => statSync(at(file)).isFile())
+    .sort();
+}
+
+/** A hash of the names and contents of files; it does not matter whether they are there. */
+function hash(names: string[]): string {
+  const all = createHash("sha256");
+  for (const name of names) {
+    const content = existsSync(at(name)) ? readFileSync(at(name)) : "";
+    all.update(JSON.stringify([name, content.length])).update(content);
+  }
+  return all.digest("hex");
+}
+
+function readNotes(): { sources?: string; built?: string } {
+  try {
+    return JSON.parse(readFileSync(notes, "utf8"));
+  } catch {
+    // None yet, or half of them: then nothing is known.
+    return {};
+  }
+}
+
+if (require.main === module) {
+  build(console.error).catch((error) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,44 @@
+import { isFunctionNamed, isSchemaNeeded, isSchemaUsed, markFields } from "./edited.js";
+import type { FlowNode } from "./red.js";
+import * as validators from "./validators.js";
+
+/** What becomes `resources/validators.js`, which the loader in the html of our nodes loads when the editor opens. */
+
+const { number, choice, flag, address, model, models, headers, contextStore, jsonObject, typedInput } = validators;
+const { identifier, schema, toolName } = validators;
+
+globalThis.huggingfaceEditor.validators = {
+  number,
+  choice,
+  flag,
+  address,
+  model,
+  models,
+  headers,
+  contextStore,
+  jsonObject,
+  typedInput,
+  toolName,
+  functions: () => validators.functions,
+  schema: (property) => schema(property, () => false),
+  replySchema: (property) => schema(property, isSchemaNeeded),
+  schemaName: (property) => identifier(property, isSchemaUsed, false),
+  calledFunction: (property) => identifier(property, isFunctionNamed, true),
+};
+
+/** Validates the nodes that were there before this script: configurations first, since a node is only as good as its own. */
+function validateAll(): void {
+  const nodes: FlowNode[] = [];
+  const add = (node: FlowNode) => {
+    if (node.type.startsWith("huggingface-")) nodes.push(node);
+  };
+  RED.nodes.eachConfig(add);
+  RED.nodes.eachNode(add);
+  if (nodes.length === 0) return;
+  for (const node of nodes) RED.editor.validateNode(node);
+  RED.view.redraw();
+  RED.sidebar.config.refresh();
+  markFields();
+}
+
+validateAll();
