@@ -84,15 +84,18 @@ export class Unpacker {
 
   async #salvage(error: Error): Promise<void> {
     this.#hasFailed = true;
-    const packed = Buffer.concat(this.#packed ?? []);
-    this.#packed = undefined;
+    this.#isSalvaging = true;
     let rest: Buffer | undefined;
-    if (this.#unpackedLength <= this.#maxLength) {
-      this.#isSalvaging = true;
-      // Where this fails, what has come out is all there is.
-      rest = await salvage(this.#makeDecoder, packed, this.#unpackedLength).catch(() => undefined);
-      this.#isSalvaging = false;
+    try {
+      const packed = Buffer.concat(this.#packed ?? []);
+      this.#packed = undefined;
+      if (this.#unpackedLength <= this.#maxLength) {
+        rest = await salvage(this.#makeDecoder, packed, this.#unpackedLength);
+      }
+    } catch {
+      // Then what has come out is all there is. Nobody would catch it.
     }
+    this.#isSalvaging = false;
     if (this.#isDestroyed) return;
     if (rest?.length) this.#listener.onBytes(rest);
     this.#listener.onEnd(error);
