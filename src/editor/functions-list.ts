@@ -2,6 +2,7 @@ import { type DeclaredFunction, functionProblems, schemaText } from "./functions
 import { editableList, make, makeButton, makeLineAccessible, text } from "./red.js";
 import { editSchema } from "./schema-form.js";
 import { propertyNames } from "./schema-rows.js";
+import { shownText } from "./shown-text.js";
 
 interface Line {
   entry?: DeclaredFunction;
@@ -60,7 +61,7 @@ export function createFunctionList(
     ? functions.map((entry: unknown) =>
         typeof entry === "object" && entry !== null
           ? (entry as DeclaredFunction)
-          : { name: String(entry ?? ""), description: "", parameters: "" },
+          : { name: shownText(entry), description: "", parameters: "" },
       )
     : [];
   for (const entry of given) list.add({ entry });
@@ -72,7 +73,7 @@ export function createFunctionList(
       const isSame = now.length === given.length && now.every((entry, index) => entry === given[index]);
       return isSame ? functions : now;
     },
-    names: () => entries().flatMap(({ name }) => (name ? [name] : [])),
+    names: () => entries().flatMap(({ name }) => (typeof name === "string" && name ? [name] : [])),
     mark,
   };
 }
@@ -93,7 +94,7 @@ function fillLine(content: HTMLElement, line: Line, changed: () => void): void {
       spellcheck: String(property === "description"),
       autocomplete: "off",
     });
-    input.value = entry[property] ?? "";
+    input.value = shownText(entry[property]);
     input.addEventListener("input", () => update({ [property]: input.value }));
     return input;
   };

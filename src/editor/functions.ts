@@ -1,5 +1,6 @@
 import { parseJson } from "./json-text.js";
 import { schemaProblems } from "./schema-problems.js";
+import { shownText } from "./shown-text.js";
 
 /** A function declared in the form, as it stands in a flow. */
 export interface DeclaredFunction {
@@ -34,7 +35,7 @@ export function functionProblems(functions: unknown, tools: readonly string[] = 
   );
   return entries.flatMap(({ name, parameters }, index) => {
     const key = nameProblem(entries, index, tools) ?? (isSchemaText(parameters) ? undefined : ("parameters" as const));
-    return key ? [{ key, index, name: String(name ?? "") }] : [];
+    return key ? [{ key, index, name: shownText(name) }] : [];
   });
 }
 

@@ -1,10 +1,11 @@
 import type { EditedNode } from "./red.js";
+import { shownText } from "./shown-text.js";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** A switch that a flow file holds as text or number; `undefined` for what is known only at run time. */
 function readSwitch(value: unknown): boolean | undefined {
-  const text = String(value).trim().toLowerCase();
+  const text = shownText(value).trim().toLowerCase();
   if (text === "true" || text === "1") return true;
   return text === "false" || text === "0" ? false : undefined;
 }
@@ -19,13 +20,13 @@ function showSwitch(field: HTMLInputElement, value: unknown): void {
   const isOn = readSwitch(value);
   field.checked = isOn ?? false;
   field.indeterminate = isOn === undefined;
-  field.title = isOn === undefined ? String(value) : "";
+  field.title = isOn === undefined ? shownText(value) : "";
 }
 
 /** A select shows nothing for a value that is none of its options. */
 function showChoice(field: HTMLSelectElement, value: unknown): void {
   if (value === undefined || value === null || value === "") return;
-  const text = String(value);
+  const text = shownText(value);
   if (![...field.options].some((option) => option.value === text)) field.add(new Option(text, text));
   field.value = text;
 }
@@ -46,7 +47,7 @@ export function keepGiven(node: EditedNode): () => void {
   const prefix = category === "config" ? "node-config-input" : "node-input";
   // A new config node has nothing yet: all comes from its fields.
   const isNew = !RED.nodes.node(node.id);
-  const given: { field: Field; shown: unknown }[] = [];
+  const given: { field: Field; before: unknown }[] = [];
   for (const [name, { type }] of Object.entries(defaults)) {
     const field = document.getElementById(`${prefix}-${name}`) as Field | null;
     const value = node[name];
@@ -57,12 +58,12 @@ export function keepGiven(node: EditedNode): () => void {
     // A text is what its field says.
     else if (typeof value === "string") continue;
     else if (typeof value === "object" && value !== null) field.value = JSON.stringify(value);
-    given.push({ field, shown: shownBy(field) });
+    given.push({ field, before: shownBy(field) });
   }
   return () => {
-    for (const { field, shown } of given) {
+    for (const { field, before } of given) {
       // Without its field, which the editor finds by the id, it leaves a property alone.
-      if (shownBy(field) === shown) field.removeAttribute("id");
+      if (shownBy(field) === before) field.removeAttribute("id");
     }
   };
 }

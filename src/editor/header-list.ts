@@ -1,5 +1,6 @@
 import { editableList, make, makeLineAccessible, text } from "./red.js";
 import { isSecretName, type SecretHeaders, type SecretValue } from "./secret-headers.js";
+import { shownText } from "./shown-text.js";
 import { headerProblem, isVariable } from "./validators.js";
 
 interface Line {
@@ -96,7 +97,7 @@ export function createHeaderList(
       makeLineAccessible(content, () => {});
     },
   });
-  for (const [name, value] of Object.entries(readHeaders(given))) list.add({ name, value: String(value) });
+  for (const [name, value] of Object.entries(readHeaders(given))) list.add({ name, value: shownText(value) });
   show();
   const entries = (isSecret: boolean): [string, SecretValue][] =>
     list.data().flatMap((line) => {
@@ -126,7 +127,7 @@ export function createHeaderList(
 function secretLine(name: string, value: SecretValue): Line {
   return typeof value === "object"
     ? { name, value: UNKNOWN, isSecret: true, stored: value.stored }
-    : { name, value: String(value), isSecret: true };
+    : { name, value: shownText(value), isSecret: true };
 }
 
 const isStored = ({ stored }: Line, { value }: Fields) => stored !== undefined && value.value === UNKNOWN;

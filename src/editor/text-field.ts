@@ -1,4 +1,5 @@
 import { type EditedNode, widget } from "./red.js";
+import { shownText } from "./shown-text.js";
 
 /** Typed-input types whose value is a text of several lines: it has its own box below the typed input. */
 const TEXT_TYPES = ["str", "template"];
@@ -17,8 +18,8 @@ export function createTextField(node: EditedNode, property: "prompt" | "system")
   const typed = widget(input);
   const box = $(`#node-input-${property}-text`);
   const row = box.closest(".huggingface-text");
-  if (TEXT_TYPES.includes(String(node[`${property}Type`]))) {
-    box.val(String(node[property] ?? ""));
+  if (TEXT_TYPES.includes(shownText(node[`${property}Type`]))) {
+    box.val(shownText(node[property]));
     input.val("");
   }
   const own = (value: string, icon: string) => ({

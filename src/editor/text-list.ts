@@ -1,4 +1,5 @@
 import { editableList, make, makeLineAccessible } from "./red.js";
+import { shownText } from "./shown-text.js";
 
 interface Line {
   entry?: string;
@@ -40,12 +41,12 @@ export function createTextList(
     },
   });
   const texts = [given ?? []].flat().filter((text) => text !== "" && text !== undefined && text !== null);
-  for (const text of texts) list.add({ entry: String(text) });
+  for (const text of texts) list.add({ entry: shownText(text) });
   const entries = () =>
     list
       .data()
       .map((line) => read(fields.get(line)?.value ?? ""))
       .filter(Boolean);
-  const shown = JSON.stringify(entries());
-  return { entries, value: () => (JSON.stringify(entries()) === shown ? given : entries()) };
+  const before = JSON.stringify(entries());
+  return { entries, value: () => (JSON.stringify(entries()) === before ? given : entries()) };
 }
