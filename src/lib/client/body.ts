@@ -155,7 +155,14 @@ export class Body {
       return;
     }
     turns.begin(now);
+    this.#takeOfTurn(bytes);
+  }
+
+  /** Takes a read as a whole, if time allows: what is left of one costs an object an event. */
+  #takeOfTurn(bytes: Buffer): void {
+    this.#leftOfTurn -= bytes.length;
     this.#take(bytes);
+    if (this.#leftOfTurn <= 0) this.#hold();
   }
 
   #take(bytes: Buffer): void {
@@ -192,8 +199,7 @@ export class Body {
       return;
     }
     this.#listener.onEvent(data, name, this.#isEnding);
-    this.#leftOfTurn -= data.length;
-    if (turns.spend() || this.#leftOfTurn <= 0) this.#hold();
+    if (turns.spend()) this.#hold();
   };
 
   #hold(): void {
@@ -233,7 +239,7 @@ export class Body {
       const bytes = waiting[handed++] as Buffer;
       this.#waitingLength -= bytes.length;
       turns.waitingBytes -= bytes.length;
-      this.#take(bytes);
+      this.#takeOfTurn(bytes);
     }
     this.#bytesWaiting.splice(0, handed);
   }

@@ -45,7 +45,8 @@ class PieceRedactor {
       return;
     }
     const joined = this.#pending + piece;
-    const text = this.#redaction.reply(joined);
+    // A secret that is whole in one piece has been replaced before it was parsed.
+    const text = this.#pending === "" ? piece : this.#redaction.reply(joined);
     let shown = 0;
     while (shown < this.#shown && text[shown] === joined[shown]) shown++;
     const begin = secretBegin(text, this.#redaction.needles);

@@ -28,6 +28,8 @@ export interface Redaction {
   reply: Redact;
   /** What `reply` looks for, without what contains another secret: a piece that ends like the beginning of one waits. */
   needles: readonly string[];
+  /** Characters of the shortest of them: a shorter text holds none, however it is written. */
+  shortest: number;
 }
 
 interface Needle {
@@ -42,10 +44,12 @@ export function makeRedaction(secrets: Iterable<string | Secret | undefined>): R
     return [typeof secret === "string" ? { value: secret } : secret];
   });
   const inReplies = needlesOf(known.filter(isUnmistakable));
+  const needles = innermost(inReplies);
   return {
     error: makeRedact(needlesOf(known.filter(({ value }) => value.length >= SHORTEST)), hasEscape),
     reply: makeRedact(inReplies, hasAsciiEscape),
-    needles: innermost(inReplies),
+    needles,
+    shortest: Math.min(...needles.map(({ length }) => length)),
   };
 }
 

@@ -158,7 +158,8 @@ export class ReplyReader {
   /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
   #readPiece(data: string): string | undefined {
     const piece = this.#template.read(data);
-    return piece === undefined || this.#input.redaction.reply(piece) !== piece ? undefined : piece;
+    if (piece === undefined || piece.length < this.#input.redaction.shortest) return piece;
+    return this.#input.redaction.reply(piece) === piece ? piece : undefined;
   }
 
   /** An object, without the secrets that a server may echo in it; undefined for all else. */

@@ -48,7 +48,7 @@ export function openStream(
   const settings = readStreamSettings(def);
   const isWired = ((node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
   if (!(wanted ?? settings.isWanted) || !isWired) return undefined;
-  return new StreamOutput(RED, msg, heldProperties(def), { ...settings, send: (chunk) => send([null, chunk, null]) });
+  return new StreamOutput(RED, msg, heldProperties(def), { ...settings, send: (chunk) => send([null, chunk]) });
 }
 
 /**
@@ -97,18 +97,7 @@ export class StreamOutput {
     }
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
-    const emit = (chunk: string, kind: PieceKind) => {
-      if (this.#failure) return;
-      try {
-        const msg = this.#message(kind === "text" ? chunk : "");
-        if (kind === "reasoning") msg.reasoning = chunk;
-        this.#send(msg);
-      } catch (error) {
-        // Chunks leave by timers, too, where nobody would catch it.
-        this.#failure = { error };
-      }
-    };
-    this.#chunker = makeChunker(mode, intervalMs, emit, this.#mayGoOn);
+    this.#chunker = makeChunker(mode, intervalMs, this.#emit, this.#mayGoOn);
   }
 
   /** Begins a round: a stream of its own for whoever joins it. @returns settled when that of the round before has closed */
@@ -157,6 +146,19 @@ export class StreamOutput {
     this.hurry();
     this.#chunker.flush();
   }
+
+  /** Sends a chunk. Chunks leave by timers, too, where nobody would catch what is thrown. */
+  #emit = (chunk: string, kind: PieceKind): void => {
+    if (this.#failure) return;
+    const isText = kind === "text";
+    const msg = this.#message(isText ? chunk : "");
+    if (!isText) msg.reasoning = chunk;
+    try {
+      this.#send(msg);
+    } catch (error) {
+      this.#failure = { error };
+    }
+  };
 
   #take(next: Waiting): void {
     if (this.#nextTurn) this.#waiting.push(next);
