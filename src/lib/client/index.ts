@@ -16,6 +16,7 @@ export {
 export { asRecord, asText, toJson } from "./json";
 export { loadModule } from "./load-module";
 export type { ModelEntry, ModelProvider } from "./models";
+export { nestingProblem } from "./nesting";
 export { oneLine } from "./one-line";
 export { OLDEST_NODE, platformProblem } from "./platform";
 export { inUsd } from "./prices";

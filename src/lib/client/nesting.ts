@@ -1,27 +1,41 @@
 /** Values nested deeper break what copies or writes them by recursion, as Node-RED does with every message. */
 const DEEPEST = 500;
 
+const TOO_DEEP = `it is nested deeper than ${DEEPEST} levels`;
+const HAS_PROTO = "it has a key __proto__";
+
 /**
- * True if a parsed JSON value must not be kept as it is: it is nested too deep, or has a key `__proto__`, which a copy may take
- * for what the object inherits.
+ * Tells why a parsed JSON value must not be used as it is, in words for a model. A schema does not see what is below an own
+ * key `__proto__`, and in a copy by Node-RED, which assigns it, that becomes what the object inherits.
+ *
+ * @returns undefined if it may be used
  */
+export function nestingProblem(value: unknown): string | undefined {
+  return isObject(value) ? problemWithin(DEEPEST, value) : undefined;
+}
+
+/** True if a parsed JSON value must not be kept as it is. */
 export function isTooDeep(value: unknown): boolean {
-  return isObject(value) && isDeeperThan(DEEPEST, value);
+  return nestingProblem(value) !== undefined;
 }
 
 /** Log probabilities can be a million values: what is not nested costs no call, and no copy of names or values is made. */
-function isDeeperThan(levels: number, value: object): boolean {
-  if (levels === 0) return true;
+function problemWithin(levels: number, value: object): string | undefined {
+  if (levels === 0) return TOO_DEEP;
   if (Array.isArray(value)) {
-    for (const item of value as unknown[]) if (isObject(item) && isDeeperThan(levels - 1, item)) return true;
-    return false;
+    for (const item of value as unknown[]) {
+      const problem = isObject(item) ? problemWithin(levels - 1, item) : undefined;
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
   }
   for (const name in value) {
-    if (name === "__proto__") return true;
+    if (name === "__proto__") return HAS_PROTO;
     const field = (value as Record<string, unknown>)[name];
-    if (isObject(field) && isDeeperThan(levels - 1, field)) return true;
+    const problem = isObject(field) ? problemWithin(levels - 1, field) : undefined;
+    if (problem !== undefined) return problem;
   }
-  return false;
+  return undefined;
 }
 
 function isObject(value: unknown): value is object {

@@ -1,9 +1,9 @@
+import { nestingProblem } from "../client";
+
 /** Places in a text that are tried. */
 const MOST_CANDIDATES = 20;
 /** Brackets without an end that are passed over: each costs a walk to the end of the text. */
 const MOST_UNCLOSED = 3;
-/** Deeper values are none: Node-RED could not copy them for a second wire. */
-const DEEPEST = 500;
 
 /** The beginning of an object or array that is meant as one, as against a bracket in a sentence. */
 const VALUE_BEGINS = /[[{]\s*(?:["[{\]}\d-]|true|false|null)/y;
@@ -94,24 +94,9 @@ function readJson(text: string): { value: unknown } | { problem: string } | unde
   try {
     // Some servers begin with a byte order mark, which JSON.parse does not take.
     const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
-    const problem = problemOf(value, DEEPEST);
+    const problem = nestingProblem(value);
     return problem === undefined ? { value } : { problem };
   } catch {
     return undefined;
   }
-}
-
-/**
- * Own keys `__proto__` come from JSON alone. A schema does not see what is below them, and in a copy by Node-RED, which
- * assigns them, it becomes what the object inherits.
- */
-function problemOf(value: unknown, levels: number): string | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if (levels === 0) return `it is nested deeper than ${DEEPEST} levels`;
-  if (Object.hasOwn(value, "__proto__")) return "it has a key __proto__";
-  for (const item of Object.values(value)) {
-    const problem = problemOf(item, levels - 1);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
 }

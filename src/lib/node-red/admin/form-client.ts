@@ -12,7 +12,7 @@ import {
 import { checkEnvironment, readObject } from "../../conversation/fields";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
-import type { DeployedNode, DeployedNodes } from "./deployed";
+import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
 import { holdsVariable, Variables } from "./variables";
 
 /** What the editor shows, and sends, in place of a password that it does not know. */
@@ -61,15 +61,7 @@ export function formClient(
   const deployed = nodes.get(id, "huggingface-config");
   const lookup = nodes.lookup(deployed ?? {});
   const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
-  const baseUrl = asText(variables.resolve(fields.baseUrl, lookup)) ?? "";
-  const trusted = deployed ? originOf(new Variables().resolve(deployed.baseUrl, lookup)) : originOf("");
-  if (holdsVariable(fields.baseUrl)) {
-    checkEnvironment(baseUrl, "baseUrl");
-    // An error of the address would quote it.
-    if (originOf(baseUrl) === undefined) throw new ChatError("secret_withheld", { name: "baseUrl" });
-  }
-  const { origin } = resolveEndpoint(baseUrl);
-  const isTrusted = origin === trusted;
+  const { baseUrl, origin, isTrusted } = readAddress(fields.baseUrl, deployed?.baseUrl, lookup, variables);
   const typed = asText(token)?.trim() ?? "";
   const stored = deployed ? nodes.credentials(deployed.id) : {};
   const secret = readFormHeaders(stored, secretHeaders);
@@ -103,6 +95,18 @@ export function formClient(
           ...(Object.keys(secret.kept).length > 0 && { isHeaderWithheld: true }),
         },
   };
+}
+
+/** The address of a form, and whether secrets may go there: it is the one that was deployed, or the router where none was. */
+function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variables: Variables) {
+  const baseUrl = asText(variables.resolve(written, lookup)) ?? "";
+  if (holdsVariable(written)) {
+    checkEnvironment(baseUrl, "baseUrl");
+    // An error of the address would quote it.
+    if (originOf(baseUrl) === undefined) throw new ChatError("secret_withheld", { name: "baseUrl" });
+  }
+  const { origin } = resolveEndpoint(baseUrl);
+  return { baseUrl, origin, isTrusted: origin === originOf(new Variables().resolve(deployed, lookup)) };
 }
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
