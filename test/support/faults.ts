@@ -27,6 +27,8 @@ export interface Fault {
 
 const REPLY = replyEvents("Hello");
 const HALF = sseEvent(chunk("Hel"));
+/** Deeper than whoever walks it by calling himself can go. */
+const DEEP = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
 /** For what ends by a limit on its size, on however slow a machine. */
 const PATIENT = 15;
 const write = (text: string | Buffer) => (socket: Socket) => socket.write(text);
@@ -307,5 +309,38 @@ export const FAULTS: Record<string, Fault> = {
     answer: send(`${JSON_HEAD}content-length: 2\r\n\r\n{}{"choices":[]}`),
     code: "provider_unavailable",
     says: /no chat completion/,
+  },
+  "usage, probabilities and a new field nested too deep": {
+    answer: send(
+      rawReply("Hello").replace('"finish_reason":"stop"', `"finish_reason":"stop","logprobs":{"content":[${DEEP}]}`),
+    ),
+    reply: "Hello",
+  },
+  "a whole reply nested too deep": {
+    answer: send(
+      `${JSON_HEAD}connection: close\r\n\r\n{"usage":{"a":${DEEP}},"new":${DEEP},${JSON.stringify(completion("Hello")).slice(1)}`,
+    ),
+    reply: "Hello",
+  },
+  "gzip with garbage behind the end mark": {
+    answer: send(packed("gzip", Buffer.concat([gzipSync(REPLY), Buffer.alloc(200, 0xff)]))),
+    reply: "Hello",
+  },
+  "events that bring nothing behind the finish reason": {
+    answer: async (socket) => {
+      socket.write(`${STREAM_HEAD}\r\n${REPLY.replace("data: [DONE]\n\n", "")}`);
+      await trickle(socket, sseEvent({ choices: [] }).repeat(50), 5);
+    },
+    reply: "Hello",
+  },
+  "probabilities without end beside one letter": {
+    answer: async (socket) => {
+      socket.write(`${STREAM_HEAD}\r\n${sseEvent(chunk("a"))}`);
+      await flood(socket, sseEvent({ choices: [{ delta: {}, logprobs: { content: ["x".repeat(60_000)] } }] }));
+    },
+    code: "provider_unavailable",
+    says: /longer than 16 MB/,
+    partial: "a",
+    timeout: PATIENT,
   },
 };
