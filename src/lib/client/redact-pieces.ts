@@ -45,8 +45,7 @@ class PieceRedactor {
       return;
     }
     const joined = this.#pending + piece;
-    // A secret that is whole in one piece has been replaced before it was parsed.
-    const text = this.#pending === "" ? piece : this.#redaction.reply(joined);
+    const text = this.#redaction.reply(joined);
     let shown = 0;
     while (shown < this.#shown && text[shown] === joined[shown]) shown++;
     const begin = secretBegin(text, this.#redaction.needles);
