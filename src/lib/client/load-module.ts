@@ -16,7 +16,7 @@ export function loadModule<T>(name: string, load: () => T): T {
     const isMissing = code === "MODULE_NOT_FOUND";
     throw new ChatError(
       "module_failed",
-      { module: name, reason: reasonOf(error) },
+      { module: name, reason: reasonOf(error).replace(/\.$/, "") },
       { retryable: !isMissing, ...(code && { code }) },
     );
   }
