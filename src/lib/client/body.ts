@@ -115,6 +115,7 @@ export class Body {
   /** Lets go of what it holds; nothing more is handed on. */
   destroy(): void {
     this.#isDestroyed = true;
+    this.#isHeld = true;
     turns.leave(this.#resume);
     turns.waitingBytes -= this.#waitingLength;
     this.#waitingLength = 0;
@@ -192,10 +193,9 @@ export class Body {
   }
 
   #onEvent = (data: string, name: string | undefined): void => {
-    if (this.#isDestroyed) return;
     this.#hasEvent = true;
     if (this.#isHeld) {
-      this.#eventsWaiting.push({ data, name });
+      if (!this.#isDestroyed) this.#eventsWaiting.push({ data, name });
       return;
     }
     this.#listener.onEvent(data, name, this.#isEnding);

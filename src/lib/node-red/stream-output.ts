@@ -64,6 +64,8 @@ export class StreamOutput {
   readonly #objects: Record<string, unknown> = {};
   readonly #hasObjects: boolean;
   readonly #chunker: Chunker;
+  /** Pieces are sent as they come: nothing is held back, and so nothing waits. */
+  readonly #isDirect: boolean;
   #send: (msg: StreamMessage) => void;
   #step = 0;
   #partsId = "";
@@ -97,6 +99,7 @@ export class StreamOutput {
     }
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
+    this.#isDirect = mode === "token";
     this.#chunker = makeChunker(mode, intervalMs, this.#emit, this.#mayGoOn);
   }
 
@@ -107,7 +110,8 @@ export class StreamOutput {
   }
 
   text(piece: string): void {
-    this.#push("text", piece);
+    if (!this.#isDirect) this.#push("text", piece);
+    else if (this.#isOpen) this.#emit(piece, "text");
   }
 
   reasoning(piece: string): void {
