@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CompletionBuilder, type PartialCompletion } from "../../src/lib/client/completion";
+import { CompletionBuilder } from "../../src/lib/client/completion";
+import type { PartialCompletion } from "../../src/lib/client/types";
 
 type Chunk = Record<string, unknown>;
 

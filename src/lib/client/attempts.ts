@@ -1,8 +1,8 @@
-import type { Completion, PartialCompletion, Timing } from "./completion";
 import type { ChatError } from "./errors";
 import type { ExchangeResult } from "./exchange";
 import type { Failure } from "./failure";
 import { backoff, LONGEST_WAIT_S, requestedWait, SHORTEST_WAIT_S, SHORTEST_WAKING_WAIT_S } from "./retry";
+import type { Completion, PartialCompletion, Timing } from "./types";
 
 /** In ms. A reply that the server wrote at once takes a busy machine a few to read. */
 const SHORTEST_WRITING_MS = 20;

@@ -1,6 +1,5 @@
 import { Attempts } from "./attempts";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
-import type { Completion, PieceListener } from "./completion";
 import { type Connection, connect, proxySecrets, type Route } from "./dispatcher";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./endpoint";
 import { asChatError, asInputError, ChatError, isOfModel } from "./errors";
@@ -15,6 +14,7 @@ import { makeRedaction, type Redaction } from "./redact";
 import { requestedPause } from "./retry";
 import type { RequestFacts } from "./server-error";
 import { type Claim, Slots } from "./slots";
+import type { Completion, PieceListener } from "./types";
 
 // Loaded with what reads an answer, and found now: see `loadModule`.
 require.resolve("eventsource-parser");

@@ -1,7 +1,7 @@
-import type { Completion } from "./completion";
 import { type ErrorCode, SENTENCES } from "./error-table";
 import { asRecord } from "./json";
 import { oneLine } from "./one-line";
+import type { Completion } from "./types";
 
 export type { ErrorCode };
 

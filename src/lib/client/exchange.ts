@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "../../client/response/verdict";
 import { Body, type BodyListener } from "./body";
-import type { PartialCompletion } from "./completion";
 import { connectionError } from "./connection-error";
 import type { Endpoint } from "./endpoint";
 import { asChatError, ChatError } from "./errors";
@@ -10,6 +9,7 @@ import { errorOf, type Failure, failureOf } from "./failure";
 import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "./reply-reader";
 import { brokenBody, LONGEST_ERROR_BODY } from "./server-error";
 import { Silence } from "./silence";
+import type { PartialCompletion } from "./types";
 
 /**
  * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked

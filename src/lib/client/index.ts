@@ -1,7 +1,6 @@
 /** The client layer: HTTP and the chat-completions API, usable without Node-RED. */
 export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
 export { CLIENT_DEFAULTS, type ClientOptions } from "./client-options";
-export type { AssistantMessage, Completion, Usage } from "./completion";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./endpoint";
 export {
   asChatError,
@@ -27,3 +26,4 @@ export { backoff } from "./retry";
 export { LONGEST_TIMER_MS } from "./silence";
 export type { Claim } from "./slots";
 export type { ToolCall } from "./tool-calls";
+export type { AssistantMessage, Completion, Usage } from "./types";

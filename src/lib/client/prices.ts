@@ -1,5 +1,5 @@
-import type { Completion } from "./completion";
 import type { ModelEntry } from "./models";
+import type { Completion } from "./types";
 
 /** The router measures and prices its providers anew every few hours. */
 const FRESH_MS = 60 * 60 * 1000;

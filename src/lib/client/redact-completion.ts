@@ -1,5 +1,5 @@
-import type { PartialCompletion } from "./completion";
 import type { Redaction } from "./redact";
+import type { PartialCompletion } from "./types";
 
 /**
  * Hides the secrets in a reply that came in several pieces: they are found only here, where the pieces are one text.

@@ -1,5 +1,5 @@
-import type { PieceListener } from "./completion";
 import type { Redaction } from "./redact";
+import type { PieceListener } from "./types";
 
 /** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
 const LEAST_HELD = 4;

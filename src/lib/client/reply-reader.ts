@@ -1,13 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Progress, ReplyEvent } from "../../client/response/verdict";
 import { ChunkTemplate } from "./chunk-template";
-import { CompletionBuilder, type PartialCompletion, type PieceListener } from "./completion";
+import { CompletionBuilder } from "./completion";
 import { asChatError, ChatError } from "./errors";
 import { asRecord, firstHeader } from "./json";
 import type { Redaction } from "./redact";
 import { redactCompletion } from "./redact-completion";
 import { redactPieces } from "./redact-pieces";
 import { errorInReply, type RequestFacts, senselessReply, sentence } from "./server-error";
+import type { PartialCompletion, PieceListener } from "./types";
 
 /** What a reply is read for. */
 export interface ReplyInput {
