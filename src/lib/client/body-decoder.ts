@@ -32,7 +32,7 @@ const CODINGS: Record<string, Coding> = {
   zstd: { magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: () => createZstdDecompress?.() },
 };
 
-/** In bytes: as long as nothing but text has come, so many are looked at. Compressed data has other bytes before. */
+/** Bytes that must all be text before a body counts as plain. Compressed data has other bytes earlier. */
 const ENOUGH = 16;
 
 /**

@@ -57,7 +57,7 @@ export class Body {
   /** It is not this body's turn; what comes waits. */
   #isHeld = false;
   #leftOfTurn = BYTES_A_TURN;
-  /** The rest of a read, in the middle of which a turn has ended. */
+  /** Events of a read that are left because the turn ended in the middle of it. */
   #eventsWaiting: { data: string; name: string | undefined }[] = [];
   #bytesWaiting: Buffer[] = [];
   #waitingLength = 0;

@@ -31,7 +31,7 @@ export class CompletionBuilder implements TextSink {
   hasChoice = false;
   /** Characters of text, reasoning and calls. */
   contentSize = 0;
-  /** Further characters of chunks of which a list was kept. */
+  /** Characters of lists that were kept, such as log probabilities. */
   #listSize = 0;
   /** Names of fields that `build` has left out since they are nested too deep. */
   leftOut: string[] = [];

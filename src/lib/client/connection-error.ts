@@ -59,7 +59,7 @@ const ROWS: Row[] = [
   ["proxy_unreachable", true, isOfProxy],
   ["http2_only", false, speaksHttp2],
   ["tls_missing", false, ({ code }) => NO_TLS.test(code)],
-  // An alert of TLS, which the server sends for a request that is none.
+  // The TLS alert that a server sends when it receives plain http.
   ["tls_expected", false, ({ received }) => received.startsWith("\x15\x03")],
   ["reply_senseless", false, isNoHttp],
   ["tls_failed", false, ({ code }) => TLS.test(code)],

@@ -19,7 +19,7 @@ interface Line {
   socket: Socket | undefined;
 }
 
-/** Under this key a request's options carry what is told of the connection that it goes out on. */
+/** Key in a request's options: callback that learns which connection the request uses. */
 const TOLD = Symbol("told of the connection");
 
 type TrackedOptions = Dispatcher.DispatchOptions & { [TOLD]?: (line: Line) => void };

@@ -7,7 +7,7 @@ const DIRECTIONS = /[\u202A-\u202E\u2066-\u2069]/g;
 
 /** A text from outside as it may stand in an error, a log or a status: one line without control characters, not too long. */
 export function oneLine(text: string): string {
-  // Nobody needs megabytes cleaned of which a line is shown.
+  // Only one line is shown: cleaning megabytes would be wasted.
   const begin = text.slice(0, 4 * LONGEST_NAME);
   const line = begin.replace(DIRECTIONS, "").replace(/[\s\p{Cc}]+/gu, (run) => (BREAK.test(run) ? " " : run));
   if (line.length <= LONGEST_NAME && begin.length === text.length) return line;
