@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ERROR_KINDS } from "../src/lib/client/errors";
+import { ERROR_KINDS } from "../src/client/errors/chat-error";
 import { packageRoot } from "./node-red";
 
 /**

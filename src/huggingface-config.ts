@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./lib/client";
+import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./client";
 import { addConfigRoutes } from "./lib/node-red/admin/config-routes";
 import {
   type ConfigCredentials,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { constants, gzipSync } from "node:zlib";
-import { ChatClient, ChatError } from "../../src/lib/client";
+import { ChatClient, ChatError } from "../../src/client";
 import { chunked, STREAM_HEAD } from "../support/raw";
 import { chunk, sseEvent, startRawServer, startServer } from "../support/server";
 

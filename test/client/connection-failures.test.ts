@@ -3,7 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
 import tls from "node:tls";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import { startProxy } from "../support/proxy";
 import { STREAM_HEAD } from "../support/raw";
 import { certificate, freePort, reply, startServer, startTlsServer } from "../support/server";

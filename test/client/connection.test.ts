@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import { startProxy } from "../support/proxy";
 import { certificate, completion, reply, sse, startServer, startTlsServer, type TestServer } from "../support/server";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import { apiJson, mutate, mutations, replyJson } from "../support/arbitrary";
 import { type Handler, pieces, sseEvent, startServer, type TestServer } from "../support/server";
 import { loadWire, type WireCase, wireSkipReason } from "../support/wire";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import tls from "node:tls";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import { startProxy } from "../support/proxy";
 import { replyEvents, STREAM_HEAD } from "../support/raw";
 import { certificate } from "../support/server";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { deflateSync } from "node:zlib";
-import { ChatClient, type ChatError } from "../../src/lib/client";
+import { ChatClient, type ChatError } from "../../src/client";
 import { assertNothingLeft, openResources } from "../support/leaks";
 import { chunk, json, reply, replyChunks, sse, sseEvent, startServer, type TestServer } from "../support/server";
 

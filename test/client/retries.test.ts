@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pipeline } from "node:stream/promises";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import {
   chunk,
   type Handler,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brotliCompressSync, constants, deflateSync, gzipSync } from "node:zlib";
-import { ChatClient, ChatError, type ClientOptions } from "../../src/lib/client";
+import { ChatClient, ChatError, type ClientOptions } from "../../src/client";
 import { chunk, type Handler, type Response, sseEvent, startServer } from "../support/server";
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };

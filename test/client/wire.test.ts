@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ChatClient, ChatError } from "../../src/lib/client";
-import type { Completion } from "../../src/lib/client/types";
+import { ChatClient, ChatError } from "../../src/client";
+import type { Completion } from "../../src/client/types";
 import { pieces, startServer, type TestServer } from "../support/server";
 import { loadWire, type WireCase, type WireName, wireSkipReason } from "../support/wire";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { fillIn } from "../../src/lib/client/errors";
+import { fillIn } from "../../src/client/errors/chat-error";
 import { flowNode, tab } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
 import { json, reply, startServer, type TestServer } from "../support/server";

@@ -100,8 +100,8 @@ describe("npm run dev", function () {
   });
 
   it("follows the code of the nodes", async () => {
-    await save("src/lib/client/retry.ts", (text) => `${text}export const changed = "changed code";\n`);
-    await save("src/huggingface-tool.ts", (text) => `console.log(require("./lib/client/retry").changed);\n${text}`);
+    await save("src/client/retry.ts", (text) => `${text}export const changed = "changed code";\n`);
+    await save("src/huggingface-tool.ts", (text) => `console.log(require("./client/retry").changed);\n${text}`);
     assert.match(output, /changed code/);
   });
 

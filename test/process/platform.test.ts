@@ -3,13 +3,13 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { platformProblem } from "../../src/lib/client";
+import { platformProblem } from "../../src/client";
 import { flowNode, type Message, type NodeDef, tab, tabId } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
 import { reply, startServer, type TestServer } from "../support/server";
 
 const root = path.join(__dirname, "../..");
-const clientFolder = path.join(root, "nodes/lib/client");
+const clientFolder = path.join(root, "nodes/client");
 
 /** The binary of another Node.js, where `npm run test:compat` or somebody else has put it. */
 function otherNode(version: string): string {

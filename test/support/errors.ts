@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ChatError, type ErrorKey } from "../../src/lib/client/errors";
+import { ChatError, type ErrorKey } from "../../src/client/errors/chat-error";
 
 /** Runs what must be refused before any request, with an error of this key whose sentence is complete. */
 export function isRefused(run: () => unknown, key: ErrorKey, says = /./): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ChatError } from "../../src/lib/client/errors";
+import type { ChatError } from "../../src/client/errors/chat-error";
 import { imageUrl, LARGEST_IMAGE } from "../../src/lib/conversation/images";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");

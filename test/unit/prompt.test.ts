@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ChatError } from "../../src/lib/client/errors";
+import { ChatError } from "../../src/client/errors/chat-error";
 import { type Message, readPrompt, withImages, withSystem } from "../../src/lib/conversation/prompt";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ChatError } from "../../src/lib/client/errors";
+import type { ChatError } from "../../src/client/errors/chat-error";
 import {
   buildRequest,
   type FormOptions,

@@ -1,4 +1,4 @@
-import type { ErrorKey } from "../../lib/client/errors";
+import type { ErrorKey } from "../errors/chat-error";
 
 /** What can happen to a reply while it is read. */
 export const REPLY_EVENTS = [

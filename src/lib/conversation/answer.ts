@@ -1,4 +1,4 @@
-import { type AssistantMessage, type Completion, inUsd, type Usage } from "../client";
+import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client";
 import type { Fallback } from "./models";
 import type { CallReport } from "./tools";
 import { addUsage } from "./usage";

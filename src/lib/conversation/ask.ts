@@ -1,4 +1,4 @@
-import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Claim, type Completion } from "../client";
+import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Claim, type Completion } from "../../client";
 import { type Answer, AnswerBuilder, nothing } from "./answer";
 import { ModelChoice } from "./models";
 import type { Message } from "./prompt";

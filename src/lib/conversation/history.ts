@@ -1,4 +1,4 @@
-import type { Usage } from "../client";
+import type { Usage } from "../../client";
 import type { Message } from "./prompt";
 
 /** How much of a conversation is remembered. */

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../client";
+import { asRecord, ChatError } from "../../client";
 
 /** Largest image, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;

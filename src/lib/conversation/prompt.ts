@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../client";
+import { asRecord, ChatError } from "../../client";
 import { bytesOf, checkImageSize, imageUrl } from "./images";
 
 /** A message as the API writes it. Fields that we do not know are kept. */

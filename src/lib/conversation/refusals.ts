@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { asRecord, asText, type ChatError, type ChatRequest, type Completion } from "../client";
+import { asRecord, asText, type ChatError, type ChatRequest, type Completion } from "../../client";
 
 /**
  * What a server will not take as it is: a field that a question can do without, or a `response_format` while no message

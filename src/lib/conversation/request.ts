@@ -1,4 +1,4 @@
-import { asRecord, ChatError, type ChatRequest } from "../client";
+import { asRecord, ChatError, type ChatRequest } from "../../client";
 import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { joinHistory } from "./history";
 import { readImages } from "./images";

@@ -7,7 +7,7 @@ import {
   type Completion,
   isOfModel,
   type ProgressListener,
-} from "../client";
+} from "../../client";
 import { nothing, sumOf } from "./answer";
 import type { ModelChoice } from "./models";
 import type { Message } from "./prompt";

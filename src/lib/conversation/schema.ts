@@ -1,6 +1,6 @@
 import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
-import { asText, loadModule } from "../client";
+import { asText, loadModule } from "../../client";
 import { TimeBudget } from "./time-limit";
 
 // Loaded by the first schema, and found now: see `loadModule`.

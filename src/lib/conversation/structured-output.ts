@@ -1,4 +1,4 @@
-import { asRecord, asText, ChatError } from "../client";
+import { asRecord, asText, ChatError } from "../../client";
 import { findJson, jsonProblem } from "./json-text";
 import type { Message } from "./prompt";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";

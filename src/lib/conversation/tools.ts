@@ -1,4 +1,4 @@
-import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
+import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../../client";
 import { readObject } from "./fields";
 import { jsonProblem, parseJson } from "./json-text";
 import { compileSchema, type Schema } from "./schema";

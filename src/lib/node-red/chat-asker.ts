@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, type ChatClient, ChatError } from "../client";
+import { asInputError, type ChatClient, ChatError } from "../../client";
 import { type AskListener, ask, type Outcome } from "../conversation/ask";
 import { readNumber, readObject } from "../conversation/fields";
 import type { Message } from "../conversation/prompt";

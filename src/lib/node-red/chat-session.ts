@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, asRecord, type ChatError, reasonOf } from "../client";
+import { asInputError, asRecord, type ChatError, reasonOf } from "../../client";
 import { nothingAsked, type Outcome } from "../conversation/ask";
 import { type Asked, ChatAsker } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
-import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
+import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../../client";
 import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/fields";
 import { GRAMMARS, type Grammar } from "../conversation/structured-output";
 import { CONFIG_DEFAULTS } from "./defaults";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Node } from "node-red";
-import { asRecord, ChatError, reasonOf } from "../client";
+import { asRecord, ChatError, reasonOf } from "../../client";
 import type { Message } from "../conversation/prompt";
 import { codeOf, isCancelled, untilAbort } from "./until-abort";
 

@@ -1,5 +1,5 @@
 import type { Node } from "node-red";
-import type { ChatClient, Claim } from "../client";
+import type { ChatClient, Claim } from "../../client";
 import type { Outcome } from "../conversation/ask";
 import { tokenCorrection, trimHistory } from "../conversation/history";
 import { Lines, type Turn } from "../conversation/lines";

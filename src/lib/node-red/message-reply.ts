@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
-import { ChatError } from "../client";
+import { ChatError } from "../../client";
 import type { Answer } from "../conversation/answer";
 import type { Outcome } from "../conversation/ask";
 import { label, storeTypedInput, type TypedInput } from "./typed-input";

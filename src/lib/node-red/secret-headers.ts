@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError } from "../client";
+import { asRecord, asText, ChatError } from "../../client";
 
 /** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
 export interface HeaderCredentials {

@@ -1,5 +1,5 @@
 import type { Node, NodeStatus } from "node-red";
-import type { ChatError, Completion } from "../client";
+import type { ChatError, Completion } from "../../client";
 import type { Translate } from "./localize";
 import { missingText } from "./platform-status";
 

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, ChatError, loadModule, reasonOf } from "../client";
+import { asRecord, ChatError, loadModule, reasonOf } from "../../client";
 import { checkEnvironment } from "../conversation/fields";
 import { codeOf } from "./until-abort";
 

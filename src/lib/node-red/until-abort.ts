@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asRecord, asText, backoff, ChatError } from "../client";
+import { asRecord, asText, backoff, ChatError } from "../../client";
 
 /**
  * Waits for something that may never come.

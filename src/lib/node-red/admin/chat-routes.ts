@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError, redactPieces } from "../../client";
+import { asRecord, asText, ChatError, redactPieces } from "../../../client";
 import type { Answer } from "../../conversation/answer";
 import { ask } from "../../conversation/ask";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/fields";

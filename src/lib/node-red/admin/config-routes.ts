@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client";
+import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../../client";
 import { readModel, readServerStreams } from "../config-options";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
-import { asRecord } from "../../client";
+import { asRecord } from "../../../client";
 
 /** Finds the value of a variable; undefined where nobody has set it. */
 export type Lookup = (name: string) => unknown;

@@ -8,7 +8,7 @@ import {
   environmentToken,
   type ProxyChoice,
   resolveEndpoint,
-} from "../../client";
+} from "../../../client";
 import { checkEnvironment, readObject } from "../../conversation/fields";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";

@@ -1,0 +1,218 @@
+import { asRecord } from "../unknown";
+import { isTooDeep } from "../nesting";
+import { ReplyFields } from "./reply-fields";
+import { TextBuffer } from "./text-buffer";
+import { type TextSink, ThinkSplitter } from "./think-tags";
+import { ToolCallMerger } from "./tool-call-deltas";
+import type { AssistantMessage, PartialCompletion, PieceListener } from "../types";
+
+/** Levels of content parts that are read: no server nests them deep. */
+const DEEPEST_PART = 20;
+
+const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details"];
+
+/**
+ * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the pieces on as they
+ * come. `index` of a choice is not looked at: old TGI counts tokens in it.
+ */
+export class CompletionBuilder implements TextSink {
+  readonly #listener: PieceListener;
+  readonly #text = new TextBuffer();
+  readonly #reasoning = new TextBuffer();
+  readonly #calls = new ToolCallMerger();
+  readonly #splitter = new ThinkSplitter(this);
+  readonly #fields = new ReplyFields();
+  /** Name of the field that the reasoning came in. */
+  #reasoningField: string | undefined;
+  #reasoningDetails: unknown[] | undefined;
+  /** Whether text, reasoning or a call has come: from here on nothing is tried again. */
+  hasContent = false;
+  /** Whether a choice has come, even an empty one. */
+  hasChoice = false;
+  /** Characters of text, reasoning and calls. */
+  contentSize = 0;
+  /** Characters of lists that were kept, such as log probabilities. */
+  #listSize = 0;
+  /** Names of fields that `build` has left out since they are nested too deep. */
+  leftOut: string[] = [];
+
+  constructor(listener: PieceListener) {
+    this.#listener = listener;
+  }
+
+  /** Characters kept, whatever they are. */
+  get size(): number {
+    return this.contentSize + this.#fields.size + this.#listSize;
+  }
+
+  get finishReason(): string | undefined {
+    return this.#fields.finishReason;
+  }
+
+  get hasFinished(): boolean {
+    return this.#fields.finishReason !== undefined;
+  }
+
+  /**
+   * Takes one chunk of a stream or one whole `chat.completion`.
+   *
+   * @param length - of its JSON text, in characters: what it brings beside its message is counted by it
+   * @param isWhole - it is a whole reply
+   */
+  add(chunk: Record<string, unknown>, length = 0, isWhole = false): void {
+    this.#fields.add(chunk, length);
+    const choices = chunk.choices;
+    const choice = Array.isArray(choices) ? asRecord(choices[0]) : undefined;
+    if (!choice) return;
+    this.hasChoice = true;
+    const before = this.contentSize;
+    const delta = this.#deltaOf(choice, isWhole);
+    let hasList = delta !== undefined && this.#addDelta(delta);
+    // Some servers write "" for "not yet".
+    if (choice.finish_reason != null && choice.finish_reason !== "") {
+      this.#fields.setFinishReason(choice.finish_reason, length);
+    }
+    if (choice.logprobs != null && this.#fields.addLogprobs(choice.logprobs, length)) hasList = true;
+    // What else was kept of the chunk is part of its text.
+    if (hasList) this.#listSize += Math.max(0, length - (this.contentSize - before));
+  }
+
+  /** Takes a piece of the content: all that is new in a chunk which is like the one before. */
+  addText(piece: string): void {
+    if (piece) this.#splitter.push(piece);
+  }
+
+  /** Hands on what was held back. Call it once, when no more will come. */
+  end(): void {
+    this.#splitter.end();
+  }
+
+  /** What the headers say of who answered. */
+  setOrigin(provider: string | undefined, requestId: string | undefined): void {
+    this.#fields.setOrigin(provider, requestId);
+  }
+
+  build(): PartialCompletion {
+    const message: AssistantMessage = { role: "assistant", content: this.#text.toString() };
+    if (this.#reasoning.length > 0) message.reasoning = this.#reasoning.toString();
+    if (this.#calls.size > 0) {
+      message.tool_calls = this.#calls.build();
+      if (message.content === "") message.content = null;
+    }
+    const { fields, leftOut } = this.#fields.build();
+    this.leftOut = leftOut;
+    const completion: PartialCompletion = { ...fields, message };
+    const echo = this.#echo();
+    if (echo) completion.echo = echo;
+    return completion;
+  }
+
+  text(piece: string): void {
+    this.hasContent = true;
+    this.contentSize += piece.length;
+    this.#text.add(piece);
+    this.#listener.onText?.(piece);
+  }
+
+  reasoning(piece: string): void {
+    this.hasContent = true;
+    this.contentSize += piece.length;
+    this.#reasoning.add(piece);
+    this.#listener.onReasoning?.(piece);
+  }
+
+  /** A last chunk may repeat the whole message beside an empty delta; a whole reply of Perplexity has both, too. */
+  #deltaOf(choice: Record<string, unknown>, isWhole: boolean): Record<string, unknown> | undefined {
+    const delta = asRecord(choice.delta);
+    if (delta && (choice.message === undefined || !isBlank(delta))) return delta;
+    const mayBeWhole = isWhole || !delta || choice.finish_reason != null;
+    const isFirst = !this.hasContent && !this.#splitter.isHolding;
+    return mayBeWhole && isFirst ? (asRecord(choice.message) ?? delta) : delta;
+  }
+
+  /** @returns whether a list of it was kept that is not counted yet */
+  #addDelta(delta: Record<string, unknown>): boolean {
+    const hasDetails = hasMoreThanContent(delta) && this.#addReasoning(delta);
+    const content = delta.content;
+    if (typeof content === "string") {
+      if (content) this.#splitter.push(content);
+    } else if (content != null) {
+      this.#addParts(Array.isArray(content) ? content : [content]);
+    }
+    // What a model says when it will not answer has a field of its own.
+    if (typeof delta.refusal === "string" && delta.refusal) this.#splitter.push(delta.refusal);
+    const calls = delta.tool_calls ?? delta.function_call;
+    if (calls != null) {
+      this.contentSize += this.#calls.add(calls);
+      if (this.#calls.size > 0) this.hasContent = true;
+    }
+    return hasDetails;
+  }
+
+  /**
+   * Reasoning goes by several names; a server that uses two at once says the same in both.
+   *
+   * @returns whether it has come as a list of details, which is kept
+   */
+  #addReasoning(delta: Record<string, unknown>): boolean {
+    const details = delta.reasoning_details;
+    const hasDetails = Array.isArray(details) && details.length > 0;
+    if (hasDetails) {
+      this.#reasoningDetails ??= [];
+      for (const detail of details) this.#reasoningDetails.push(detail);
+    }
+    const name = REASONING_FIELDS.find((field) => delta[field]);
+    if (name === undefined) return hasDetails;
+    this.#reasoningField ??= name;
+    const text = joinText(delta[name]);
+    if (text) this.reasoning(text);
+    return hasDetails;
+  }
+
+  #echo(): Record<string, unknown> | undefined {
+    if (this.#reasoningDetails) {
+      if (!isTooDeep(this.#reasoningDetails)) return { reasoning_details: this.#reasoningDetails };
+      this.leftOut.push("reasoning_details");
+    }
+    const field = this.#reasoningField;
+    return field && field !== "reasoning_details" ? { [field]: this.#reasoning.toString() } : undefined;
+  }
+
+  #addParts(parts: unknown[]): void {
+    for (const part of parts) {
+      const record = asRecord(part);
+      const thinking = record && (record.thinking ?? record.reasoning);
+      if (thinking !== undefined && thinking !== null) {
+        const text = joinText(thinking);
+        if (text) this.reasoning(text);
+      } else {
+        const text = joinText(part);
+        if (text) this.#splitter.push(text);
+      }
+    }
+  }
+}
+
+/** Most deltas are a piece of text and nothing else, which need not be searched for what reasoning may be called. */
+function hasMoreThanContent(delta: Record<string, unknown>): boolean {
+  for (const name in delta) if (name !== "content") return true;
+  return false;
+}
+
+/** Whether a delta that stands beside a message brings nothing. */
+function isBlank(delta: Record<string, unknown>): boolean {
+  for (const [name, value] of Object.entries(delta)) {
+    const isEmpty = value === null || value === "" || (Array.isArray(value) && value.length === 0);
+    if (name !== "role" && !isEmpty) return false;
+  }
+  return true;
+}
+
+/** The text of a string, a part, or an array of parts; encrypted reasoning has none. */
+function joinText(value: unknown, levels = DEEPEST_PART): string {
+  if (typeof value === "string") return value;
+  if (levels === 0) return "";
+  if (Array.isArray(value)) return value.map((part) => joinText(part, levels - 1)).join("");
+  const part = asRecord(value);
+  return part ? joinText(part.text ?? part.summary ?? part.thinking ?? "", levels - 1) : "";
+}

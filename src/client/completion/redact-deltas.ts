@@ -1,0 +1,85 @@
+import type { Redaction } from "../redaction";
+import type { PieceListener } from "../types";
+
+/** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
+const LEAST_HELD = 4;
+
+/**
+ * Keeps secrets out of a reply that is handed on in pieces: a secret mostly comes in several, token by token. The end of a
+ * piece that is the beginning of a secret waits for the next one of its kind, text for text and reasoning for reasoning.
+ *
+ * @returns the listener that takes the pieces, and what hands on the rest when no more will come
+ */
+export function redactPieces(listener: PieceListener, redaction: Redaction): PieceListener & { end(): void } {
+  const text = new PieceRedactor(redaction, (piece) => listener.onText?.(piece));
+  const reasoning = new PieceRedactor(redaction, (piece) => listener.onReasoning?.(piece));
+  return {
+    onText: (piece) => text.push(piece),
+    onReasoning: (piece) => reasoning.push(piece),
+    end: () => {
+      reasoning.end();
+      text.end();
+    },
+  };
+}
+
+class PieceRedactor {
+  readonly #redaction: Redaction;
+  readonly #next: (piece: string) => void;
+  /** Characters with which secrets begin. */
+  readonly #firsts: string[];
+  /** The end of what has come, as far as it is the beginning of a secret. */
+  #pending = "";
+  /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
+  #shown = 0;
+
+  constructor(redaction: Redaction, next: (piece: string) => void) {
+    this.#redaction = redaction;
+    this.#next = next;
+    this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
+  }
+
+  push(piece: string): void {
+    if (this.#pending === "" && !this.#mayBegin(piece)) {
+      this.#next(piece);
+      return;
+    }
+    const joined = this.#pending + piece;
+    const text = this.#redaction.reply(joined);
+    let shown = 0;
+    while (shown < this.#shown && text[shown] === joined[shown]) shown++;
+    const begin = secretBegin(text, this.#redaction.needles);
+    const end = text.length - begin < LEAST_HELD ? text.length : Math.max(begin, shown);
+    this.#pending = begin < text.length ? text.slice(begin) : "";
+    this.#shown = end - begin;
+    if (end > shown) this.#next(end - shown < text.length ? text.slice(shown, end) : text);
+  }
+
+  /** Hands on what has waited: no more will come that could make it a secret. */
+  end(): void {
+    const rest = this.#pending.slice(this.#shown);
+    this.#pending = "";
+    this.#shown = 0;
+    if (rest) this.#next(rest);
+  }
+
+  /** Runs for every piece, and ends the work for most of them. */
+  #mayBegin(piece: string): boolean {
+    for (const first of this.#firsts) if (piece.includes(first)) return true;
+    return false;
+  }
+}
+
+/** Where a text ends with the beginning of a secret; its length if it does not. */
+function secretBegin(text: string, needles: readonly string[]): number {
+  let begin = text.length;
+  for (const needle of needles) {
+    const first = needle[0] as string;
+    let at = text.indexOf(first, Math.max(0, text.length - needle.length + 1));
+    while (at >= 0 && at < begin) {
+      if (needle.startsWith(text.slice(at))) begin = at;
+      else at = text.indexOf(first, at + 1);
+    }
+  }
+  return begin;
+}

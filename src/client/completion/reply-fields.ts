@@ -1,0 +1,132 @@
+import { asRecord, toText } from "../unknown";
+import { isTooDeep, jsonLength } from "../nesting";
+import type { PartialCompletion, Usage } from "../types";
+
+/** Fields of an event that is no longer than this, in characters, are counted by its length and not measured. */
+const SHORT_EVENT = 1024;
+
+type Fields = Omit<PartialCompletion, "message" | "echo">;
+
+/** Collects what a reply says beside its message: id, model, usage, finish reason, and what has no place of its own. */
+export class ReplyFields {
+  readonly #known: Fields = {};
+  /** The server says its usage where the API has it; what Groq says beside it does not count then. */
+  #hasUsage = false;
+  #logprobs: unknown[] | undefined;
+  #usageSize = 0;
+  /** Characters counted for the other fields of which only the last value is kept. */
+  readonly #sizes = new Map<string, number>();
+  /** Characters kept, but for log probabilities that come as lists. */
+  size = 0;
+
+  get finishReason(): string | undefined {
+    return this.#known.finish_reason;
+  }
+
+  /** What the headers say of who answered. */
+  setOrigin(provider: string | undefined, requestId: string | undefined): void {
+    if (provider) this.#known.provider = provider;
+    if (requestId) this.#known.request_id = requestId;
+  }
+
+  /**
+   * Takes all but the choices. It runs for every chunk, so it makes nothing that it does not keep.
+   *
+   * @param length - of the chunk as JSON text
+   */
+  add(chunk: Record<string, unknown>, length: number): void {
+    const known = this.#known;
+    for (const name in chunk) {
+      const value = chunk[name];
+      if (value === null || value === undefined || value === "") continue;
+      switch (name) {
+        case "choices":
+        case "object":
+        case "obfuscation": // random padding against traffic analysis
+        case "__proto__": // would be no field of `extra`, but what it inherits from
+          break;
+        case "id":
+        case "model":
+          if (known[name] === undefined) {
+            known[name] = toText(value);
+            this.#count(name, known[name], length);
+          }
+          break;
+        case "created":
+          if (known.created === undefined && typeof value === "number") known.created = value;
+          break;
+        case "usage":
+          if (typeof value === "object") {
+            known.usage = value as Usage;
+            // Some servers send it in every chunk.
+            this.size += length - this.#usageSize;
+            this.#usageSize = length;
+          }
+          if (value) this.#hasUsage = true;
+          break;
+        case "provider":
+          if (known.provider === undefined && typeof value === "string") {
+            known.provider = value;
+            this.#count(name, value, length);
+          }
+          break;
+        default:
+          this.#addExtra(name, value, length);
+      }
+    }
+  }
+
+  setFinishReason(value: unknown, length: number): void {
+    this.#known.finish_reason = toText(value);
+    this.#count("finish_reason", this.#known.finish_reason, length);
+  }
+
+  /** @returns whether a list of them was kept, which is counted by the length of the chunk */
+  addLogprobs(value: unknown, length: number): boolean {
+    const content = asRecord(value)?.content;
+    if (!Array.isArray(content)) {
+      if (this.#logprobs) return false;
+      this.#known.logprobs = value;
+      this.#count("logprobs", value, length);
+      return false;
+    }
+    this.#logprobs ??= [];
+    for (const entry of content) this.#logprobs.push(entry);
+    return content.length > 0;
+  }
+
+  /** @returns the fields, and the names of those that are nested too deep and left out */
+  build(): { fields: Fields; leftOut: string[] } {
+    const fields = { ...this.#known };
+    if (this.#logprobs) fields.logprobs = { content: this.#logprobs };
+    if (fields.extra) fields.extra = { ...fields.extra };
+    const leftOut = [...leaveOut(fields, ["usage", "logprobs"])];
+    if (fields.extra) leftOut.push(...leaveOut(fields.extra, Object.keys(fields.extra)));
+    return { fields, leftOut };
+  }
+
+  #addExtra(name: string, value: unknown, length: number): void {
+    this.#known.extra ??= {};
+    const { extra } = this.#known;
+    // Mostly the same as in the chunk before.
+    if (extra[name] === value) return;
+    extra[name] = value;
+    this.#count(name, value, length);
+    if (name !== "x_groq") return;
+    const usage = asRecord(asRecord(value)?.usage);
+    if (usage && !this.#hasUsage) this.#known.usage = usage;
+  }
+
+  /** Counts a field that takes the place of what was said before under this name. */
+  #count(name: string, value: unknown, length: number): void {
+    const size = name.length + (length <= SHORT_EVENT ? length : jsonLength(value));
+    this.size += size - (this.#sizes.get(name) ?? 0);
+    this.#sizes.set(name, size);
+  }
+}
+
+function leaveOut(fields: Record<string, unknown>, names: string[]): string[] {
+  const deep = names.filter((name) => isTooDeep(fields[name]));
+  for (const name of deep) delete fields[name];
+  return deep;
+}

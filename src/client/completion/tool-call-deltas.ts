@@ -1,0 +1,217 @@
+import { randomUUID } from "node:crypto";
+import { asRecord, asText } from "../unknown";
+import { isTooDeep, writeJson } from "../nesting";
+
+/** A call of a function by the model, as the API writes it. `arguments` is JSON text. */
+export interface ToolCall {
+  id: string;
+  type: "function";
+  function: { name: string; arguments: string };
+}
+
+/** What a call takes beside its text, in characters: a list of a million tiny calls has its limit, too. */
+const CALL_LENGTH = 100;
+
+/** A call that is still being put together. */
+class OpenCall {
+  index: number | undefined;
+  id = "";
+  name = "";
+  #text = "";
+  /** Arguments that came as objects in place of text, and the JSON text of the last one. */
+  readonly #objects: Record<string, unknown>[] = [];
+  #objectText = "";
+  /** Number of the delta that named it last. */
+  namedIn = 0;
+  #depth = 0;
+  #isString = false;
+  #isEscaped = false;
+  /** Whether the arguments are complete: their outermost bracket is closed. */
+  isComplete = false;
+
+  get hasArguments(): boolean {
+    return this.#text !== "" || this.#objects.length > 0;
+  }
+
+  addText(text: string): void {
+    this.#text += text;
+    // Piece by piece: to read all of it again for every piece would take time in the square of its length.
+    for (let at = 0; at < text.length && !this.isComplete; at++) this.#read(text[at] as string);
+  }
+
+  /** @returns the characters added */
+  addObject(object: Record<string, unknown>): number {
+    const text = toArguments(object);
+    // As text it is kept, and harms nobody: whoever parses it looks how deep it is.
+    if (isTooDeep(object)) this.#text += text;
+    else this.#objects.push(object);
+    this.#objectText = text;
+    this.isComplete = true;
+    return text.length;
+  }
+
+  arguments(): string {
+    // An empty object may come before the text, in place of none.
+    if (this.#text.trim() !== "") return this.#text;
+    if (this.#objects.length === 1) return this.#objectText;
+    return JSON.stringify(Object.fromEntries(this.#objects.flatMap(Object.entries)));
+  }
+
+  #read(char: string): void {
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (char === '"') this.#isString = !this.#isString;
+    else if (this.#isString) this.#isEscaped = char === "\\";
+    else if (char === "{" || char === "[") this.#depth++;
+    else if (char === "}" || char === "]") this.isComplete = --this.#depth === 0;
+  }
+}
+
+/** What one delta says of one call. */
+interface CallDelta {
+  index: number | undefined;
+  id: string;
+  name: string;
+  /** Text or an object; undefined for none. */
+  args: string | Record<string, unknown> | undefined;
+}
+
+/**
+ * Puts tool calls together from the deltas of a stream, or from a whole message. Servers differ: the first index may
+ * be 1 or missing, the id may be repeated, blank or a number, the arguments text in pieces or one object.
+ */
+export class ToolCallMerger {
+  readonly #calls: OpenCall[] = [];
+  /** The last call of each index, and of each id. */
+  readonly #byIndex = new Map<number, OpenCall>();
+  readonly #byId = new Map<string, OpenCall>();
+  /** How many deltas have come. */
+  #deltas = 0;
+  #size = 0;
+
+  /** How many calls have a name. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Takes the `tool_calls` of one delta.
+   *
+   * @returns the characters added, for the limit on a reply's size
+   */
+  add(deltas: unknown): number {
+    this.#deltas++;
+    // Old TGI streams the one call bare.
+    const list = Array.isArray(deltas) ? deltas : [deltas];
+    let added = 0;
+    for (const delta of list) {
+      const record = asRecord(delta);
+      if (record) added += this.#addOne(readDelta(record));
+    }
+    return added;
+  }
+
+  /** The calls, each with an id of its own: a call without one gets one, since results must name their call. */
+  build(): ToolCall[] {
+    // A call without a name is none: some servers send empty entries.
+    const calls = this.#calls.filter((call) => call.name !== "");
+    // The index is the place in the list, but for servers that leave it out.
+    if (calls.every((call) => call.index !== undefined)) calls.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+    const seen = new Set<string>();
+    return calls.map((call) => {
+      if (!call.id || seen.has(call.id)) call.id = `call_${randomUUID().replaceAll("-", "")}`;
+      seen.add(call.id);
+      return { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments() } };
+    });
+  }
+
+  #addOne(delta: CallDelta): number {
+    const { index, id, name, args } = delta;
+    const before = this.#calls.length;
+    const call = this.#find(delta);
+    let added = (this.#calls.length - before) * CALL_LENGTH;
+    if (index !== undefined) {
+      call.index ??= index;
+      this.#byIndex.set(index, call);
+    }
+    // Later deltas may carry a blank id, or another: only the first one counts.
+    if (id && !call.id) {
+      call.id = id;
+      added += id.length;
+      this.#byId.set(id, call);
+    }
+    // Later deltas may carry a blank name, or repeat it. Another one is a piece, as it starts no call of its own.
+    if (name && name !== call.name) {
+      if (!call.name) this.#size++;
+      call.name += name;
+      added += name.length;
+    }
+    if (name) call.namedIn = this.#deltas;
+    if (typeof args === "string") {
+      call.addText(args);
+      added += args.length;
+    } else if (args) {
+      added += call.addObject(args);
+    }
+    return added;
+  }
+
+  #find(delta: CallDelta): OpenCall {
+    const known = this.#known(delta);
+    if (known && !this.#isAnother(known, delta)) return known;
+    const call = new OpenCall();
+    this.#calls.push(call);
+    return call;
+  }
+
+  /** The call that a delta goes on with, unless it begins another. */
+  #known({ index, id, name }: CallDelta): OpenCall | undefined {
+    const last = this.#calls.at(-1);
+    if (index !== undefined) {
+      const known = this.#byIndex.get(index);
+      // The index may come later than the name.
+      return known ?? (!name && last?.index === undefined ? last : undefined);
+    }
+    if (!id) return last;
+    // The id may come later than the name.
+    return this.#byId.get(id) ?? (!name && !last?.id ? last : undefined);
+  }
+
+  /**
+   * Whether a delta begins another call although it has the index or the id of a known one: servers write index 0 for
+   * all calls, or the id "0". Only a delta with a name begins a call.
+   */
+  #isAnother(known: OpenCall, { index, id, name, args }: CallDelta): boolean {
+    if (!name || !known.name) return false;
+    if (id && known.id && id !== known.id) return true;
+    const isNamedTwice = known.namedIn === this.#deltas;
+    if (isNamedTwice && (index === undefined || name !== known.name)) return true;
+    if (name !== known.name) return index === undefined || known.hasArguments;
+    // The name is repeated: nothing can follow arguments that are complete.
+    return known.isComplete && args !== undefined && args !== "";
+  }
+}
+
+function readDelta(delta: Record<string, unknown>): CallDelta {
+  const fn = asRecord(delta.function) ?? delta;
+  return {
+    index: readIndex(delta.index),
+    id: asText(delta.id) ?? "",
+    name: asText(fn.name) ?? "",
+    // Old TGI calls the arguments `parameters`.
+    args: readArguments(fn.arguments ?? fn.parameters),
+  };
+}
+
+function readIndex(value: unknown): number | undefined {
+  const index = asText(value) === undefined ? undefined : Number(value);
+  return Number.isFinite(index) ? index : undefined;
+}
+
+function readArguments(value: unknown): CallDelta["args"] {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "string" ? value : (asRecord(value) ?? toArguments(value));
+}
+
+function toArguments(value: unknown): string {
+  return isTooDeep(value) ? writeJson(value) : JSON.stringify(value);
+}

@@ -1,0 +1,122 @@
+import { ChatError } from "../errors/chat-error";
+import { withoutUserInfo } from "../redaction";
+
+export const ROUTER_URL = "https://router.huggingface.co/v1";
+
+/** Answers 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
+const RETIRED_HOST = "api-inference.huggingface.co";
+
+/**
+ * An address of a unix socket, in the ways that are written: `unix:/run/a.sock`, `http+unix://%2Frun%2Fa.sock`,
+ * `http://unix:/run/a.sock:/v1`, a path. As a URL the last but one has a host named unix.
+ */
+const SOCKET = /^((https?\+)?unix:|https?:\/\/unix:\/|\.{0,2}\/.*\.sock\b)/i;
+
+/** Where chat completions are asked for. */
+export interface Endpoint {
+  /** Scheme, host and port. */
+  origin: string;
+  /** Path and query of the chat-completions call. */
+  path: string;
+  /** Host name with its port, for messages. */
+  host: string;
+  /** Set when the base URL named a retired host and the router is used instead. */
+  retiredHost?: string;
+}
+
+/**
+ * Finds the chat-completions address for a base URL as users paste it: a bare endpoint, one that ends in `/v1` or
+ * `/v1/`, or the whole path; a query string is kept. The rules are those of Hugging Face's own clients
+ * (huggingface.js `hf-inference.ts`, huggingface_hub `hf_inference.py`).
+ *
+ * @param baseUrl - blank means the router
+ * @throws ChatError `base_url_invalid`, `base_url_credentials`, `base_url_socket`
+ */
+export function resolveEndpoint(baseUrl: string): Endpoint {
+  const text = baseUrl.trim() || ROUTER_URL;
+  if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
+  const url = parseHttpUrl(text);
+  if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
+  if (url.username || url.password) throw new ChatError("base_url_credentials");
+  if (url.hostname === RETIRED_HOST) {
+    return { ...resolveEndpoint(ROUTER_URL), retiredHost: RETIRED_HOST };
+  }
+  return { origin: url.origin, path: completionsPath(url.pathname) + url.search, host: url.host };
+}
+
+function parseHttpUrl(text: string): URL | undefined {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text);
+}
+
+function completionsPath(pathname: string): string {
+  const path = pathname.replace(/\/+$/, "");
+  if (path.endsWith("/chat/completions")) return path;
+  if (path.endsWith("/v1")) return `${path}/chat/completions`;
+  return `${path}/v1/chat/completions`;
+}
+
+/**
+ * Whether a token from the environment may go to this origin: only over https and only to Hugging Face's own hosts,
+ * so that a base URL in an imported flow cannot fetch it.
+ *
+ * @param endpoints - whether also to dedicated endpoints, where everybody can run a container of their own
+ */
+export function isHuggingFace(origin: string, endpoints = true): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return (
+    protocol === "https:" &&
+    (hostname === "huggingface.co" ||
+      hostname.endsWith(".huggingface.co") ||
+      (endpoints && hostname.endsWith(".endpoints.huggingface.cloud")))
+  );
+}
+
+/**
+ * Whether everybody on the way to this origin can read what is sent there, the token among it: plain http to a host that
+ * is not this machine.
+ */
+export function isReadable(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === "http:" && !isLoopback(hostname);
+}
+
+/** @param hostname - as `URL` has it: addresses in their shortest form, those of IPv6 in brackets */
+function isLoopback(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    /^127(\.\d+){3}$/.test(name) ||
+    /^\[::(1|ffff:7f[\da-f]{2}:[\da-f]{1,4})\]$/.test(name)
+  );
+}
+
+/** Whether this is Hugging Face's router, which lists its models with their prices. */
+export function isRouter(origin: string): boolean {
+  return origin === new URL(ROUTER_URL).origin;
+}
+
+/** A variable of the environment that holds a token. */
+export interface EnvironmentToken {
+  name: string;
+  value: string;
+}
+
+/**
+ * The token of the environment for this origin, if there is one and it may go there.
+ *
+ * @param endpoints - whether it may go to dedicated endpoints
+ */
+export function environmentToken(
+  origin: string,
+  endpoints = true,
+  env: NodeJS.ProcessEnv = process.env,
+): EnvironmentToken | undefined {
+  if (!isHuggingFace(origin, endpoints)) return undefined;
+  for (const name of ["HF_TOKEN", "HUGGINGFACE_API_KEY"]) {
+    const value = env[name]?.trim();
+    if (value) return { name, value };
+  }
+  return undefined;
+}

@@ -1,0 +1,175 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import { ChatError } from "../errors/chat-error";
+import { asText } from "../unknown";
+import type { Secret } from "../redaction";
+
+const { name, version } = require("../../../package.json") as { name: string; version: string };
+const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
+
+/** Set by us or by undici; another value would break the request. */
+const RESERVED_HEADERS = new Set([
+  "connection",
+  "content-length",
+  "content-type",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authorization",
+  "transfer-encoding",
+  "upgrade",
+]);
+/** A header is secret if one of the words of its name is among these. */
+const SECRET_WORDS = new Set([
+  "auth",
+  "authorization",
+  "key",
+  "apikey",
+  "token",
+  "authtoken",
+  "accesstoken",
+  "secret",
+  "jwt",
+  "session",
+  "sessionid",
+  "sid",
+  "password",
+  "passwd",
+  "pwd",
+  "credential",
+  "credentials",
+  "signature",
+]);
+/** Parts of a Digest or a signature that say how it was made, and are the same for everybody. */
+const PUBLIC_PARTS = new Set([
+  "algorithm",
+  "charset",
+  "nc",
+  "qop",
+  "realm",
+  "signedheaders",
+  "stale",
+  "uri",
+  "userhash",
+  "username",
+]);
+/** Values of cookies such as `language=german` stand in replies by chance. */
+const SHORTEST_COOKIE_IN_REPLY = 16;
+
+/**
+ * The headers of every request of a client.
+ *
+ * @throws ChatError `token_invalid`, `header_invalid`, `header_reserved`
+ */
+export function requestHeaders(
+  options: {
+    billTo?: string;
+    wakeUp: number;
+    headers?: Record<string, string>;
+    secretHeaders?: Record<string, string>;
+  },
+  token: string | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    // What is not compressed need not be unpacked piece by piece.
+    "accept-encoding": "identity",
+    "user-agent": USER_AGENT,
+  };
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
+  if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
+  checkHeader("authorization", headers.authorization ?? "", "token_invalid");
+  checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
+  for (const [name, value] of [options.headers, options.secretHeaders].flatMap((set) => Object.entries(set ?? {}))) {
+    const lower = name.toLowerCase();
+    if (RESERVED_HEADERS.has(lower)) throw new ChatError("header_reserved", { name });
+    const text = asText(value) ?? "";
+    checkHeader(lower, text, "header_invalid");
+    headers[lower] = text;
+  }
+  return headers;
+}
+
+function checkHeader(name: string, value: string, key: "token_invalid" | "header_invalid"): void {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch {
+    throw new ChatError(key, { name });
+  }
+}
+
+/**
+ * Finds the values that nobody may see.
+ *
+ * @param headers - names as they were written: capitals part their words, too
+ * @param marked - headers whose values are secret, whatever their names
+ */
+export function headerSecrets(headers: Record<string, unknown>, marked: Record<string, unknown> = {}): Secret[] {
+  const secret = Object.entries(headers).filter(([name]) => isSecretHeader(name));
+  return [...secret, ...Object.entries(marked)].flatMap(([name, value]) => {
+    const text = asText(value)?.trim() ?? "";
+    return name.toLowerCase() === "cookie" ? cookieSecrets(text) : valueSecrets(text, isAuthorization(name));
+  });
+}
+
+/** Whether the value of a header with this name is a secret. */
+export function isSecretHeader(name: string): boolean {
+  return name.toLowerCase() === "cookie" || wordsOf(name).some((word) => SECRET_WORDS.has(word));
+}
+
+/** `X-API-Key`, `xApiKey` and `x.api_key` have the same words. */
+function wordsOf(name: string): string[] {
+  const words = name.split(/[-_.]|(?<=[^A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/);
+  return words.map((word) => word.toLowerCase());
+}
+
+/** Whether values of this header begin with the name of a scheme. */
+function isAuthorization(name: string): boolean {
+  return wordsOf(name).some((word) => word === "auth" || word === "authorization");
+}
+
+function cookieSecrets(cookies: string): Secret[] {
+  return cookies.split(";").map((cookie) => {
+    const value = cookie.slice(cookie.indexOf("=") + 1).trim();
+    return { value: unquoted(value), leastInReply: SHORTEST_COOKIE_IN_REPLY };
+  });
+}
+
+/**
+ * The secrets in the value of a header: what follows the scheme, part by part where it has parts; of Basic also the password.
+ *
+ * @param hasScheme - the first of several words is a scheme for sure, and as such no secret
+ */
+function valueSecrets(text: string, hasScheme: boolean): Secret[] {
+  const [, scheme = "", credentials] = /^([\w!#$%&'*+.^`|~-]+)\s+(\S.*)$/s.exec(text) ?? [];
+  if (credentials === undefined) return [{ value: text }];
+  const secrets: Secret[] = (partsOf(credentials) ?? [credentials]).map((value) => ({ value }));
+  if (scheme.toLowerCase() === "basic") {
+    secrets.push({ value: credentials.replace(/=+$/, "") }, { value: passwordOf(credentials) });
+  }
+  // What is no scheme may be the first word of a passphrase.
+  return hasScheme ? secrets : [{ value: text }, ...secrets];
+}
+
+const PART = /([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/g;
+
+/** The values in `response="…", nonce="…"` that are secret; undefined for credentials of one part. */
+function partsOf(credentials: string): string[] | undefined {
+  // The padding of a text in base64 makes no name of it.
+  if (/^[\w.~+/-]+=*$/.test(credentials)) return undefined;
+  const parts = [...credentials.matchAll(PART)];
+  if (parts.length === 0 || /[^\s,]/.test(credentials.replace(PART, ""))) return undefined;
+  return parts
+    .filter(([, name = ""]) => !PUBLIC_PARTS.has(name.toLowerCase()))
+    .map(([, , value = ""]) => unquoted(value));
+}
+
+function unquoted(value: string): string {
+  return /^".*"$/s.test(value) ? value.slice(1, -1).replace(/\\(.)/gs, "$1") : value;
+}
+
+function passwordOf(basic: string): string {
+  const decoded = Buffer.from(basic, "base64").toString();
+  return decoded.includes(":") ? decoded.slice(decoded.indexOf(":") + 1) : "";
+}

@@ -1,0 +1,102 @@
+import type { Socket } from "node:net";
+import type { Client, Dispatcher } from "undici";
+import { ConnectFailure } from "../errors/from-connection";
+
+/** One request, as far as the connection under it matters. */
+export interface Sending {
+  /** Sends the request; for one request alone. */
+  dispatcher: Pick<Dispatcher, "dispatch">;
+  /**
+   * Whether the request went out on a connection that had been kept from an earlier one, and not one byte came back on
+   * it. To be asked when the request has failed.
+   */
+  isUnansweredOnKept(): boolean;
+}
+
+/** How a client of undici, which has one connection at a time, stands when a request is handed to it. */
+interface Line {
+  /** The last connection that came about; undefined while a new one is being made. */
+  socket: Socket | undefined;
+}
+
+/** Key in a request's options: callback that learns which connection the request uses. */
+const TOLD = Symbol("told of the connection");
+
+type TrackedOptions = Dispatcher.DispatchOptions & { [TOLD]?: (line: Line) => void };
+
+/**
+ * Knows which connections are kept, and which request goes out on one of them. A server may close a kept connection at
+ * the very moment when it is used again (RFC 9112, 9.3.1); that says nothing of the server, but undici tells only that
+ * a connection was closed, not whether it was a kept one.
+ */
+export class KeptConnections {
+  readonly #clients = new Map<Socket, Client>();
+
+  /** Makes undici's clients, in place of the pool's own factory. @param connect - the pool's way to a connection */
+  makeClient(Undici: typeof Client, origin: URL | string, options: Client.Options): Client {
+    const line: Line = { socket: undefined };
+    const connect = options.connect;
+    if (typeof connect !== "function") return new Undici(origin, options);
+    const client = new Undici(origin, {
+      ...options,
+      connect: (target, callback) => {
+        line.socket = undefined;
+        connect(target, (...result: Parameters<typeof callback>) => {
+          const [error, socket] = result;
+          if (socket) {
+            line.socket = socket;
+            this.#clients.set(socket, client);
+            socket.once("close", () => this.#clients.delete(socket));
+          }
+          if (error) callback(asConnectFailure(error, target.protocol), null);
+          else callback(...result);
+        });
+      },
+    });
+    const dispatch = client.dispatch.bind(client);
+    client.dispatch = (options: TrackedOptions, handler) => {
+      options[TOLD]?.(line);
+      return dispatch(options, handler);
+    };
+    return client;
+  }
+
+  /** Follows one request through a dispatcher whose clients were made here. */
+  track(dispatcher: Dispatcher): Sending {
+    let line: Line | undefined;
+    let kept: Socket | undefined;
+    let bytesBefore = 0;
+    const onDispatch = (used: Line) => {
+      line = used;
+      kept = used.socket?.destroyed ? undefined : used.socket;
+      bytesBefore = kept?.bytesRead ?? 0;
+    };
+    return {
+      dispatcher: {
+        dispatch: (options, handler) => {
+          const tracked: TrackedOptions = { ...options, [TOLD]: onDispatch };
+          return dispatcher.dispatch(tracked, handler);
+        },
+      },
+      isUnansweredOnKept: () => kept !== undefined && line?.socket === kept && kept.bytesRead === bytesBefore,
+    };
+  }
+
+  /** Closes all that serve no request: where one has been closed by the server, the others may be gone as well. */
+  closeIdle(): void {
+    for (const [socket, client] of this.#clients) {
+      if (client.stats.size === 0) socket.destroy();
+    }
+  }
+}
+
+function asConnectFailure(error: Error, protocol: string): ConnectFailure {
+  if (error instanceof ConnectFailure) return error;
+  return new ConnectFailure(error, protocol === "https:" ? "https server" : "http server");
+}
+
+/** Whether a request failed since the server closed the connection. */
+export function isClosedByServer(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
+}

@@ -1,0 +1,156 @@
+import { ChatError, type ErrorKey } from "./chat-error";
+import { isRetryableStatus } from "../retry";
+
+/**
+ * A connection that did not come about. It hides undici's `UND_ERR_SOCKET`, behind which undici connects again and
+ * again for ever: a proxy that closes the connection when it is asked for a tunnel.
+ */
+export class ConnectFailure extends Error {
+  /** @param to - the proxy itself, or the server, which may be behind one */
+  constructor(
+    override readonly cause: unknown,
+    readonly to: "proxy" | "http server" | "https server",
+  ) {
+    super(String((cause as Error | undefined)?.message ?? cause));
+  }
+}
+
+/** Whether this is a failure below HTTP. */
+export function isOfConnection(error: unknown): boolean {
+  const { code, name } = error as NodeJS.ErrnoException;
+  return error instanceof ConnectFailure || typeof code === "string" || name === "HTTPParserError";
+}
+
+/** What is known of a failure below HTTP. */
+interface Facts {
+  code: string;
+  message: string;
+  /** The server's bytes that are no HTTP. */
+  received: string;
+  /** Host of the proxy in between. */
+  proxy: string | undefined;
+  /** The status with which the proxy refused to make a tunnel; NaN for none. */
+  proxyStatus: number;
+  /** What was being connected to; undefined once there was a connection. */
+  connecting: ConnectFailure["to"] | undefined;
+  hadAnswer: boolean;
+}
+
+type Row = [key: ErrorKey, mayPass: boolean, fits: (facts: Facts) => boolean];
+
+const UNREACHED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
+const CLOSED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/;
+/** OpenSSL's for bytes that are no TLS. */
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$/;
+const TLS = /^(EPROTO$|ERR_SSL_|ERR_TLS_(?!CERT))/;
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO/;
+
+/**
+ * What a failure means: the first row that fits. "May pass" says whether another attempt makes sense; what a proxy
+ * without a right to it, a certificate or a protocol says stays the same.
+ */
+const ROWS: Row[] = [
+  ["proxy_refused", false, ({ proxyStatus }) => [401, 403, 407].includes(proxyStatus)],
+  ["proxy_failed", true, ({ proxyStatus }) => isRetryableStatus(proxyStatus)],
+  ["proxy_unfit", false, ({ proxyStatus }) => !Number.isNaN(proxyStatus)],
+  ["files_exhausted", true, ({ code }) => code === "EMFILE" || code === "ENFILE"],
+  ["proxy_unreachable", false, ({ connecting, code }) => connecting === "proxy" && isOfTls(code)],
+  ["proxy_unreachable", true, isOfProxy],
+  ["http2_only", false, speaksHttp2],
+  ["tls_missing", false, ({ code }) => NO_TLS.test(code)],
+  // The TLS alert that a server sends when it receives plain http.
+  ["tls_expected", false, ({ received }) => received.startsWith("\x15\x03")],
+  ["reply_senseless", false, isNoHttp],
+  ["tls_failed", false, ({ code }) => TLS.test(code)],
+  ["certificate_date", false, ({ code }) => code === "CERT_NOT_YET_VALID" || code === "CERT_HAS_EXPIRED"],
+  ["certificate", false, ({ code }) => CERTIFICATE.test(code)],
+  ["connection_cut", true, ({ code, hadAnswer }) => hadAnswer && CLOSED.test(code)],
+  ["connection_lost", true, ({ hadAnswer }) => hadAnswer],
+  ["host_unknown", true, ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN"],
+  ["connection_refused", true, ({ code }) => code === "ECONNREFUSED"],
+  ["connection_timeout", true, ({ code }) => code === "ETIMEDOUT" || code === "UND_ERR_CONNECT_TIMEOUT"],
+  ["connection_closed", true, ({ code }) => CLOSED.test(code)],
+];
+
+/**
+ * What a failure below HTTP means for the user.
+ *
+ * @param error - what the connection failed with
+ * @param host - the host that was asked for
+ * @param hadAnswer - whether the answer had begun
+ * @param proxy - host of the proxy in between, if there is one
+ */
+export function connectionError(error: unknown, host: string, hadAnswer: boolean, proxy?: string): ChatError {
+  const facts = factsOf(error, hadAnswer, proxy);
+  const [key, mayPass] = ROWS.find(([, , fits]) => fits(facts)) ?? ["connection_failed", true];
+  const isOfProxy = key.startsWith("proxy_");
+  return new ChatError(
+    key,
+    {
+      host: proxy && !isOfProxy ? `${host} (proxy ${proxy})` : host,
+      reason: key === "reply_senseless" ? `${reasonOf(facts)}.` : reasonOf(facts),
+      proxy: proxy ?? host,
+      ...(key === "certificate_date" && { date: new Date().toISOString().slice(0, 10) }),
+    },
+    { retryable: mayPass, ...(facts.code && { code: facts.code }) },
+  );
+}
+
+function factsOf(error: unknown, hadAnswer: boolean, proxy: string | undefined): Facts {
+  const { code, message, data } = rootOf(error);
+  return {
+    code: typeof code === "string" ? code : "",
+    message,
+    received: typeof data === "string" ? data : "",
+    proxy,
+    // undici has it in its message alone.
+    proxyStatus: Number(/^Proxy response \((\d+)\)/.exec(message)?.[1] ?? Number.NaN),
+    connecting: error instanceof ConnectFailure ? error.to : undefined,
+    hadAnswer,
+  };
+}
+
+function isOfTls(code: string): boolean {
+  return TLS.test(code) || CERTIFICATE.test(code);
+}
+
+/**
+ * Where there is a proxy, we connect to nothing else. What it closes while a tunnel to an https server is made may be
+ * its own will or the server's.
+ */
+function isOfProxy({ connecting, proxy, code }: Facts): boolean {
+  if (!connecting || proxy === undefined) return false;
+  return connecting !== "https server" || UNREACHED.test(code) || code === "UND_ERR_SOCKET";
+}
+
+/** The server refuses HTTP/1.1 while TLS is agreed on, or begins with a frame of HTTP/2 (SETTINGS). */
+function speaksHttp2({ code, received }: Facts): boolean {
+  const isRefused = code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
+  return isRefused || (received.startsWith("\0\0") && received[3] === "\x04");
+}
+
+/** undici has no code of its own for an answer that is no HTTP. */
+function isNoHttp({ code, message }: Facts): boolean {
+  return code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || /HTTP\/1\.1 protocol/.test(message);
+}
+
+/** The system's code, which people search for; undici's and its parser's say less than their messages. */
+function reasonOf({ code, message, proxyStatus }: Facts): string {
+  if (!Number.isNaN(proxyStatus)) return String(proxyStatus);
+  if (code === "UND_ERR_SOCKET") return "the connection was closed";
+  if (code === "UND_ERR_CONNECT_TIMEOUT") return "ETIMEDOUT";
+  if (code === "UND_ERR_HEADERS_OVERFLOW") return "its headers are too long";
+  return code && !/^(UND_ERR|HPE)_/.test(code) ? code : message;
+}
+
+/** undici, happy eyeballs and `ConnectFailure` wrap the error that says why. */
+function rootOf(error: unknown): { code?: unknown; message: string; data?: unknown } {
+  let current = error as { code?: unknown; message?: string; data?: unknown; cause?: unknown; errors?: unknown[] };
+  for (let depth = 0; depth < 5; depth++) {
+    const inner = (current?.errors?.[0] ?? current?.cause) as typeof current | undefined;
+    if (!inner || (typeof current.code === "string" && !current.code.startsWith("UND_ERR"))) break;
+    current = inner;
+  }
+  return { code: current?.code, message: String(current?.message ?? current), data: current?.data };
+}

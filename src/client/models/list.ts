@@ -1,0 +1,160 @@
+import type { Dispatcher } from "undici";
+import { connectionError, isOfConnection } from "../errors/from-connection";
+import type { Endpoint } from "../connection/endpoint";
+import { ChatError, reasonOf } from "../errors/chat-error";
+import { asRecord } from "../unknown";
+import { oneLine } from "../one-line";
+import type { Redact } from "../redaction";
+import { errorFromAnswer, type RequestFacts } from "../errors/from-response";
+
+/** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
+export interface ModelEntry {
+  id: string;
+  architecture?: { input_modalities?: string[]; output_modalities?: string[] };
+  providers?: ModelProvider[];
+}
+
+/** Who serves a model behind the router (hub-docs, `inference-providers/hub-api.md`). */
+export interface ModelProvider {
+  provider: string;
+  status?: string;
+  /** In tokens. */
+  context_length?: number;
+  /** USD per million tokens. */
+  pricing?: { input?: number; output?: number };
+  is_free?: boolean;
+  supports_tools?: boolean;
+  supports_structured_output?: boolean;
+  first_token_latency_ms?: number;
+  /** Tokens per second. */
+  throughput?: number;
+}
+
+/** Of the list, in bytes. The router's has some hundred kilobytes. */
+const LONGEST_LIST = 16 * 1024 * 1024;
+/** Until the headers, and between pieces of the list. */
+const PATIENCE_MS = 30_000;
+
+/** The server answers, and gives no list. */
+class ListRefused extends Error {
+  constructor(readonly status: number) {
+    super(`the list of models has the status ${status}`);
+  }
+}
+
+/**
+ * Fetches the list of models of a server, `GET /models` beside its chat completions.
+ *
+ * @param redact - keeps secrets out of what a server echoes
+ * @returns the fields of `ModelEntry` alone, as far as they are of their kind; entries without an id are left out
+ * @throws ListRefused for a status other than 200; Error if the answer is no list, with the system's or undici's own
+ *   code where the server was not reached
+ */
+export async function fetchModels(
+  dispatcher: Dispatcher,
+  { origin, path }: Endpoint,
+  redact: Redact,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+): Promise<ModelEntry[]> {
+  const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, signal: signal ?? null };
+  const answer = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of answer.body as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > LONGEST_LIST) throw new Error("the list of models is too long");
+  }
+  if (answer.statusCode !== 200) throw new ListRefused(answer.statusCode);
+  return readModels(parse(Buffer.concat(pieces).toString("utf8")), redact);
+}
+
+/** What it means for the user that a list could not be had. @param proxyHost - in between, if there is one */
+export function listError(error: unknown, facts: RequestFacts, proxyHost: string | undefined): ChatError {
+  if (error instanceof ChatError) return error;
+  if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
+    return errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
+  }
+  if (isOfConnection(error)) return connectionError(error, facts.host, false, proxyHost);
+  return new ChatError("models_unavailable", { host: facts.host, reason: facts.redact(reasonOf(error)) });
+}
+
+function modelsPath(completionsPath: string): string {
+  return completionsPath.replace(/\/chat\/completions(?=\?|$)/, "/models");
+}
+
+/** A parser's own message would quote the answer, and a part of a secret is not found. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("this is no list of models");
+  }
+}
+
+function readModels(answer: unknown, redact: Redact): ModelEntry[] {
+  const list = asRecord(answer)?.data;
+  if (!Array.isArray(list)) throw new Error("this is no list of models");
+  const read = new FieldReader(redact);
+  return list.flatMap((value) => {
+    const entry = asRecord(value) ?? {};
+    const id = read.text(entry.id);
+    if (id === undefined) return [];
+    const architecture = asRecord(entry.architecture);
+    const fields = {
+      architecture:
+        architecture &&
+        definedOnly({
+          input_modalities: read.texts(architecture.input_modalities),
+          output_modalities: read.texts(architecture.output_modalities),
+        }),
+      providers: Array.isArray(entry.providers)
+        ? entry.providers.flatMap((provider) => readProvider(asRecord(provider) ?? {}, read))
+        : undefined,
+    };
+    return { id, ...definedOnly(fields) };
+  });
+}
+
+function readProvider(entry: Record<string, unknown>, read: FieldReader): ModelProvider[] {
+  const provider = read.text(entry.provider);
+  if (provider === undefined) return [];
+  const pricing = asRecord(entry.pricing);
+  const fields = {
+    status: read.text(entry.status),
+    context_length: read.number(entry.context_length),
+    pricing: pricing && definedOnly({ input: read.number(pricing.input), output: read.number(pricing.output) }),
+    is_free: read.boolean(entry.is_free),
+    supports_tools: read.boolean(entry.supports_tools),
+    supports_structured_output: read.boolean(entry.supports_structured_output),
+    first_token_latency_ms: read.number(entry.first_token_latency_ms),
+    throughput: read.number(entry.throughput),
+  };
+  return [{ provider, ...definedOnly(fields) }];
+}
+
+/** Reads the fields of a list; what is of another kind is undefined. */
+class FieldReader {
+  constructor(readonly redact: Redact) {}
+
+  text(value: unknown): string | undefined {
+    return typeof value === "string" && value !== "" ? oneLine(this.redact(value)) : undefined;
+  }
+
+  texts(value: unknown): string[] | undefined {
+    return Array.isArray(value) ? value.flatMap((item) => this.text(item) ?? []) : undefined;
+  }
+
+  number(value: unknown): number | undefined {
+    return typeof value === "number" && Number.isFinite(value) ? value : undefined;
+  }
+
+  boolean(value: unknown): boolean | undefined {
+    return typeof value === "boolean" ? value : undefined;
+  }
+}
+
+function definedOnly(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

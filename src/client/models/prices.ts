@@ -1,0 +1,72 @@
+import type { ModelEntry } from "./list";
+import type { Completion } from "../types";
+
+/** The router measures and prices its providers anew every few hours. */
+const FRESH_MS = 60 * 60 * 1000;
+/** Before a list that could not be had is asked for again. */
+const PAUSE_MS = 5 * 60 * 1000;
+
+/** In USD per million tokens. */
+interface Price {
+  input: number;
+  output: number;
+}
+
+/**
+ * Tells what replies have cost, by the prices in a server's list of models. The list is fetched beside the questions, and
+ * none ever waits for it: a reply that comes before it has no cost.
+ */
+export class PriceList {
+  readonly #load: () => Promise<ModelEntry[]>;
+  /** By model and provider, parted by a space. */
+  #prices = new Map<string, Price>();
+  #dueAt = Number.NEGATIVE_INFINITY;
+
+  /** @param load - fetches the list */
+  constructor(load: () => Promise<ModelEntry[]>) {
+    this.#load = load;
+  }
+
+  /** Begins to fetch the list if it is not there or old. */
+  refresh(): void {
+    const now = performance.now();
+    if (now < this.#dueAt) return;
+    this.#dueAt = now + PAUSE_MS;
+    this.#load().then(
+      (models) => {
+        this.#prices = readPrices(models);
+        this.#dueAt = performance.now() + FRESH_MS;
+      },
+      // Without prices there is no cost, and nothing else is amiss.
+      () => {},
+    );
+  }
+
+  /**
+   * @param model - as it was asked for, with or without `:provider`
+   * @returns USD; undefined where the price, the provider or the usage is not known
+   */
+  costOf(model: string, { provider, usage }: Pick<Completion, "provider" | "usage">): number | undefined {
+    const [id = "", suffix = ""] = model.split(":");
+    const price = this.#prices.get(`${id} ${provider ?? suffix}`);
+    const input = usage?.prompt_tokens;
+    const output = usage?.completion_tokens;
+    if (!price || typeof input !== "number" || typeof output !== "number") return undefined;
+    return inUsd((input * price.input + output * price.output) / 1e6);
+  }
+}
+
+/** An amount without the noise of binary fractions behind the digits that count. */
+export function inUsd(amount: number): number {
+  return Number(amount.toPrecision(12));
+}
+
+function readPrices(models: ModelEntry[]): Map<string, Price> {
+  const prices = new Map<string, Price>();
+  for (const { id, providers = [] } of models) {
+    for (const { provider, pricing: { input, output } = {} } of providers) {
+      if (input !== undefined && output !== undefined) prices.set(`${id} ${provider}`, { input, output });
+    }
+  }
+  return prices;
+}

@@ -1,0 +1,299 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
+import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
+import { Body, type BodyListener } from "./body";
+import { connectionError } from "../errors/from-connection";
+import type { Endpoint } from "../connection/endpoint";
+import { asChatError, ChatError } from "../errors/chat-error";
+import { errorOf, type Failure, failureOf } from "../errors/failure";
+import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "../completion/reader";
+import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
+import { Silence } from "./idle-timeout";
+import type { PartialCompletion } from "../types";
+
+/**
+ * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked
+ * before it would open a connection of its own.
+ */
+const END_MS = 20;
+/** How long a server may go on behind the end of a reply before the connection is given up, in ms. */
+const DRAIN_MS = 1000;
+/** How long what follows a finish reason (usage, end mark) is waited for, in ms, if the server may be silent for longer. */
+const TAIL_MS = 5000;
+
+/** One request and what bounds it. */
+export interface ExchangeInput extends ReplyInput {
+  dispatcher: Pick<Dispatcher, "dispatch">;
+  endpoint: Endpoint;
+  headers: Record<string, string>;
+  body: Buffer;
+  signal: AbortSignal | undefined;
+  /** Called when it fails, before `onClose`: nobody else can have begun in its place by then. */
+  onFailure: (failure: Failure) => void;
+  /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
+  onClose: () => void;
+  /** Silence allowed until the headers, in ms; 0 for no limit. */
+  headersLimitMs: number;
+  /** Silence allowed afterwards, in ms; 0 for no limit. */
+  silenceLimitMs: number;
+  /** Host of the proxy, for messages. */
+  proxyHost: string | undefined;
+}
+
+/** How an exchange ended. `completion` is the reply, or what had come of it. */
+export interface ExchangeResult {
+  completion: PartialCompletion;
+  /** When the first text, reasoning or call came, by `performance.now()`. */
+  firstAt?: number;
+  /** When the last piece came; not before `firstAt`, at which the first one was read. */
+  lastAt?: number;
+  failure?: Failure;
+}
+
+/** Sends one request and reads the answer. Never rejects. */
+export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
+  return new Promise((resolve) => new Exchange(input, resolve).start());
+}
+
+/**
+ * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
+ * would cost a copy and a turn of the event loop for every chunk.
+ */
+class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListener {
+  readonly #input: ExchangeInput;
+  readonly #resolve: (result: ExchangeResult) => void;
+  readonly #reply: ReplyReader;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isSettled = false;
+  #isClosed = false;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #body: Body | undefined;
+  /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
+  #isOver = false;
+
+  /** Characters of content when the wait for what follows a finish reason began; -1 before. */
+  #finishedSize = -1;
+
+  readonly #silence = new Silence((seconds) => this.#safely(() => this.#onSilence(seconds)));
+  /** Runs behind the end mark. */
+  #endTimer: NodeJS.Timeout | undefined;
+
+  constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
+    this.#input = input;
+    this.#resolve = resolve;
+    this.#reply = new ReplyReader(input, this);
+  }
+
+  start(): void {
+    const { dispatcher, endpoint, headers, body, signal } = this.#input;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#silence.start(this.#input.headersLimitMs);
+    // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
+    const limits = { headersTimeout: 0, bodyTimeout: 0 };
+    try {
+      dispatcher.dispatch(
+        { origin: endpoint.origin, path: endpoint.path, method: "POST", headers, body, ...limits },
+        this,
+      );
+    } catch (error) {
+      this.#onConnectionError(error);
+    }
+  }
+
+  // undici, timers and signals catch nothing that these throw, or end the connection with it and tell nobody.
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isSettled) controller.abort(new Error("settled"));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx answers come before the real one.
+    if (this.#isSettled || status < 200) return;
+    this.#safely(() => this.#readHead(status, headers));
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isSettled) return;
+    const now = performance.now();
+    this.#silence.noteArrival(now);
+    this.#safely(() => this.#body?.push(chunk, now));
+  }
+
+  onResponseEnd(): void {
+    this.#isOver = true;
+    if (this.#isSettled) this.#close();
+    else this.#safely(() => this.#body?.end());
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#isOver = true;
+    if (this.#isSettled) this.#close();
+    else if (this.#body) this.#safely(() => this.#body?.finish(() => this.#onConnectionError(error)));
+    else this.#onConnectionError(error);
+  }
+
+  #readHead(status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+    this.#reply.readHead(status, headers);
+    this.#body = new Body(
+      headers,
+      this.#isError,
+      this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength,
+      this,
+    );
+    this.#silence.start(this.#input.silenceLimitMs);
+  }
+
+  get #isError(): boolean {
+    return this.#status < 200 || this.#status > 299;
+  }
+
+  get #progress(): Progress {
+    return this.#status > 0 && this.#isError ? "error status" : this.#reply.progress;
+  }
+
+  onNews(): void {
+    const { contentSize, hasFinished, isDone } = this.#reply;
+    if (this.#isSettled || isDone || contentSize === this.#finishedSize) return;
+    this.#silence.note();
+    if (hasFinished) {
+      // From here on only more of the reply is worth a wait: a server may go on for ever with events that bring nothing.
+      this.#finishedSize = contentSize;
+      this.#silence.start(Math.min(this.#input.silenceLimitMs || TAIL_MS, TAIL_MS));
+    }
+  }
+
+  onTooLong(): void {
+    this.#judge("too long", () => tooLong(this.#input.maxReplyLength));
+  }
+
+  onBroken(error: Error): void {
+    this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.facts));
+  }
+
+  onEvent(data: string, name: string | undefined, isCut: boolean): void {
+    if (!this.#isSettled && !this.#reply.isDone) this.#reply.readEvent(data, name, isCut);
+  }
+
+  onEnd(document: string | undefined): void {
+    if (this.#isSettled) return;
+    const isCut = document === undefined && !this.#reply.isDone;
+    if (document !== undefined && !this.#isError) this.#reply.readDocument(document);
+    this.#judge(isCut ? "cut" : "end");
+  }
+
+  onCrash(error: unknown): void {
+    this.#fail(asChatError(error), false);
+  }
+
+  onDone(): void {
+    this.#silence.stop();
+    this.#endTimer = setTimeout(() => this.#safely(() => this.#judge("end")), END_MS);
+  }
+
+  onFailure(error: ChatError, mayPass: boolean, event?: ReplyEvent): void {
+    if (event) this.#judge(event, () => error);
+    else this.#fail(error, mayPass);
+  }
+
+  #onSilence(seconds: number): void {
+    const params = { seconds, host: this.#input.facts.host };
+    const makeError = (key: FailureKey) =>
+      new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
+    // It may be we who are late.
+    if (!this.#isSettled && this.#body?.isWaiting) this.#silence.again();
+    else this.#judge("silent", makeError);
+  }
+
+  #onAbort = (): void => this.#safely(() => this.#judge("aborted"));
+
+  #onConnectionError(cause: unknown): void {
+    const { facts, proxyHost } = this.#input;
+    this.#safely(() => {
+      this.#judge("reset", () => connectionError(cause, facts.host, this.#status > 0, proxyHost));
+    });
+  }
+
+  /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
+  #judge(event: ReplyEvent, makeError?: (key: FailureKey) => ChatError): void {
+    if (this.#isSettled) return;
+    const verdict = verdictOn(event, this.#progress);
+    if (verdict.outcome === "wait") return;
+    const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
+    if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
+    else this.#succeed();
+    // Nothing that follows is worth a connection.
+    if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
+  }
+
+  #errorOf(key: FailureKey, makeError: ((key: FailureKey) => ChatError) | undefined): ChatError {
+    const body = key === "by status" ? (this.#body?.text ?? "").slice(0, LONGEST_ERROR_BODY) : "";
+    return errorOf(key, { status: this.#status, headers: this.#headers, body }, this.#input.facts, makeError);
+  }
+
+  /** @param mayPass - whether the cause is of a kind that another attempt may mend */
+  #fail(error: ChatError, mayPass: boolean): void {
+    if (this.#isSettled) return;
+    // What is held back is text, too: after it nothing is tried again.
+    const cause = this.#reply.flush() ?? error;
+    this.#settle(failureOf(cause, mayPass && !this.#reply.hasContent, this.#isError ? this.#headers : {}));
+  }
+
+  #succeed(): void {
+    const error = this.#reply.flush();
+    this.#settle(error && { error, mayRetry: false, headers: {} });
+  }
+
+  /** Ends the exchange, whatever has come and whoever listens: nothing in here may keep the question waiting. */
+  #settle(failed: Failure | undefined): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#silence.stop();
+    clearTimeout(this.#endTimer);
+    this.#input.signal?.removeEventListener("abort", this.#onAbort);
+    this.#body?.destroy();
+    const result: ExchangeResult = { completion: { message: { role: "assistant", content: "" } } };
+    let failure = failed;
+    try {
+      result.completion = this.#reply.completion();
+      if (failure) this.#input.onFailure(failure);
+    } catch (error) {
+      failure = { error: asChatError(error), mayRetry: false, headers: {} };
+    }
+    if (failure) result.failure = failure;
+    const { firstAt } = this.#reply;
+    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: Math.max(firstAt, this.#silence.lastAt) });
+    this.#resolve(result);
+    if (failure) this.#giveUp(failure.error);
+    if (failure || this.#isOver) this.#close();
+    // What follows a reply is not waited for, but read, so that the connection can serve again.
+    else this.#endTimer = setTimeout(() => this.#giveUp(new Error("not ended")), DRAIN_MS);
+  }
+
+  #giveUp(reason: Error): void {
+    this.#safely(() => this.#controller?.abort(reason));
+  }
+
+  /** The connection is free, or gone. */
+  #close(): void {
+    clearTimeout(this.#endTimer);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#safely(() => this.#input.onClose());
+  }
+
+  #safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.onCrash(error);
+    }
+  }
+}

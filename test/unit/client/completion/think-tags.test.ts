@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ThinkSplitter } from "../../../../src/client/completion/think-tags";
+
+/** Splits a reply that comes in these pieces; a piece that is handed on empty is a mistake. */
+function split(pieces: string[]): { text: string; reasoning: string } {
+  const parts = { text: "", reasoning: "" };
+  const splitter = new ThinkSplitter({
+    text: (piece) => {
+      assert.notEqual(piece, "");
+      parts.text += piece;
+    },
+    reasoning: (piece) => {
+      assert.notEqual(piece, "");
+      parts.reasoning += piece;
+    },
+  });
+  for (const piece of pieces) splitter.push(piece);
+  splitter.end();
+  return parts;
+}
+
+describe("a leading <think>…</think>", () => {
+  const cases: [reply: string, text: string, reasoning: string][] = [
+    ["Hello", "Hello", ""],
+    ["  Hello\n", "  Hello\n", ""],
+    ["<think>Hm.</think>Hello", "Hello", "Hm."],
+    ["<think>\nHm.\n</think>\n\nHello\n", "Hello\n", "\nHm.\n"],
+    ["\n <think>Hm.</think>Hello", "Hello", "Hm."],
+    ["<think></think>\n\nHello", "Hello", ""],
+    ["<think>Never closed", "", "Never closed"],
+    ["<think>Almost </thin", "", "Almost </thin"],
+    ["<think>a < b </ </think", "", "a < b </ </think"],
+    ["<think>a</</think>b", "b", "a</"],
+    ["<think>Hm.</think>", "", "Hm."],
+    ["<think>Hm.</think>  \n", "", "Hm."],
+    ["<think>a</think>b<think>c</think>d", "b<think>c</think>d", "a"],
+    ["<think>a</think> <think>c</think>d", "<think>c</think>d", "a"],
+    ["Tags: <think>a</think>", "Tags: <think>a</think>", ""],
+    ["<thinking>a</thinking>b", "<thinking>a</thinking>b", ""],
+    ["<thin", "<thin", ""],
+    ["<", "<", ""],
+    [" \n", " \n", ""],
+    ["<b>bold</b>", "<b>bold</b>", ""],
+    ["</think>b", "</think>b", ""],
+    ["", "", ""],
+  ];
+  for (const [reply, text, reasoning] of cases) {
+    it(`of ${JSON.stringify(reply)} leaves the text ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(split(reply ? [reply] : []), { text, reasoning });
+      assert.deepEqual(split([...reply]), { text, reasoning }, "character by character");
+    });
+  }
+
+  it("is found the same however the reply is cut", () => {
+    const reply = fc
+      .array(fc.constantFrom("<think>", "</think>", "<", "</", "think", ">", " ", "\n", "a", "Hm. ", "😀"))
+      .map((words) => words.join(""));
+    fc.assert(
+      fc.property(reply, fc.array(fc.nat(80)), (whole, cuts) => {
+        const places = [...new Set([0, ...cuts.filter((cut) => cut < whole.length), whole.length])].sort(
+          (a, b) => a - b,
+        );
+        const pieces = places.slice(1).map((end, index) => whole.slice(places[index], end));
+        assert.deepEqual(split(pieces), split(whole ? [whole] : []));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("is handed on while it comes, not at its end", () => {
+    const seen: string[] = [];
+    const splitter = new ThinkSplitter({
+      text: (piece) => seen.push(`text ${piece}`),
+      reasoning: (piece) => seen.push(`reasoning ${piece}`),
+    });
+    for (const piece of ["<think>", "one", " two", "</think>", "three", " four"]) splitter.push(piece);
+    assert.deepEqual(seen, ["reasoning one", "reasoning  two", "text three", "text  four"]);
+  });
+});

@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { makeRedaction, withoutUserInfo } from "../../../src/client/redaction";
+import { redactPieces } from "../../../src/client/completion/redact-deltas";
+
+const TOKEN = "hf_AbCdEfGhIjKlMn";
+
+describe("secrets in what a server sends back", () => {
+  const cases: [secrets: (string | undefined)[], text: string, clean: string][] = [
+    [[TOKEN], `Invalid token ${TOKEN}.`, "Invalid token ***."],
+    [[TOKEN], `${TOKEN} and ${TOKEN}`, "*** and ***"],
+    [[TOKEN], `{"error":"Bearer ${TOKEN}"}`, '{"error":"Bearer ***"}'],
+    [[`Bearer ${TOKEN}`, TOKEN], `Bearer ${TOKEN}`, "***"],
+    [["pass", "password"], "password pass", "*** ***"],
+    [["p@ss/word"], "http://u:p%40ss%2Fword@proxy p@ss/word", "http://u:***@proxy ***"],
+    [['say "hi"'], JSON.stringify({ error: 'say "hi"' }), '{"error":"***"}'],
+    [["back\\slash"], JSON.stringify("back\\slash"), '"***"'],
+    [["$& $1"], "a $& $1 b", "a *** b"],
+    [["a.c+"], "abcc a.c+", "abcc ***"],
+    [["half \ud800 a character"], "half \ud800 a character", "***"],
+    [["s3cret/key"], '{"a":"s3cret\\/key"}', '{"a":"***"}'],
+    [["s3cret/key"], "s3cret%2Fkey s3cret\\u002fkey s3cret\\u002Fkey", "*** *** ***"],
+    [["s\u00fcr-pass"], "s\\u00fcr-pass", "***"],
+    [[undefined, ""], "nothing to hide", "nothing to hide"],
+    [["abc"], "abc is too short to be a secret", "abc is too short to be a secret"],
+  ];
+  for (const [secrets, text, clean] of cases) {
+    it(`${JSON.stringify(secrets)} become *** in ${text}`, () =>
+      assert.equal(makeRedaction(secrets).error(text), clean));
+  }
+
+  const escapes = (text: string) =>
+    text.replace(/./gs, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const quoted = (text: string, times: number): string =>
+    times === 0 ? text : quoted(JSON.stringify(text).slice(1, -1), times - 1);
+  const escaped: [what: string, text: string, clean: string][] = [
+    ["in JSON", `{"a":"${escapes(TOKEN)}"}`, '{"a":"***"}'],
+    ["in part", `{"a":"x\\n\\u0068f_\\u0041${TOKEN.slice(4)}\\"y"}`, '{"a":"x\\n***\\"y"}'],
+    [
+      "in capitals",
+      escapes(TOKEN)
+        .replace(/[a-f]/g, (digit) => digit.toUpperCase())
+        .replaceAll("\\U", "\\u"),
+      "***",
+    ],
+    ["in what is no JSON", `upstream said: "${escapes(TOKEN)}`, 'upstream said: "***'],
+    ["in JSON in JSON", JSON.stringify({ a: `{"b":"${escapes(TOKEN)}"}` }), '{"a":"{\\"b\\":\\"***\\"}"}'],
+    ["in JSON in JSON in JSON", quoted(escapes(TOKEN), 2), "***"],
+    ["at several depths", `${TOKEN} ${escapes(TOKEN)} ${quoted(escapes(TOKEN), 1)} \\u0041`, "*** *** *** \\u0041"],
+    ["not, behind an escaped backslash", `C:\\\\users\\\\u00zz`, `C:\\\\users\\\\u00zz`],
+  ];
+  for (const [what, text, clean] of escaped) {
+    it(`are found behind JSON escapes, and the rest stays as it was: ${what}`, () => {
+      assert.equal(makeRedaction([TOKEN]).error(text), clean);
+      assert.equal(makeRedaction([TOKEN]).reply(text), clean);
+    });
+  }
+
+  it("leave JSON that can be parsed, whatever is escaped in it", () => {
+    const letters = fc.constantFrom("\\", '"', "/", "u", "0068", "\u0000", TOKEN, TOKEN.slice(0, 5), "é", "\n");
+    const text = fc.array(letters, { maxLength: 12 }).map((parts) => parts.join(""));
+    const write = (value: string, mask: boolean[]) =>
+      `"${[...value].map((char, at) => (mask[at % mask.length] ? escapes(char) : JSON.stringify(char).slice(1, -1))).join("")}"`;
+    fc.assert(
+      fc.property(text, fc.array(fc.boolean(), { minLength: 1 }), (value, mask) => {
+        const json = write(value, mask);
+        const clean = JSON.parse(makeRedaction([TOKEN]).reply(json));
+        assert.equal(clean, value.replaceAll(TOKEN, "***"), json);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("are not searched for longer than the text grows", () => {
+    const { error } = makeRedaction([TOKEN]);
+    const time = (length: number) => {
+      const texts = ["\\", "\\u0068", TOKEN.slice(0, -1), `\\u0068f_`, "\\\\u0068"].map((part) =>
+        part.repeat(length / part.length),
+      );
+      const start = performance.now();
+      for (const text of texts) error(text);
+      return performance.now() - start;
+    };
+    time(100_000);
+    const short = time(100_000);
+    assert.ok(time(800_000) < 8 * 5 * short + 50);
+  });
+
+  it("are gone from any text, and the rest stays as it was", () => {
+    const piece = fc.string({ unit: fc.constantFrom("x", "y", " ", "\n", "ü", "😀") });
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1 }), (pieces) => {
+        assert.equal(makeRedaction([TOKEN]).error(pieces.join(TOKEN)), pieces.join("***"));
+      }),
+    );
+  });
+
+  it("are replaced in replies only if they can be nothing else", () => {
+    const { reply } = makeRedaction([TOKEN, "ollama", "1234", "17000000"]);
+    const text = `{"created":1700000012,"content":"ollama 1234 ${TOKEN}"}`;
+    assert.equal(reply(text), '{"created":1700000012,"content":"ollama 1234 ***"}');
+  });
+});
+
+describe("what is no secret in a reply", () => {
+  const { reply } = makeRedaction([
+    { value: "language=english", leastInReply: 17 },
+    { value: "sixteen_letters_", leastInReply: 16 },
+  ]);
+
+  it("is a value that is shorter than its kind is told apart by", () => {
+    assert.equal(reply("language=english sixteen_letters_"), "language=english ***");
+  });
+});
+
+describe("what stands in place of a secret", () => {
+  it("can be something else than ***, as it is", () => {
+    const { error, reply } = makeRedaction([{ value: "us/east 1", shownAs: "${$&REGION}" }]);
+    for (const hide of [error, reply])
+      assert.equal(hide('at us/east 1, us%2Feast%201, "us\\/east 1"'), 'at ${$&REGION}, ${$&REGION}, "${$&REGION}"');
+  });
+});
+
+describe("an address", () => {
+  const addresses: [address: string, shown: string][] = [
+    ["http://host/path", "http://host/path"],
+    ["http://user:pw@host", "http://***@host"],
+    ["http://user:p@w@host", "http://***@host"],
+    ["http:/\\user:pw@host", "***@host"],
+    ["CORP\\user:pw@proxy:8080", "***@proxy:8080"],
+    ["user:pw@proxy", "***@proxy"],
+    ["user:p\nw@proxy", "***@proxy"],
+    [" socks5h://u@h", " socks5h://***@h"],
+    ["/v1/chat", "/v1/chat"],
+    ["", ""],
+  ];
+  for (const [address, shown] of addresses) {
+    it(`shows nothing of what stands before its last @: ${JSON.stringify(address)}`, () =>
+      assert.equal(withoutUserInfo(address), shown));
+  }
+});
+
+describe("a reply that is handed on in pieces", () => {
+  const secret = "hf_abcabcabd";
+  const redaction = makeRedaction([secret, `Bearer ${secret}`, "abababac", "babacaba", "p/w+d=12&x"]);
+  const secrets = [secret, "abababac", "babacaba", "p/w+d=12&x", "p%2Fw%2Bd%3D12%26x"];
+  type Kind = "text" | "reasoning";
+
+  /** Hands pieces on, and tells what came. */
+  const pass = (pieces: [kind: Kind, piece: string][]) => {
+    const told: Record<Kind, string[]> = { text: [], reasoning: [] };
+    const listener = redactPieces(
+      { onText: (piece) => told.text.push(piece), onReasoning: (piece) => told.reasoning.push(piece) },
+      redaction,
+    );
+    for (const [kind, piece] of pieces) {
+      if (kind === "text") listener.onText?.(redaction.reply(piece));
+      else listener.onReasoning?.(redaction.reply(piece));
+    }
+    listener.end();
+    return told;
+  };
+
+  it("has no secret in text or reasoning, however it is cut and mixed, and lacks nothing where there was none", () => {
+    const beginnings = secrets.map((text) => text.slice(0, -1));
+    const part = fc.constantFrom(
+      ...secrets,
+      ...beginnings,
+      "hf_",
+      "abc",
+      "ab",
+      `Bearer ${secret}`,
+      "h",
+      "a",
+      " ",
+      "***",
+      "p/w",
+    );
+    const kind = fc.constantFrom<Kind>("text", "reasoning");
+    const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(kind, part), { maxLength: 16 }), sizes, (parts, cuts) => {
+        const said: Record<Kind, string> = { text: "", reasoning: "" };
+        const pieces: [Kind, string][] = [];
+        let turn = 0;
+        for (const [of, text] of parts) {
+          said[of] += text;
+          for (let at = 0; at < text.length; ) {
+            const size = cuts[turn++ % cuts.length] ?? 1;
+            pieces.push([of, text.slice(at, at + size)]);
+            at += size;
+          }
+        }
+        const told = pass(pieces);
+        for (const of of ["text", "reasoning"] as const) {
+          const joined = told[of].join("");
+          assert.ok(!secrets.some((text) => joined.includes(text)), joined);
+          if (!secrets.some((text) => said[of].includes(text))) assert.equal(joined, said[of]);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  const asTheyCome: [what: string, pieces: string[]][] = [
+    ["words that end with a letter of a secret", ["h", " with", " English", " both", " ab", " aba", " p", " hf", "_"]],
+    ["the first three letters", ["hf_", "xyz", "hf_", " "]],
+    ["three letters, one by one", ["h", "f", "_", "x"]],
+    ["a beginning inside of a piece", ["the hf_abc is", " no token"]],
+    ["`Bearer`, which is only around a secret", ["Bear", "er", " ", "Bearer "]],
+  ];
+  for (const [what, pieces] of asTheyCome) {
+    it(`comes piece for piece: ${what}`, () => {
+      assert.deepEqual(pass(pieces.map((piece) => ["text", piece])).text, pieces);
+    });
+  }
+
+  it("waits with the end of a piece that has the first four letters, and with no more", () => {
+    const told = pass([
+      ["text", "So hf_a"],
+      ["reasoning", "Hm"],
+      ["text", "b"],
+      ["text", "x yes"],
+      ["reasoning", " hf_ab"],
+    ]);
+    assert.deepEqual(told, { text: ["So ", "hf_abx yes"], reasoning: ["Hm", " ", "hf_ab"] });
+  });
+
+  it("hides a secret that comes letter by letter from its fourth letter on", () => {
+    const told = pass([...`a ${secret} b`].map((letter) => ["text", letter]));
+    assert.equal(told.text.join(""), "a hf_*** b");
+  });
+});
