@@ -1,8 +1,8 @@
 import type { Node, NodeAPI } from "node-red";
-import { addChatRoutes } from "./lib/node-red/admin/chat-routes";
-import type { ChatDef } from "./lib/node-red/chat-options";
-import { ChatSession } from "./lib/node-red/chat-session";
-import { reportPlatform } from "./lib/node-red/platform-status";
+import { addChatRoutes } from "./node-red/admin/chat-routes";
+import type { ChatDef } from "./node-red/chat-options";
+import { ChatSession } from "./node-red/chat-session";
+import { reportPlatform } from "./node-red/platform-status";
 
 export = (RED: NodeAPI): void => {
   const showPlatform = reportPlatform(RED);

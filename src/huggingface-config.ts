@@ -1,6 +1,6 @@
 import type { NodeAPI } from "node-red";
 import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./client";
-import { addConfigRoutes } from "./lib/node-red/admin/config-routes";
+import { addConfigRoutes } from "./node-red/admin/config-routes";
 import {
   type ConfigCredentials,
   type ConfigDef,
@@ -10,7 +10,7 @@ import {
   readGrammar,
   readModel,
   readServerStreams,
-} from "./lib/node-red/config-options";
+} from "./node-red/config-options";
 
 export = (RED: NodeAPI): void => {
   function HuggingFaceConfig(this: ConfigNode, def: ConfigDef) {

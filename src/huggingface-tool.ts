@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { registerTool, type ToolDef, type ToolNode } from "./lib/node-red/tool-registry";
+import { registerTool, type ToolDef, type ToolNode } from "./node-red/tool-registry";
 
 export = (RED: NodeAPI): void => {
   function HuggingFaceTool(this: ToolNode, def: ToolDef) {

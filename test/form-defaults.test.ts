@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
 import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema-row";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/lib/node-red/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/node-red/defaults";
 
 const NODES = resolve(__dirname, "../nodes");
 const EDITOR = resolve(__dirname, "../src/editor");

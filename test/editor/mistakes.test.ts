@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../../src/lib/node-red/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../../src/node-red/defaults";
 import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";

@@ -40,7 +40,7 @@ describe("the build", function () {
     for (const name of ["dev/build.ts", "tsconfig.json", "package.json"]) cpSync(path.join(root, name), at(name));
     symlinkSync(path.join(root, "node_modules"), at("node_modules"), "junction");
     write("src/one.ts", "export const one = 1;\n");
-    write("src/lib/two.ts", "export const two = 2;\n");
+    write("src/folder/two.ts", "export const two = 2;\n");
     write("src/editor/validators-bundle.ts", 'import { text } from "./text.js";\nconsole.log(text);\n');
     write("src/editor/forms-bundle.ts", "console.log(1);\n");
     write("src/editor/text.ts", 'export const text = "first";\n');
@@ -53,7 +53,7 @@ describe("the build", function () {
   it("makes code, scripts of the editor and icons, and says so", async () => {
     assert.match(await build(), /^Building …\nBuilt in [\d.]+ s\.\n$/);
     assert.match(read("nodes/one.js"), /exports\.one = 1/);
-    assert.match(read("nodes/lib/two.js"), /exports\.two = 2/);
+    assert.match(read("nodes/folder/two.js"), /exports\.two = 2/);
     assert.match(read("resources/validators.js"), /first/);
     assert.equal(read("nodes/icons/icon.svg"), "<svg/>\n");
   });
@@ -63,12 +63,12 @@ describe("the build", function () {
   });
 
   it("makes anew what was deleted, changed or replaced by another branch's build", async () => {
-    rmSync(at("nodes/lib/two.js"));
+    rmSync(at("nodes/folder/two.js"));
     write("nodes/one.js", "// of another branch\n");
     rmSync(at("resources/forms.js"));
     rmSync(at("nodes/icons"), { recursive: true });
     await build();
-    assert.match(read("nodes/lib/two.js"), /exports\.two = 2/);
+    assert.match(read("nodes/folder/two.js"), /exports\.two = 2/);
     assert.match(read("nodes/one.js"), /exports\.one = 1/);
     assert.ok(existsSync(at("resources/forms.js")) && existsSync(at("nodes/icons/icon.svg")));
   });

@@ -35,22 +35,22 @@ describe("a module that cannot be loaded since no file can be opened", () => {
   const cases: [what: string, setUp: string, use: string][] = [
     [
       "of a schema for the reply",
-      'const { readOutput } = require("./nodes/lib/conversation/structured-output");',
+      'const { readOutput } = require("./nodes/conversation/json/structured-output");',
       'readOutput({ type: "json_schema", json_schema: { schema: { type: "object" } } }, "openai", false).schema.type',
     ],
     [
       "of a schema of draft 2020-12",
-      'const { compileSchema } = require("./nodes/lib/conversation/schema");',
+      'const { compileSchema } = require("./nodes/conversation/json/schema");',
       'compileSchema({ $schema: "https://json-schema.org/draft/2020-12/schema", type: "object" })({}).length',
     ],
     [
       "of the parameters of a function",
-      'const { readParameters } = require("./nodes/lib/conversation/tools");',
+      'const { readParameters } = require("./nodes/conversation/tools");',
       'readParameters("f", { type: "object" }).type',
     ],
     [
       "of a template",
-      'const { renderTemplate } = require("./nodes/lib/node-red/typed-input");',
+      'const { renderTemplate } = require("./nodes/node-red/typed-input");',
       'renderTemplate("{{payload}}!", { payload: "Hi" }, "prompt")',
     ],
   ];

@@ -1,0 +1,117 @@
+import { asRecord, asText, ChatError } from "../../client";
+import { findJson, jsonProblem } from "./find-json";
+import type { Message } from "../request/prompt";
+import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
+
+/** How a server is asked for replies that follow a schema: as OpenAI does, or as TGI does. */
+export type Grammar = "openai" | "tgi";
+
+export const GRAMMARS: readonly Grammar[] = ["openai", "tgi"];
+
+/** What a reply must be where it is to be JSON. */
+export interface JsonOutput {
+  /** `response_format` of the request; undefined where only the prompt can ask for it. */
+  responseFormat: unknown;
+  /** The schema that the reply must follow; undefined for any object. */
+  schema: Schema | undefined;
+  /** What is wrong with a value. */
+  validate: Validate;
+}
+
+/** A reply as JSON, or what is wrong with it. */
+export type ReadOutput = { value: unknown } | { problems: string[] };
+
+/**
+ * Tells from `response_format` whether the reply is to be JSON. Both dialects are understood: OpenAI's, and TGI's with
+ * the schema in `value` (text-generation-inference, `GrammarType`), which is sent as it is.
+ *
+ * @param grammar - the dialect in which the server is asked
+ * @param hasTools - TGI refuses a grammar together with tools
+ * @returns undefined for a text, and for formats that nobody here knows
+ * @throws ChatError `schema_missing`, `schema_invalid`
+ */
+export function readOutput(responseFormat: unknown, grammar: Grammar, hasTools: boolean): JsonOutput | undefined {
+  const format = asRecord(responseFormat);
+  const isTgi = grammar === "tgi";
+  const finish = (schema: Schema | undefined, ask: unknown): JsonOutput => ({
+    responseFormat: isTgi && hasTools ? undefined : ask,
+    schema,
+    validate: schema ? compile(schema) : checkObject,
+  });
+  switch (format?.type) {
+    case "json":
+    case "json_object":
+      if (format.value !== undefined) return finish(readSchema(format.value), format);
+      return finish(undefined, isTgi ? { type: "json_object", value: { type: "object" } } : format);
+    case "json_schema": {
+      const named = asRecord(format.json_schema ?? format.value);
+      const schema = readSchema(named?.schema);
+      return finish(schema, isTgi && format.value === undefined ? { type: "json_object", value: schema } : format);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Reads the JSON of a reply. Of several that the text may mean the first one counts that fits the schema. */
+export function readReply(text: string, { validate }: JsonOutput): ReadOutput {
+  let problems: string[] | undefined;
+  const budget = checkBudget();
+  for (const value of findJson(text)) {
+    const found = validate(value, budget);
+    if (found.length === 0) return { value };
+    problems ??= found;
+  }
+  return { problems: problems ?? [text.trim() === "" ? "the reply is empty" : whyNoJson(text)] };
+}
+
+function whyNoJson(text: string): string {
+  const problem = jsonProblem(text);
+  return problem === undefined ? "the reply is not valid JSON" : `the reply cannot be used: ${problem}`;
+}
+
+/**
+ * The messages of a request that has to ask for JSON in its prompt. The words go to the system message if there is one;
+ * if not, to the user's last message, since not all models know system messages.
+ */
+export function askInPrompt(messages: Message[], { schema }: JsonOutput): Message[] {
+  const words = schema
+    ? `Reply with JSON only, without any other text, that follows this JSON schema:\n${JSON.stringify(schema)}`
+    : "Reply with one JSON object only, without any other text.";
+  const isSystem = ({ role }: Message) => role === "system" || role === "developer";
+  const system = messages.findIndex(isSystem);
+  const at = system >= 0 ? system : messages.findLastIndex(({ role }) => role === "user");
+  const message = messages[at];
+  if (!message) return [{ role: "system", content: words }, ...messages];
+  return messages.with(at, { ...message, content: withText(message.content, words) });
+}
+
+/** What is sent to a model whose reply does not fit. */
+export function repairMessages(text: string, problems: string[]): Message[] {
+  const list = problems.map((problem) => `- ${problem}`).join("\n");
+  const request = `Your reply cannot be used:\n${list}\nReply once more, with the whole corrected JSON and no other text.`;
+  // No server takes an empty message.
+  const reply: Message[] = text.trim() === "" ? [] : [{ role: "assistant", content: text }];
+  return [...reply, { role: "user", content: request }];
+}
+
+function withText(content: unknown, text: string): unknown {
+  return Array.isArray(content) ? [...content, { type: "text", text }] : `${content}\n\n${text}`;
+}
+
+function readSchema(value: unknown): Schema {
+  const schema = asRecord(value);
+  if (!schema) throw new ChatError("schema_missing");
+  return schema;
+}
+
+function compile(schema: Schema): Validate {
+  try {
+    return compileSchema(schema);
+  } catch (error) {
+    if (error instanceof ChatError) throw error;
+    throw new ChatError("schema_invalid", { reason: asText((error as Error).message) ?? "" });
+  }
+}
+
+const checkObject: Validate = (value) => (asRecord(value) ? [] : ["the value must be object"]);

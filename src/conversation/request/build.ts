@@ -1,0 +1,271 @@
+import { asRecord, ChatError, type ChatRequest } from "../../client";
+import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
+import { joinHistory } from "../memory/history";
+import { readImages } from "./media";
+import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
+import type { Request } from "../run/round";
+import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
+import { checkNames, type Declaration, readDeclarations } from "../tools";
+
+/** The options of a question under the names that the chat node's form has for them; blank is not set. */
+export interface FormOptions {
+  model?: unknown;
+  temperature?: unknown;
+  maxTokens?: unknown;
+  topP?: unknown;
+  stop?: unknown;
+  seed?: unknown;
+  frequencyPenalty?: unknown;
+  presencePenalty?: unknown;
+  reasoningEffort?: unknown;
+  /** Further request fields, as JSON text or object. */
+  extra?: unknown;
+  /** `text`, `json_object` or `json_schema`. */
+  format?: unknown;
+  schemaName?: unknown;
+  /** As JSON text or object. */
+  schema?: unknown;
+  strict?: unknown;
+}
+
+/** `msg.huggingface`, told apart: our own words, and fields of the API. */
+export interface MessageOptions {
+  system?: unknown;
+  conversation?: unknown;
+  stream?: boolean;
+  messages?: unknown;
+  fields: Fields;
+}
+
+export interface RequestInput {
+  prompt: unknown;
+  /** Where the prompt comes from, for messages. */
+  promptName: string;
+  system: unknown;
+  /** What is remembered of the conversation. */
+  history?: Message[];
+  /** Images that join the prompt, and where they come from. */
+  images?: unknown;
+  imagesName?: string;
+  form: FormOptions;
+  options: MessageOptions;
+  /** The model of the configuration, where nothing else names one. */
+  defaultModel: string;
+  /** Whether the server is asked to stream. */
+  serverStreams: boolean;
+  /** How the server is asked for JSON by a schema. */
+  grammar: Grammar;
+  /** Functions that the node offers. `msg.huggingface.tools` replaces them. */
+  tools?: Declaration[];
+  toolChoice?: ToolChoice;
+}
+
+/** What the form says of calls: the API's words, or `function` with a name. */
+export interface ToolChoice {
+  choice: unknown;
+  name: unknown;
+}
+
+/** The body of a request, and what its reply must be where it is to be JSON. */
+export interface Question {
+  request: Request;
+  output: JsonOutput | undefined;
+  /** How many messages at the beginning are not part of the conversation: the system prompt of form or message. */
+  added: number;
+  /** The prompt brings a schema for the reply, which does not count. */
+  ignoresSchema?: true;
+}
+
+/** The API's names for the form's. */
+const FORM_FIELDS: [keyof FormOptions, string][] = [
+  ["temperature", "temperature"],
+  ["maxTokens", "max_tokens"],
+  ["topP", "top_p"],
+  ["stop", "stop"],
+  ["seed", "seed"],
+  ["frequencyPenalty", "frequency_penalty"],
+  ["presencePenalty", "presence_penalty"],
+  ["reasoningEffort", "reasoning_effort"],
+];
+const NUMBERS = new Set([
+  "temperature",
+  "max_tokens",
+  "max_completion_tokens",
+  "top_p",
+  "top_k",
+  "min_p",
+  "seed",
+  "frequency_penalty",
+  "presence_penalty",
+  "repetition_penalty",
+  "top_logprobs",
+  "n",
+]);
+const FORMATS = ["text", "json_object", "json_schema"] as const;
+/** Fields for which `null` says "send none", so that a message can take back what the node sets. */
+const KNOWN = new Set([
+  ...NUMBERS,
+  "model",
+  "stop",
+  "reasoning_effort",
+  "stream_options",
+  "tools",
+  "tool_choice",
+  "response_format",
+]);
+/** What only the configuration may say: a message can come from anywhere. */
+const FORBIDDEN = ["token", "headers", "baseUrl"];
+
+/**
+ * Reads `msg.huggingface`.
+ *
+ * @throws ChatError `invalid_input` for what it may not hold
+ */
+export function readMessageOptions(value: unknown): MessageOptions {
+  if (value === undefined || value === null) return { fields: {} };
+  const object = asRecord(value);
+  if (!object) throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : typeof value });
+  const { system, conversation, stream, messages, ...rest } = object;
+  const result: MessageOptions = { fields: cleanFields(rest, "msg.huggingface") };
+  if (system !== undefined) result.system = system;
+  if (conversation !== undefined) result.conversation = conversation;
+  if (messages !== undefined) result.messages = messages;
+  if (stream !== undefined && stream !== null && stream !== "") {
+    result.stream = readBoolean(stream, "msg.huggingface.stream");
+  }
+  return result;
+}
+
+/**
+ * Makes the request of a question. A field counts in this order: `msg.huggingface`, the form, the form's extra
+ * fields, a request body that was given as prompt.
+ *
+ * @throws ChatError `invalid_input`
+ */
+export function buildRequest(input: RequestInput): Question {
+  const { options, form } = input;
+  const prompt: Prompt =
+    options.messages === undefined
+      ? readPrompt(input.prompt, input.promptName)
+      : readPrompt({ messages: asMessages(options.messages) }, "msg.huggingface");
+  const merged: Fields = {
+    ...cleanFields(prompt.fields, input.promptName),
+    ...readExtra(form.extra),
+    ...formFields(form),
+    // What the message replaces need not be right.
+    ...(options.fields.response_format === undefined && formatField(form)),
+    ...options.fields,
+  };
+  const model = merged.model ?? input.defaultModel;
+  if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
+  // The model comes first, so that a router can tell the provider from the beginning of the body
+  // (huggingface_hub `_providers/_common.py`).
+  const said = withImages(prompt.messages, readImages(input.images, input.imagesName ?? "images"), input.history);
+  const conversation = input.history ? joinHistory(input.history, said) : said;
+  const request: Request = {
+    model: model.trim(),
+    messages: withSystem(conversation, options.system ?? input.system),
+    stream: input.serverStreams,
+  };
+  if (input.serverStreams) request.stream_options = { include_usage: true };
+  for (const [name, value] of Object.entries(merged)) {
+    if (name === "model") continue;
+    if (value === null && KNOWN.has(name)) delete request[name];
+    else request[name] = value;
+  }
+  addTools(request, input);
+  // It belongs to a stream: servers refuse it without one.
+  if (!input.serverStreams) delete request.stream_options;
+  const output = readOutput(request.response_format, input.grammar, request.tools !== undefined);
+  if (output?.responseFormat) request.response_format = output.responseFormat;
+  else if (output) delete request.response_format;
+  // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
+  const [first] = request.messages;
+  const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
+  return { request, output, added: isOwn ? 1 : 0, ...(prompt.ignoresSchema && { ignoresSchema: true }) };
+}
+
+/** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
+function addTools(request: ChatRequest, { options, tools = [], toolChoice }: RequestInput): void {
+  const asked = request.tools === undefined ? [] : readDeclarations(request.tools);
+  // Those of the message are the whole list; those of the extra fields come on top of the node's.
+  const offered = options.fields.tools == null ? [...tools, ...asked] : asked;
+  checkNames(offered);
+  delete request.tools;
+  if (offered.length === 0) {
+    delete request.tool_choice;
+    delete request.parallel_tool_calls;
+    return;
+  }
+  request.tools = offered;
+  if (request.tool_choice === undefined && toolChoice) setToolChoice(request, toolChoice);
+}
+
+function setToolChoice(request: ChatRequest, { choice, name }: ToolChoice): void {
+  if (choice === "none" || choice === "required") request.tool_choice = choice;
+  if (choice !== "function") return;
+  if (typeof name !== "string" || name.trim() === "") throw new ChatError("tool_name_missing");
+  request.tool_choice = { type: "function", function: { name: name.trim() } };
+}
+
+function asMessages(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new ChatError("message_not_object", { name: "msg.huggingface.messages" });
+}
+
+function formFields(form: FormOptions): Fields {
+  const fields: Fields = {};
+  for (const [name, apiName] of FORM_FIELDS) fields[apiName] = form[name];
+  if (Array.isArray(form.stop)) {
+    const stop = form.stop.filter((sequence) => sequence !== "");
+    fields.stop = stop.length > 0 ? stop : undefined;
+  }
+  if (typeof form.model === "string" && form.model.trim() !== "") fields.model = form.model;
+  return cleanFields(fields, undefined);
+}
+
+/** What the form says of the reply's format, as the API writes it. */
+function formatField({ format, schemaName, schema, strict }: FormOptions): Fields {
+  const type = readChoice(format ?? "text", "format", FORMATS);
+  if (type === "text") return {};
+  if (type === "json_object") return { response_format: { type } };
+  const read = readObject(schema, "schema");
+  if (Object.keys(read).length === 0) throw new ChatError("schema_missing");
+  const name = readText(schemaName, "schemaName");
+  return { response_format: { type, json_schema: { name, schema: read, strict: readBoolean(strict, "strict") } } };
+}
+
+function readExtra(extra: unknown): Fields {
+  const fields = readObject(extra, "extra");
+  for (const name of ["messages", "stream"]) {
+    if (name in fields) throw new ChatError("extra_reserved", { name });
+  }
+  return cleanFields(fields, "extra");
+}
+
+/**
+ * Checks the fields that we know and leaves the others as they are. Blank means not set; 0 is a value.
+ *
+ * @param place - what they are fields of, for messages; undefined for the form
+ */
+function cleanFields(fields: Fields, place: string | undefined): Fields {
+  const clean: Fields = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const fullName = place ? `${place}.${name}` : name;
+    if (FORBIDDEN.includes(name)) throw new ChatError("option_forbidden", { name: fullName });
+    // Set as a field, `__proto__` would become what the others are inherited from.
+    if (value === undefined || name === "__proto__") continue;
+    if (value === "" && KNOWN.has(name)) continue;
+    clean[name] = cleanField(name, value, fullName);
+  }
+  if (typeof clean.n === "number" && clean.n > 1) throw new ChatError("n_not_one");
+  return clean;
+}
+
+function cleanField(name: string, value: unknown, fullName: string): unknown {
+  if (value === null) return value;
+  if (NUMBERS.has(name)) return readNumber(value, fullName);
+  if (name === "stop") return readStop(value, fullName);
+  if (name === "model" || name === "reasoning_effort") return readText(value, fullName);
+  return value;
+}

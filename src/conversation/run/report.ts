@@ -1,0 +1,89 @@
+import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client";
+import type { Fallback } from "./fallback";
+import type { CallReport } from "../tools";
+import { addUsage } from "./usage";
+
+/** One round of a question. */
+export interface Step {
+  finish_reason?: string;
+  usage?: Usage;
+  tool_calls: CallReport[];
+}
+
+/** `msg.completion`. */
+export type Answer = Omit<Completion, "echo"> & { steps: Step[]; fallbacks?: Fallback[] };
+
+/** A completion for which no request was made. */
+export const nothing = (content = ""): Completion => ({
+  message: { role: "assistant", content } satisfies AssistantMessage,
+  attempts: 0,
+  timing: { queued_ms: 0, total_ms: 0 },
+});
+
+/** What the last of two completions says, with the counts and times of both. */
+export function sumOf(before: Completion, last: Completion): Completion {
+  const usage = addUsage(before.usage, last.usage);
+  // The first piece of the question is that of its first round; a request that brought none only delays it.
+  const first_ms =
+    before.timing.first_ms ??
+    (last.timing.first_ms === undefined ? undefined : before.timing.total_ms + last.timing.first_ms);
+  const timing = {
+    ...last.timing,
+    queued_ms: before.timing.queued_ms + last.timing.queued_ms,
+    total_ms: before.timing.total_ms + last.timing.total_ms,
+    ...(first_ms !== undefined && { first_ms }),
+  };
+  const sum: Completion = { ...last, attempts: before.attempts + last.attempts, timing };
+  if (usage) sum.usage = usage;
+  return sum;
+}
+
+/** @returns undefined if one is not known: what a part has cost is not what all of it has cost */
+function sumOfCosts(before: number | undefined, last: number | undefined): number | undefined {
+  return before === undefined || last === undefined ? undefined : inUsd(before + last);
+}
+
+/** Adds up the rounds of a question. */
+export class AnswerBuilder {
+  readonly #steps: Step[] = [];
+  #sum: Completion | undefined;
+
+  get isEmpty(): boolean {
+    return this.#sum === undefined;
+  }
+
+  /** Rounds that are over, among them those that are to be repaired. */
+  get rounds(): number {
+    return this.#steps.length;
+  }
+
+  /** Rounds in which functions were called. */
+  callRounds = 0;
+
+  /** Takes a round into the sums. @returns its step, to which the calls are added */
+  add(completion: Completion): Step {
+    const { finish_reason, usage } = completion;
+    const step: Step = { tool_calls: [] };
+    if (finish_reason !== undefined) step.finish_reason = finish_reason;
+    if (usage) step.usage = usage;
+    this.#steps.push(step);
+    const cost = this.#sum ? sumOfCosts(this.#sum.cost, completion.cost) : completion.cost;
+    this.#sum = this.#sum ? sumOf(this.#sum, completion) : { ...completion };
+    if (cost === undefined) delete this.#sum.cost;
+    else this.#sum.cost = cost;
+    return step;
+  }
+
+  /**
+   * What is told of the question.
+   *
+   * @param fallbacks - models that did not answer
+   * @param unfinished - a round that is not in the sums yet
+   */
+  build(fallbacks: Fallback[], unfinished?: Completion): Answer {
+    // Without a request there was no round.
+    if (unfinished && unfinished.attempts > 0) this.add(unfinished);
+    const { echo: _, ...completion } = this.#sum ?? unfinished ?? nothing();
+    return { ...completion, steps: this.#steps, ...(fallbacks.length > 0 && { fallbacks }) };
+  }
+}

@@ -1,0 +1,110 @@
+import {
+  asChatError,
+  type ChatClient,
+  type ChatError,
+  type ChatRequest,
+  type Claim,
+  type Completion,
+  isOfModel,
+  type ProgressListener,
+} from "../../client";
+import { nothing, sumOf } from "./report";
+import type { ModelChoice } from "./fallback";
+import type { Message } from "../request/prompt";
+import { heldBackReply, type Refusal, type Refusals, refusalOf } from "./unsupported-params";
+import { askInPrompt, type JsonOutput } from "../json/structured-output";
+
+/** The body of a request whose messages we have read. */
+export interface Request extends ChatRequest {
+  messages: Message[];
+}
+
+/** What is told of a round. */
+export interface RoundListener extends ProgressListener {
+  /** A server does not take a field, and the question goes without it. Told once for a model. */
+  onRefused?(field: "response_format" | "stream_options", params: { model: string; said: string }): void;
+  /** A model does not answer, and another one is asked. The error's message may be put into the user's language. */
+  onFallback?(error: ChatError): void;
+}
+
+export interface RoundOptions {
+  signal: AbortSignal;
+  listener: RoundListener;
+  claim: Claim;
+  models: ModelChoice;
+  /** What the reply must be; undefined for a text. */
+  output: JsonOutput | undefined;
+  refusals: Refusals;
+}
+
+/**
+ * One round of a question: one request, another where the server refuses what the question can do without, and others to
+ * further models where one does not answer.
+ *
+ * @param whole - the request with all that is wanted; its model is that of `models`
+ * @returns the reply, with the attempts and times of all requests
+ * @throws ChatError; its `completion` holds what had come
+ */
+export async function completeRound(client: ChatClient, whole: Request, options: RoundOptions): Promise<Completion> {
+  const { listener, models, output, signal } = options;
+  let { claim } = options;
+  let refused = new Map<Refusal, string>();
+  let before = nothing();
+  for (;;) {
+    const wanted = { ...whole, model: models.current };
+    const request = without(wanted, output, (refusal) => refused.has(refusal) || options.refusals.has(wanted, refusal));
+    try {
+      const { hasFallback } = models;
+      const completion = await client.complete(request, { signal, listener, claim, hasFallback });
+      remember(refused, wanted, options);
+      return sumOf(before, completion);
+    } catch (cause) {
+      const error = asChatError(cause);
+      if (error.completion) error.completion = sumOf(before, error.completion);
+      const heldBack = output && heldBackReply(error);
+      if (heldBack) return heldBack;
+      const refusal = refusalOf(error, request);
+      if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
+        refused.set(refusal, String(error.params.said ?? ""));
+      } else if (models.hasFallback && isOfModel(error) && !hasBegun(error)) {
+        listener.onFallback?.(error);
+        models.moveOn(error);
+        refused = new Map();
+      } else {
+        throw error;
+      }
+      before = error.completion ?? before;
+      claim = "begun";
+    }
+  }
+}
+
+/** Whether a piece of the reply has come: in the middle of one nothing is tried again. */
+function hasBegun({ completion }: ChatError): boolean {
+  return completion?.timing.first_ms !== undefined;
+}
+
+/** A prompt can ask for JSON, and for no other format. */
+function canDoWithout(refusal: Refusal, output: JsonOutput | undefined): boolean {
+  return refusal === "stream_options" || output !== undefined;
+}
+
+/** The request as the server takes it. */
+function without(wanted: Request, output: JsonOutput | undefined, isRefused: (refusal: Refusal) => boolean): Request {
+  const request = { ...wanted };
+  if (isRefused("stream_options")) delete request.stream_options;
+  if (!output) return request;
+  if (isRefused("response_format")) delete request.response_format;
+  if (request.response_format === undefined || isRefused("json_word")) {
+    request.messages = askInPrompt(request.messages, output);
+  }
+  return request;
+}
+
+/** Done only when the server has answered: its error may have had another reason than the one that it seemed to name. */
+function remember(refused: Map<Refusal, string>, wanted: Request, { listener, refusals }: RoundOptions): void {
+  for (const [refusal, said] of refused) {
+    const isNew = refusals.add(wanted, refusal);
+    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, said });
+  }
+}

@@ -1,0 +1,299 @@
+import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Claim, type Completion } from "../../client";
+import { type Answer, AnswerBuilder, nothing } from "./report";
+import { ModelChoice } from "./fallback";
+import type { Message } from "../request/prompt";
+import { Refusals } from "./unsupported-params";
+import { completeRound, type Request, type RoundListener } from "./round";
+import { checkBudget } from "../json/schema";
+import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
+import {
+  carryOut,
+  dropCalls,
+  droppedNote,
+  MOST_CALLS,
+  type ReadCall,
+  readCall,
+  sendableCall,
+  type Tool,
+  toolMessage,
+} from "../tools";
+
+/** How a question ended, unless in an error. */
+export interface Outcome {
+  completion: Answer;
+  /** The conversation including the reply, ready to be sent on; without reasoning and without failed repairs. */
+  messages: Message[];
+  /** The text of the reply, or the value of its JSON. */
+  reply: unknown;
+  /** Calls that nobody here carries out; empty for a reply. */
+  calls: ReadCall[];
+}
+
+/** What is told while a question runs: its progress, and how each round ended. */
+export interface AskListener extends RoundListener {
+  /** A round begins. What it returns is waited for before anything is asked. */
+  onRoundStart?(): Promise<void> | undefined;
+  /** A round is over; for streams this is the closing message. */
+  onRoundEnd?(finishReason: string | undefined): void;
+  /** A call is being carried out. */
+  onTool?(name: string): void;
+  /** The model made more calls in a round than count. */
+  onCallsDropped?(params: { count: number; most: number }): void;
+}
+
+export interface AskOptions {
+  signal: AbortSignal;
+  listener: AskListener;
+  /** Functions that are carried out here. */
+  tools?: Tool[];
+  /** Rounds in which calls are carried out. */
+  maxSteps?: number;
+  /** What the reply must be; undefined for a text. */
+  output?: JsonOutput | undefined;
+  /** How often a reply that is not valid is sent back. */
+  repairs?: number;
+  /** Models to ask where the one of the request does not answer. */
+  fallback?: readonly string[];
+  /** `admitted` for a question that has waited before. */
+  claim?: Claim;
+  /** How long the question has waited before, in ms. */
+  waitedMs?: number;
+  /** What is known of the server, and will be known for the next question. */
+  refusals?: Refusals;
+}
+
+/** Finish reasons of replies of which a part is missing; `model_length` is Mistral's, `max_tokens` Anthropic's. */
+const CUT: Record<string, "output_truncated" | "output_filtered"> = {
+  length: "output_truncated",
+  max_tokens: "output_truncated",
+  model_length: "output_truncated",
+  content_filter: "output_filtered",
+};
+
+/**
+ * Asks a question and says how it ended. While the model calls functions that are carried out here, their results go
+ * back to it; a reply that should be JSON and is not goes back with what is wrong. An abort is an outcome: the text so
+ * far, with the finish reason `aborted`.
+ *
+ * @throws ChatError; its `completion` holds what had come
+ */
+export async function ask(client: ChatClient, request: Request, options: AskOptions): Promise<Outcome> {
+  return new Conversation(client, request, options).run();
+}
+
+/** The outcome of a question that was aborted before it could be asked. */
+export function nothingAsked(): Outcome {
+  return { completion: { ...nothing(), finish_reason: "aborted", steps: [] }, messages: [], reply: "", calls: [] };
+}
+
+/** The rounds of one question. */
+class Conversation {
+  readonly #client: ChatClient;
+  readonly #request: Request;
+  readonly #options: AskOptions;
+  readonly #tools: Map<string, Tool>;
+  readonly #models: ModelChoice;
+  readonly #answer = new AnswerBuilder();
+  /** What is sent on: the question, and the rounds that are complete. */
+  readonly #messages: Message[];
+  /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
+  readonly #sent: Message[];
+  readonly #startedAt: number;
+  #repairsLeft: number;
+  /** The question is the result of a call, or a call has been made: with the demand for one there were no reply. */
+  #hasCalled: boolean;
+  #isRoundOpen = false;
+
+  constructor(client: ChatClient, request: Request, options: AskOptions) {
+    this.#client = client;
+    this.#request = request;
+    this.#options = options;
+    this.#models = new ModelChoice(request.model, options.fallback ?? []);
+    this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
+    this.#messages = [...request.messages];
+    this.#sent = [...request.messages];
+    this.#startedAt = performance.now() - (options.waitedMs ?? 0);
+    this.#repairsLeft = options.repairs ?? 0;
+    this.#hasCalled = request.messages.at(-1)?.role === "tool";
+  }
+
+  async run(): Promise<Outcome> {
+    try {
+      return await this.#rounds();
+    } catch (cause) {
+      const error = asChatError(cause);
+      if (error.completion) dropCalls(error.completion.message);
+      const aborted = error.code === "cancelled" ? error.completion : undefined;
+      this.#endRound(aborted ? "aborted" : "error");
+      if (aborted) return this.#aborted(aborted);
+      if (!this.#answer.isEmpty || error.completion) error.completion = this.#told(error.completion);
+      if (error.completion) error.cause.attempts = error.completion.attempts;
+      throw error;
+    }
+  }
+
+  async #rounds(): Promise<Outcome> {
+    for (;;) {
+      const completion = await this.#round();
+      const dropped = dropCalls(completion.message);
+      const calls = (completion.message.tool_calls ?? []).map(readCall);
+      if (calls.length === 0) {
+        const outcome = this.#readReply(completion);
+        if (outcome) return outcome;
+        continue;
+      }
+      this.#endRound(completion.finish_reason);
+      if (dropped > 0) this.#options.listener.onCallsDropped?.({ count: calls.length + dropped, most: MOST_CALLS });
+      const own: ReadCall[] = [];
+      const others: ReadCall[] = [];
+      for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
+      if (own.length > 0) {
+        await this.#carryOut(completion, own, dropped);
+      } else {
+        this.#answer.add(completion);
+        this.#messages.push(sendable(completion.message));
+      }
+      if (others.length > 0) return this.#outcome(undefined, others);
+    }
+  }
+
+  /** One round. Its end is told when it is known what came of it. */
+  async #round(): Promise<Completion> {
+    const { claim = "new", listener, output, refusals = new Refusals(), signal } = this.#options;
+    this.#isRoundOpen = true;
+    await listener.onRoundStart?.();
+    const request = { ...this.#request, messages: this.#sent };
+    if (this.#hasCalled) relaxToolChoice(request);
+    return completeRound(this.#client, request, {
+      signal,
+      listener,
+      claim: this.#answer.rounds > 0 ? "begun" : claim,
+      models: this.#models,
+      output,
+      refusals,
+    });
+  }
+
+  #endRound(finishReason: string | undefined): void {
+    if (!this.#isRoundOpen) return;
+    this.#isRoundOpen = false;
+    this.#options.listener.onRoundEnd?.(finishReason);
+  }
+
+  /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
+  #isOwn(call: ReadCall): boolean {
+    if (this.#tools.has(call.name)) return true;
+    return this.#tools.size > 0 && !isDeclared(this.#request.tools, call.name);
+  }
+
+  /**
+   * Carries out calls side by side; their results are in the order of the calls.
+   *
+   * @param dropped - further calls of the round, of which the last result tells
+   */
+  async #carryOut(completion: Completion, calls: ReadCall[], dropped: number): Promise<void> {
+    const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
+    const step = this.#answer.add(completion);
+    if (++this.#answer.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
+    this.#hasCalled = true;
+    const names = [...this.#tools.keys()];
+    const budget = checkBudget();
+    step.tool_calls = await Promise.all(
+      calls.map((call) => {
+        listener.onTool?.(call.name);
+        return carryOut(this.#tools.get(call.name), call, names, signal, budget);
+      }),
+    );
+    if (signal.aborted) {
+      const { content } = completion.message;
+      throw Object.assign(new ChatError("cancelled"), { completion: nothing(content ?? "") });
+    }
+    const message = sendable(completion.message);
+    const results = step.tool_calls.map(toolMessage);
+    const last = results.at(-1);
+    if (last) last.content += droppedNote(dropped);
+    this.#messages.push(message, ...results);
+    this.#sent.push({ ...message, ...completion.echo }, ...results);
+  }
+
+  /** @returns undefined for a reply that has been sent back */
+  #readReply(completion: Completion): Outcome | undefined {
+    const { output } = this.#options;
+    const { finish_reason, message } = completion;
+    this.#answer.add(completion);
+    const text = message.content ?? "";
+    const read = output ? readJsonReply(text, finish_reason, output) : { value: text };
+    if ("value" in read) {
+      this.#endRound(finish_reason);
+      this.#messages.push(sendable(message));
+      return this.#outcome(read.value, []);
+    }
+    if ("error" in read) throw read.error;
+    if (this.#repairsLeft <= 0) throw invalidOutput(read.problems, completion);
+    this.#endRound("invalid_output");
+    this.#repairsLeft--;
+    this.#sent.push(...repairMessages(text, read.problems));
+    return undefined;
+  }
+
+  #outcome(reply: unknown, calls: ReadCall[]): Outcome {
+    return { completion: this.#told(), messages: this.#messages, reply, calls };
+  }
+
+  /** @param unfinished - a round that is not in the sums yet */
+  #told(unfinished?: Completion): Answer {
+    const { timing, ...answer } = this.#answer.build(this.#models.failed, unfinished);
+    const waited = Math.round(this.#options.waitedMs ?? 0);
+    return {
+      ...answer,
+      timing: {
+        ...timing,
+        queued_ms: timing.queued_ms + waited,
+        ...(timing.first_ms !== undefined && { first_ms: timing.first_ms + waited }),
+        // Tools take their time between the rounds.
+        total_ms: Math.max(timing.total_ms, Math.round(performance.now() - this.#startedAt)),
+      },
+    };
+  }
+
+  #aborted(completion: Completion): Outcome {
+    const text = completion.message.content ?? "";
+    // The text of an abort may be empty, and no server takes an empty message back.
+    if (text) this.#messages.push({ role: "assistant", content: text });
+    const answer = { ...this.#told(completion), finish_reason: "aborted" };
+    const last = answer.steps.at(-1);
+    if (last && last.tool_calls.length === 0) last.finish_reason = "aborted";
+    return { completion: answer, messages: this.#messages, reply: text, calls: [] };
+  }
+}
+
+/** Reads a reply that should be JSON. One of which a part is missing is not worth a repair. */
+function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
+  const key = finishReason !== undefined && Object.hasOwn(CUT, finishReason) ? CUT[finishReason] : undefined;
+  return key ? { error: new ChatError(key, { reason: finishReason ?? "" }) } : readReply(text, output);
+}
+
+function invalidOutput(problems: string[], { provider, request_id }: Completion): ChatError {
+  return new ChatError(
+    "output_invalid",
+    { problems: problems.join("; ") },
+    { problems, ...(provider && { provider }), ...(request_id && { request_id }) },
+  );
+}
+
+/** A call that is demanded has been made: with the demand still there the model could never reply. */
+function relaxToolChoice(request: Request): void {
+  if (request.tool_choice === "required" || typeof request.tool_choice === "object") delete request.tool_choice;
+}
+
+function isDeclared(tools: unknown, name: string): boolean {
+  return (
+    Array.isArray(tools) &&
+    tools.some((tool: { function?: { name?: unknown } } | null) => tool?.function?.name === name)
+  );
+}
+
+/** The message as it is sent on: reasoning stays behind. */
+function sendable({ role, content, tool_calls }: AssistantMessage): Message {
+  return tool_calls ? { role, content, tool_calls: tool_calls.map(sendableCall) } : { role, content };
+}

@@ -1,0 +1,195 @@
+import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
+import { readObject } from "./request/fields";
+import { jsonProblem, parseJson } from "./json/find-json";
+import { compileSchema, type Schema } from "./json/schema";
+import type { TimeBudget } from "./json/deadline";
+
+/** What servers take as the name of a function (OpenAI's API reference, `tools`). */
+const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Calls of one round that count. Each may start a flow. */
+export const MOST_CALLS = 128;
+/** In characters, of a name that the model has made up. */
+const LONGEST_NAME = 1000;
+
+/** A function that a model may call and that is carried out here. */
+export interface Tool {
+  name: string;
+  description: string;
+  /** JSON schema of the arguments; undefined for none. */
+  parameters: Schema | undefined;
+  strict: boolean;
+  /**
+   * Carries out a call whose arguments are valid.
+   *
+   * @returns what the model is told
+   * @throws whatever went wrong; its message is told to the model
+   */
+  run(call: ReadCall, signal: AbortSignal): Promise<string>;
+}
+
+/** A call with its arguments parsed. */
+export interface ReadCall {
+  id: string;
+  name: string;
+  arguments: unknown;
+}
+
+/** A call that was carried out, as `msg.completion.steps` tells it. */
+export type CallReport = ReadCall & { ms: number } & ({ result: string } | { error: string });
+
+/** A function as the API declares it. */
+export interface Declaration {
+  type: "function";
+  function: { name: string; description?: string; parameters?: unknown; strict?: boolean };
+}
+
+/** How the request declares a tool. */
+export function declare({ name, description, parameters, strict }: Omit<Tool, "run">): Declaration {
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description && { description }),
+      parameters: parameters ?? { type: "object", properties: {} },
+      ...(strict && { strict }),
+    },
+  };
+}
+
+/**
+ * Reads `msg.huggingface.tools`: declarations as the API has them, or short as `{ name, description, parameters }`.
+ *
+ * @throws ChatError `tool_not_declared`
+ */
+export function readDeclarations(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new ChatError("tool_not_declared", { index: "" });
+  return value.map((item, index) => {
+    const object = asRecord(item);
+    if (object && typeof object.type === "string") return object;
+    if (!object || !asText(object.name)) throw new ChatError("tool_not_declared", { index: `[${index}]` });
+    return { type: "function", function: object };
+  });
+}
+
+/**
+ * Reads the functions that are declared in the form: `{ name, description, parameters }`, the parameters as JSON schema.
+ *
+ * @throws ChatError `invalid_input` for what declares no function
+ */
+export function readFunctions(value: unknown): Declaration[] {
+  if (!Array.isArray(value)) throw new ChatError("functions_not_list");
+  return value.map((item) => {
+    const fields = asRecord(item);
+    if (!fields) throw new ChatError("functions_not_list");
+    const name = asText(fields.name) ?? "";
+    const parameters = readParameters(name, fields.parameters);
+    return declare({ name, description: asText(fields.description) ?? "", parameters, strict: false });
+  });
+}
+
+/**
+ * Checks the name of a function and reads the schema of its arguments, which may stand as JSON text.
+ *
+ * @returns undefined for a function that takes none
+ * @throws ChatError `function_name`, `tool_schema`
+ */
+export function readParameters(name: string, parameters: unknown): Schema | undefined {
+  if (!FUNCTION_NAME.test(name)) throw new ChatError("function_name", { name });
+  try {
+    const schema = readObject(parameters, "parameters");
+    if (Object.keys(schema).length === 0) return undefined;
+    compileSchema(schema);
+    return schema;
+  } catch (error) {
+    if (error instanceof ChatError && error.key === "module_failed") throw error;
+    throw new ChatError("tool_schema", { name, reason: (error as Error).message });
+  }
+}
+
+/** @throws ChatError `tool_twice` if two declarations have one name */
+export function checkNames(declarations: unknown[]): void {
+  const seen = new Set<string>();
+  for (const declaration of declarations) {
+    const name = asText(asRecord(asRecord(declaration)?.function)?.name);
+    if (name === undefined) continue;
+    if (seen.has(name)) throw new ChatError("tool_twice", { name });
+    seen.add(name);
+  }
+}
+
+/** Takes the calls off a message that are too many. @returns how many */
+export function dropCalls(message: AssistantMessage): number {
+  const calls = message.tool_calls ?? [];
+  if (calls.length <= MOST_CALLS) return 0;
+  message.tool_calls = calls.slice(0, MOST_CALLS);
+  return calls.length - MOST_CALLS;
+}
+
+/** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
+export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
+  const parsed = parseJson(text);
+  if (!parsed) return { id, name, arguments: text };
+  const inner = typeof parsed.value === "string" ? parseJson(parsed.value)?.value : undefined;
+  return { id, name, arguments: asRecord(inner) ?? parsed.value };
+}
+
+/**
+ * A call as it is sent back. Arguments that are no object become an empty one: vLLM parses those of the whole history,
+ * and a question with a broken call in it could never go on (vllm#43995).
+ */
+export function sendableCall(call: ToolCall): ToolCall {
+  if (asRecord(parseJson(call.function.arguments)?.value)) return call;
+  const args = toJson(asRecord(readCall(call).arguments) ?? {});
+  return { ...call, function: { ...call.function, arguments: args } };
+}
+
+/**
+ * Carries out a call and says what came of it. For a function without parameters some models write `null` as its arguments. Nothing is thrown: a model can mend a call when it is told what is wrong.
+ *
+ * @param tool - undefined for a name that nobody knows
+ * @param budget - time that the checks of the arguments of all calls of a round share
+ */
+export async function carryOut(
+  tool: Tool | undefined,
+  { arguments: args, ...rest }: ReadCall,
+  names: string[],
+  signal: AbortSignal,
+  budget: TimeBudget,
+): Promise<CallReport> {
+  const startedAt = performance.now();
+  const call: ReadCall = { ...rest, arguments: args ?? {} };
+  const report = { ...call, ms: 0 };
+  const end = () => Math.round(performance.now() - startedAt);
+  try {
+    if (!tool) {
+      const name = call.name.slice(0, LONGEST_NAME);
+      throw new Error(`There is no function ${name}. Functions: ${names.join(", ")}.`);
+    }
+    const wrong = argumentProblems(tool, call.arguments, budget);
+    if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
+    const result = await tool.run(call, signal);
+    return { ...report, result, ms: end() };
+  } catch (error) {
+    return { ...report, error: thrownText(error), ms: end() };
+  }
+}
+
+function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
+  if (typeof args === "string") return [jsonProblem(args) ?? "they are not a valid JSON object"];
+  if (tool.parameters) return compileSchema(tool.parameters)(args, budget);
+  return asRecord(args) ? [] : ["the value must be object"];
+}
+
+/** What the model is told of a call. */
+export function toolMessage(report: CallReport): { role: "tool"; tool_call_id: string; content: string } {
+  const content = "error" in report ? `Error: ${report.error}` : report.result;
+  return { role: "tool", tool_call_id: report.id, content };
+}
+
+/** What the last result of a round says besides where calls were dropped; blank for none. */
+export function droppedNote(count: number): string {
+  return count > 0
+    ? `\n\n(${count} further calls were dropped: at most ${MOST_CALLS} in a round are carried out.)`
+    : "";
+}

@@ -1,0 +1,155 @@
+import type { NodeAPI } from "node-red";
+import { asRecord, asText, ChatError, redactPieces } from "../../client";
+import type { Answer } from "../../conversation/run/report";
+import { ask } from "../../conversation/run/run-question";
+import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
+import { buildRequest } from "../../conversation/request/build";
+import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
+import { type ChatDef, withDefaults } from "../chat-options";
+import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
+import { renderTemplate } from "../typed-input";
+import { DeployedNodes } from "./deployed";
+import { checkVariables, formClient } from "./form-client";
+import { addPost, errorAnswer } from "./routes";
+import { mapTexts, Variables } from "./variables";
+
+/** Properties of a chat node that nothing is read from here: a variable in one goes nowhere. */
+const UNUSED = ["config", "name", "info", "prompt", "images", "audio", "conversation", "store", "output", "tools"];
+
+/** What a form needs for a question without a message, and what comes of it. */
+interface Trial {
+  prompt?: unknown;
+  chat?: unknown;
+  tools?: unknown;
+  config?: unknown;
+}
+
+/**
+ * The route behind the try-it box of the chat node's form: it asks a prompt with what is in the form right now, deployed
+ * or not, and streams what comes, one JSON object a line: `{ text }`, `{ reasoning }`, and at the end `{ done }` or
+ * `{ error }`. Tools are offered, and their calls are shown and not run. Nothing is remembered.
+ */
+export function addChatRoutes(RED: NodeAPI): void {
+  addPost(RED, "/huggingface/try", "huggingface-chat.write", async ({ body }, response, signal) => {
+    const write = (line: object): void => {
+      if (!signal.aborted) response.write(`${JSON.stringify(line)}\n`);
+    };
+    response.set("content-type", "application/x-ndjson; charset=utf-8");
+    response.set("cache-control", "no-store");
+    // A proxy before Node-RED, nginx for one, would gather the lines.
+    response.set("x-accel-buffering", "no");
+    const variables = new Variables();
+    try {
+      await tryPrompt(RED, asRecord(body) ?? {}, variables, signal, write);
+    } catch (error) {
+      write(errorAnswer(RED, variables.hideError(error)));
+    }
+    if (!signal.aborted) response.end();
+  });
+}
+
+/**
+ * @param trial - `{ prompt, chat, tools, config }`: the text, the chat node's properties with its id and place, those of the
+ *   picked tool nodes, and the configuration as `formClient` takes it
+ */
+async function tryPrompt(
+  RED: NodeAPI,
+  { prompt, chat, tools, config }: Trial,
+  variables: Variables,
+  signal: AbortSignal,
+  write: (line: object) => void,
+): Promise<void> {
+  if (!config) throw new ChatError("config_missing");
+  const nodes = new DeployedNodes(RED);
+  const { client, def: configDef, isTrusted, withheld } = formClient(RED, config, nodes, variables);
+  try {
+    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables) as unknown as ChatDef);
+    const { request, output } = buildRequest({
+      prompt,
+      promptName: "prompt",
+      system: systemPrompt(def, prompt),
+      form: def,
+      options: { fields: {} },
+      defaultModel: readModel(configDef),
+      serverStreams: readServerStreams(configDef),
+      grammar: readGrammar(configDef),
+      tools: [...readTools(tools), ...readFunctions(def.functions)],
+      toolChoice: { choice: def.toolChoice, name: def.toolName },
+    });
+    // What is waiting of a text comes before its end, whichever that is.
+    const listener = redactPieces(
+      { onText: (text) => write({ text }), onReasoning: (reasoning) => write({ reasoning }) },
+      variables.redaction,
+    );
+    const { calls, completion, reply } = await ask(client, request, {
+      signal,
+      output,
+      repairs: readNumber(def.repairs, "repairs", 0),
+      fallback: readFallback(configDef),
+      listener,
+    }).finally(listener.end);
+    const written = mapTexts({ calls, ...(output && { reply }) }, variables.redaction.reply);
+    const hide = (text: string) => variables.hideParts(client.redact(text));
+    write({ done: { ...mapTexts(factsOf(completion), hide), ...written, ...withheld } });
+  } catch (error) {
+    write({ ...errorAnswer(RED, variables.hideError(error)), ...withheld });
+  } finally {
+    await client.close();
+  }
+}
+
+/**
+ * The properties of a chat node, with the variables that hold where it stands.
+ *
+ * @throws ChatError `secret_withheld` for a variable where its value may not go
+ */
+function readChat(
+  fields: Record<string, unknown>,
+  nodes: DeployedNodes,
+  isTrusted: boolean,
+  variables: Variables,
+): Record<string, unknown> {
+  const used = Object.fromEntries(Object.entries(fields).filter(([name]) => !UNUSED.includes(name)));
+  if (!isTrusted) {
+    checkVariables({ ...used, extra: readObject(used.extra, "extra") });
+    return used;
+  }
+  const { name, z, g } = fields;
+  const lookup = nodes.lookup(nodes.get(fields.id, "huggingface-chat") ?? { name, z, g });
+  const resolved = variables.resolve(used, lookup);
+  const extra = readObject(resolved.extra, "extra");
+  // At run time, too, those in JSON text are replaced where it is read.
+  return { ...resolved, extra: typeof used.extra === "string" ? variables.resolve(extra, lookup) : extra };
+}
+
+/** What the form shows of a reply beside what the model wrote. */
+function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usage = {} }: Answer): object {
+  const { prompt_tokens, completion_tokens, total_tokens } = usage;
+  const tokens = Object.entries({ prompt_tokens, completion_tokens, total_tokens }).filter(
+    ([, count]) => typeof count === "number",
+  );
+  return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) };
+}
+
+/** Where it comes from a message or a context, there is none while a form is open. */
+function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
+  if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
+  if (systemType === "str") return system;
+  return systemType === "template"
+    ? renderTemplate(String(system ?? ""), { payload: prompt } as never, "system")
+    : undefined;
+}
+
+function readTools(tools: unknown): Declaration[] {
+  if (!Array.isArray(tools)) return [];
+  return tools.map((tool) => {
+    const { name, description, parameters, strict } = asRecord(tool) ?? {};
+    const called = asText(name) ?? "";
+    return declare({
+      name: called,
+      description: asText(description) ?? "",
+      parameters: readParameters(called, parameters),
+      strict: readBoolean(strict || false, "strict"),
+    });
+  });
+}

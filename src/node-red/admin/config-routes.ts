@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import type { NodeAPI } from "node-red";
+import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client";
+import { readModel, readServerStreams } from "../config-options";
+import { secretHeaderNames } from "../secret-headers";
+import { DeployedNodes } from "./deployed";
+import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
+import { type AdminRequest, addGet, addPost, answering, errorAnswer } from "./routes";
+import { mapTexts, Variables } from "./variables";
+
+/** What the picker gets, unless an error. */
+interface ModelsAnswer {
+  models: ModelEntry[];
+}
+
+/** What the test button gets, unless an error. */
+interface TestAnswer {
+  model: string;
+  host: string;
+  ms: number;
+  provider?: string;
+}
+
+/** Lists change with the hours; a dialog that is opened again should be quick. */
+const FRESH_MS = 5 * 60 * 1000;
+const MOST_LISTS = 20;
+
+/**
+ * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
+ * deployed; what takes values from a form wants the right to write. No answer holds a token, or the value of a variable.
+ */
+export function addConfigRoutes(RED: NodeAPI): void {
+  const lists = new Map<string, { at: number; models: ModelEntry[] }>();
+  // Somebody who deploys may have changed what the list depends on, on the server too.
+  for (const event of ["flows:stopping", "flows:started"]) RED.events.on(event, () => lists.clear());
+
+  const modelsOf = async ({ client, identity }: FormConfig, signal: AbortSignal): Promise<ModelEntry[]> => {
+    const key = createHash("sha256")
+      .update(`${client.endpoint.origin}${client.endpoint.path} ${identity}`)
+      .digest("hex");
+    const known = lists.get(key);
+    if (known && performance.now() - known.at < FRESH_MS) return known.models;
+    const models = await client.models(signal);
+    lists.delete(key);
+    lists.set(key, { at: performance.now(), models });
+    for (const oldest of lists.keys()) {
+      if (lists.size <= MOST_LISTS) break;
+      lists.delete(oldest);
+    }
+    return models;
+  };
+
+  /** Runs something with a client of what is in a form; the client ends with it. */
+  const withForm = async <T extends object>(
+    body: unknown,
+    run: (form: FormConfig, variables: Variables) => Promise<T>,
+    changes: Partial<ClientOptions> = {},
+  ) => {
+    const variables = new Variables();
+    try {
+      const form = formClient(RED, body, new DeployedNodes(RED), variables, changes);
+      const answer = await run(form, variables).catch((error) => errorAnswer(RED, variables.hideError(error)));
+      await form.client.close();
+      return { ...answer, ...form.withheld };
+    } catch (error) {
+      throw variables.hideError(error);
+    }
+  };
+
+  const list = (body: Record<string, unknown>, signal: AbortSignal) => {
+    // Its request names no model, so that no variable in one needs to be hidden among the models.
+    const { model: _model, fallback: _fallback, ...def } = asRecord(body.def) ?? {};
+    return withForm({ ...body, def }, async (form, variables): Promise<ModelsAnswer> => {
+      return { models: mapTexts(await modelsOf(form, signal), (text) => variables.hide(text)) };
+    });
+  };
+
+  const listDeployed = async ({ params }: AdminRequest, signal: AbortSignal) => {
+    const { id } = params;
+    const def = new DeployedNodes(RED).get(id, "huggingface-config");
+    if (!def) throw new ChatError("config_missing");
+    return list({ id, def, token: UNCHANGED }, signal);
+  };
+
+  const test = ({ body }: AdminRequest, signal: AbortSignal) => {
+    const run = async ({ client, def }: FormConfig, variables: Variables): Promise<TestAnswer> => {
+      const model = readModel(def);
+      if (model === "") throw new ChatError("model_missing");
+      const messages = [{ role: "user", content: "Hi" }];
+      const stream = readServerStreams(def);
+      const completion = await client.complete({ model, messages, stream, max_tokens: 1 }, { signal });
+      const { provider, timing } = completion;
+      return {
+        model: variables.hide(client.redact(completion.model ?? model)),
+        host: variables.hideParts(client.endpoint.host),
+        ms: timing.total_ms,
+        ...(provider && { provider: variables.hide(provider) }),
+      };
+    };
+    // Somebody waits before the form: the first failure is what they want to know.
+    return withForm(body, run, { retries: 0 });
+  };
+
+  /** Which variable of the environment the token would come from; the token itself stays here. */
+  const environment = async ({ params }: AdminRequest) => {
+    const nodes = new DeployedNodes(RED);
+    const deployed = nodes.get(params.id, "huggingface-config");
+    const baseUrl = deployed && new Variables().resolve(deployed.baseUrl, nodes.lookup(deployed));
+    const origin = originOf(baseUrl);
+    return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
+  };
+
+  /** The names of the stored secret headers; their values stay here. */
+  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params.id ?? "") });
+
+  const read = "huggingface-config.read";
+  const write = "huggingface-config.write";
+  addGet(RED, "/huggingface/models/:id", read, answering(RED, listDeployed));
+  addGet(RED, "/huggingface/environment/:id", read, answering(RED, environment));
+  addGet(RED, "/huggingface/headers/:id", read, answering(RED, headers));
+  addPost(
+    RED,
+    "/huggingface/models",
+    write,
+    answering(RED, ({ body }, signal) => list(asRecord(body) ?? {}, signal)),
+  );
+  addPost(RED, "/huggingface/test", write, answering(RED, test));
+}

@@ -1,0 +1,189 @@
+import type { NodeAPI } from "node-red";
+import {
+  asRecord,
+  asText,
+  ChatClient,
+  ChatError,
+  type ClientOptions,
+  environmentToken,
+  type ProxyChoice,
+  resolveEndpoint,
+} from "../../client";
+import { checkEnvironment, readObject } from "../../conversation/request/fields";
+import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
+import { readSecretHeaders, storedName, withStored } from "../secret-headers";
+import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
+import { holdsVariable, Variables } from "./variables";
+
+/** What the editor shows, and sends, in place of a password that it does not know. */
+export const UNCHANGED = "__PWRD__";
+
+/** What would be sent after a deploy, and was not sent from the form; for the form to say so. */
+export interface Withheld {
+  /** A token is stored for another address. */
+  isTokenWithheld?: true;
+  /** Values of secret headers are stored for another address. */
+  isHeaderWithheld?: true;
+  /** The environment has a token that may go to this address once it is deployed. */
+  isEnvironmentWithheld?: true;
+}
+
+/** The configuration as it stands in an open form. */
+export interface FormConfig {
+  def: ConfigDef;
+  client: ChatClient;
+  /** What its requests depend on beside the address: other lists of models may be seen with it. */
+  identity: string;
+  /** Whether secrets and variables may go to its address. */
+  isTrusted: boolean;
+  withheld: Withheld;
+}
+
+/**
+ * Makes a client of what is in the form of a configuration, deployed or not. What is secret, a stored token and values of
+ * variables, goes only to the origin that the configuration was deployed with; one that was never deployed may use
+ * variables at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
+ *
+ * @param body - `{ id, def, token, secretHeaders }`: the node's id, its properties, the token field, and the secret
+ *   headers as the form has them, with `{ stored: name }` for a stored value; without them, all that are stored
+ * @param variables - takes note of those that are used
+ * @param changes - options of the client that are not those of the form
+ * @throws ChatError `invalid_input` for what cannot work
+ */
+export function formClient(
+  RED: NodeAPI,
+  body: unknown,
+  nodes: DeployedNodes,
+  variables: Variables,
+  changes: Partial<ClientOptions> = {},
+): FormConfig {
+  const { id, def: properties, token, secretHeaders } = asRecord(body) ?? {};
+  const deployed = nodes.get(id, "huggingface-config");
+  const lookup = nodes.lookup(deployed ?? {});
+  const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
+  const { baseUrl, origin, isTrusted } = readAddress(fields.baseUrl, deployed?.baseUrl, lookup, variables);
+  const typed = asText(token)?.trim() ?? "";
+  const stored = deployed ? nodes.credentials(deployed.id) : {};
+  const secret = readFormHeaders(stored, secretHeaders);
+  const resolveStored = <T>(value: T): T => new Variables().resolve(value, lookup);
+  const resolve = <T>(value: T): T => (isTrusted ? variables.resolve(value, lookup) : value);
+  const read = readObject(resolve(headerFields), "headers");
+  // At run time, too, those in JSON text are replaced where it is read.
+  const headers = typeof headerFields === "string" ? resolve(read) : read;
+  if (!isTrusted) {
+    // One after the other: a header may have the name of a property, and must not stand in for it.
+    const typedHeaders = { ...prefixed("headers.", headers), ...prefixed("headers.", secret.typed) };
+    for (const part of [fields, typedHeaders, { token: typed }]) checkVariables(part);
+  }
+  const def: ConfigDef = { ...NO_NODE, ...resolve(fields), baseUrl, headers };
+  const isUnchanged = typed === UNCHANGED;
+  const sent = isUnchanged ? (isTrusted ? resolveStored(stored.token) : undefined) : resolve(typed);
+  const marked = { ...(isTrusted && resolveStored(secret.kept)), ...resolve(secret.typed) };
+  const options = readOptions(RED, def, { token: asText(sent) ?? "", secretHeaders: marked }, nodes);
+  // What was deployed applies to it as it does to the origin.
+  const endpointsUseEnvironment = options.endpointsUseEnvironment !== false && mayUseEndpoints(nodes, deployed);
+  const client = new ChatClient({ ...options, useEnvironment: isTrusted, endpointsUseEnvironment, ...changes });
+  return {
+    def,
+    client,
+    identity: JSON.stringify([client.baseUrl, sent, options.headers, marked, def.billTo, def.tls, def.proxy]),
+    isTrusted,
+    withheld: isTrusted
+      ? {}
+      : {
+          ...(!sent && findWithheld(origin, isUnchanged && Boolean(stored.token), endpointsUseEnvironment)),
+          ...(Object.keys(secret.kept).length > 0 && { isHeaderWithheld: true }),
+        },
+  };
+}
+
+/** The address of a form, and whether secrets may go there: it is the one that was deployed, or the router where none was. */
+function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variables: Variables) {
+  const baseUrl = asText(variables.resolve(written, lookup)) ?? "";
+  if (holdsVariable(written)) {
+    checkEnvironment(baseUrl, "baseUrl");
+    // An error of the address would quote it.
+    if (originOf(baseUrl) === undefined) throw new ChatError("secret_withheld", { name: "baseUrl" });
+  }
+  const { origin } = resolveEndpoint(baseUrl);
+  return { baseUrl, origin, isTrusted: origin === originOf(new Variables().resolve(deployed, lookup)) };
+}
+
+const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
+
+/** The secret headers of a form: what was typed, and the stored values that it has kept. */
+function readFormHeaders(credentials: Record<string, unknown>, written: unknown) {
+  const stored = readSecretHeaders(credentials);
+  const all = asRecord(written);
+  if (!all) return { typed: {}, kept: stored };
+  const isKept = ([, value]: [string, unknown]) => storedName(value) !== undefined;
+  const entries = Object.entries(all);
+  return {
+    typed: Object.fromEntries(entries.filter((entry) => !isKept(entry))),
+    kept: withStored(Object.fromEntries(entries.filter(isKept)), stored),
+  };
+}
+
+/** Whether a token of the environment may go to a dedicated endpoint, as it was deployed; what cannot be read says no. */
+export function mayUseEndpoints(nodes: DeployedNodes, deployed: DeployedNode | undefined): boolean {
+  if (!deployed) return true;
+  try {
+    return readEndpointsUseEnvironment(new Variables().resolve(deployed, nodes.lookup(deployed)) as ConfigDef);
+  } catch (error) {
+    if (!(error instanceof ChatError)) throw error;
+    return false;
+  }
+}
+
+function findWithheld(origin: string, isTokenWithheld: boolean, endpoints: boolean): Withheld {
+  if (isTokenWithheld) return { isTokenWithheld };
+  return environmentToken(origin, endpoints) ? { isEnvironmentWithheld: true } : {};
+}
+
+/** Where a configuration leads; the router without a base URL, undefined where it is no address. */
+export function originOf(baseUrl: unknown): string | undefined {
+  try {
+    return resolveEndpoint(asText(baseUrl) ?? "").origin;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Any field can carry a value of the environment to a server, not only the token.
+ *
+ * @throws ChatError `secret_withheld`, which names the field
+ */
+export function checkVariables(fields: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (holdsVariable(value)) throw new ChatError("secret_withheld", { name });
+  }
+}
+
+function prefixed(prefix: string, fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
+}
+
+/** A proxy node that does not run is taken as it was deployed. */
+function readOptions(
+  RED: NodeAPI,
+  def: ConfigDef,
+  credentials: Record<string, unknown>,
+  nodes: DeployedNodes,
+): ClientOptions {
+  const proxy = RED.nodes.getNode(def.proxy ?? "") ? undefined : nodes.get(def.proxy, "http proxy");
+  if (!proxy) return readClientOptions(RED, undefined, def, credentials);
+  return { ...readClientOptions(RED, undefined, { ...def, proxy: "" }, credentials), proxy: readProxy(proxy, nodes) };
+}
+
+function readProxy(node: DeployedNode, nodes: DeployedNodes): ProxyChoice {
+  const lookup = nodes.lookup(node);
+  const { url, noproxy, username, password } = new Variables().resolve(
+    { ...node, ...nodes.credentials(node.id) } as Record<string, unknown>,
+    lookup,
+  );
+  const choice: ProxyChoice = { url: asText(url) ?? "", noProxy: Array.isArray(noproxy) ? noproxy.map(String) : [] };
+  if (username) choice.username = String(username);
+  if (password) choice.password = String(password);
+  return choice;
+}

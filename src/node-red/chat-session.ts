@@ -1,0 +1,186 @@
+import type { Node, NodeAPI, NodeMessage } from "node-red";
+import { asInputError, asRecord, type ChatError, reasonOf } from "../client";
+import { nothingAsked, type Outcome } from "../conversation/run/run-question";
+import { type Asked, ChatAsker } from "./chat-asker";
+import { ChatInputs } from "./chat-inputs";
+import { type ChatDef, typedInput, withDefaults } from "./chat-options";
+import { localizeError, makeTranslate, type Translate } from "./localize";
+import { Memory } from "./memory";
+import { type ChatMessage, putCompletion, putReply } from "./message-reply";
+import { type Arrival, abortAll, type Running, RunningQuestions } from "./running-questions";
+import { StatusLine } from "./status-line";
+import { ToolCalls } from "./flow-tools";
+import { isCancelled, untilAbort } from "./until-abort";
+
+type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
+type Done = (error?: Error) => void;
+
+/** What a message wants that steers instead of asking. */
+interface Steers {
+  abort: boolean;
+  reset: boolean;
+}
+
+/** The fields of the form that say where something is written. */
+type WrittenField = "output" | "conversation";
+
+/** What the chat node does with its messages, from input to output. */
+export class ChatSession {
+  readonly #RED: NodeAPI;
+  readonly #node: Node;
+  readonly #def: ChatDef;
+  readonly #translate: Translate;
+  readonly #status: StatusLine;
+  readonly #questions = new RunningQuestions();
+  readonly #inputs: ChatInputs;
+  readonly #toolCalls: ToolCalls;
+  readonly #memory: Memory;
+  readonly #asker: ChatAsker;
+  #isClosed = false;
+
+  constructor(RED: NodeAPI, node: Node, def: ChatDef) {
+    this.#RED = RED;
+    this.#node = node;
+    this.#def = withDefaults(def);
+    this.#translate = makeTranslate(RED);
+    this.#status = new StatusLine(node, this.#translate);
+    this.#inputs = new ChatInputs(RED, node, this.#def);
+    this.#toolCalls = new ToolCalls(RED, node);
+    this.#memory = new Memory(node, this.#def);
+    this.#asker = new ChatAsker(RED, node, this.#def, {
+      inputs: this.#inputs,
+      toolCalls: this.#toolCalls,
+      memory: this.#memory,
+      questions: this.#questions,
+      translate: this.#translate,
+    });
+  }
+
+  /** Takes a message: a question, or one that steers (`msg.abort`, `msg.reset`). Never rejects. */
+  async receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
+    let steers: Steers | undefined;
+    let refused: ChatError | undefined;
+    try {
+      steers = { abort: msg.abort === true, reset: msg.reset === true };
+    } catch (error) {
+      refused = asInputError(error);
+    }
+    if (steers?.abort || steers?.reset) await this.#control(msg, steers, this.#questions.list(), done);
+    else await this.#answer(msg, send, done, refused);
+  }
+
+  /** Takes what a tool flow gives back through a link out node. */
+  returned(id: string, msg: NodeMessage): void {
+    this.#toolCalls.returned(id, msg);
+  }
+
+  /** Ends everything at once and without a word. */
+  close(): void {
+    this.#isClosed = true;
+    this.#asker.close();
+    this.#status.close();
+    abortAll(this.#questions.list(), undefined);
+    this.#memory.stopForgetting();
+  }
+
+  /** @param before - the questions that came before: an abort is not meant for those that come while a key is read */
+  async #control(msg: ChatMessage, { abort, reset }: Steers, before: readonly Running[], done: Done): Promise<void> {
+    const running = this.#questions.begin();
+    const arrival = reset ? this.#questions.arrive() : undefined;
+    let error: ChatError | undefined;
+    try {
+      // A message that steers may carry anything else: only the conversation counts.
+      const options = asRecord(msg.huggingface) ?? {};
+      const conversation = this.#inputs.readConversation(msg, options, { signal: running.abort.signal, retries: 0 });
+      running.conversation = conversation.catch(() => undefined);
+      const key = await conversation;
+      if (abort) {
+        abortAll(before, key);
+        this.#memory.stopForgetting();
+      }
+      if (arrival) this.#forget(key, arrival, msg);
+    } catch (cause) {
+      arrival?.entered();
+      if (!isCancelled(cause)) error = localizeError(cause, this.#translate);
+    }
+    this.#questions.end(running);
+    done(error);
+  }
+
+  /** Takes its turn in the line of the conversation, behind all that came before; the message is done meanwhile. */
+  #forget(key: string | undefined, { before, entered }: Arrival, msg: ChatMessage): void {
+    before
+      .then(() => {
+        const forgotten = this.#memory.forget(key);
+        entered();
+        return forgotten;
+      })
+      .catch((error) => {
+        if (this.#isClosed) return;
+        if (isCancelled(error)) this.#warnUnanswered("conversation");
+        else this.#node.error(localizeError(error, this.#translate), msg);
+      })
+      // Node-RED copies the message for a catch node, and what it holds may throw.
+      .catch((error) => this.#node.error(reasonOf(error)));
+  }
+
+  /** @param refused - why it is no question */
+  async #answer(msg: ChatMessage, send: Send, done: Done, refused?: ChatError): Promise<void> {
+    const running = this.#questions.begin();
+    const status = this.#status.begin();
+    const asked: Asked = {};
+    let error: ChatError | undefined;
+    try {
+      if (refused) throw refused;
+      await this.#asker.ask(msg, send, running, status, asked).catch((cause) => {
+        // Aborted before anything was asked.
+        if (!isCancelled(cause)) throw cause;
+        asked.outcome = nothingAsked();
+      });
+      if (asked.outcome) await this.#finish(msg, asked, asked.outcome, running);
+      if (asked.outcome && !this.#isClosed) sendReply(msg, asked.outcome, send);
+    } catch (cause) {
+      error = localizeError(cause, this.#translate);
+    }
+    asked.recollection?.end();
+    this.#questions.end(running);
+    if (this.#isClosed) return;
+    if (error) {
+      putCompletion(msg, error.completion ?? asked.outcome?.completion);
+      status.failed(error);
+    } else if (asked.outcome) {
+      status.done(asked.outcome.completion);
+    }
+    done(error);
+  }
+
+  /** Writes what came of a question, also of one that was aborted. */
+  async #finish(msg: ChatMessage, { keep }: Asked, outcome: Outcome, running: Running): Promise<void> {
+    await this.#write("output", running, (signal) => {
+      const place = typedInput(this.#def, "output");
+      return untilAbort(putReply(this.#RED, this.#node, msg, place, outcome), signal);
+    });
+    if (keep) await this.#write("conversation", running, keep);
+  }
+
+  /** An abort from now on ends the wait for a store that does not answer. */
+  async #write(field: WrittenField, running: Running, write: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    if (this.#isClosed) return;
+    running.abort = new AbortController();
+    try {
+      await write(running.abort.signal);
+    } catch (error) {
+      if (!isCancelled(error)) throw error;
+      this.#warnUnanswered(field);
+    }
+  }
+
+  #warnUnanswered(field: WrittenField): void {
+    if (this.#isClosed) return;
+    this.#node.warn(this.#translate("warning.store_unanswered", { field: this.#translate(`label.${field}`) }));
+  }
+}
+
+function sendReply(msg: ChatMessage, { calls }: Outcome, send: Send): void {
+  send(calls.length > 0 ? [null, null, msg] : [msg, null, null]);
+}

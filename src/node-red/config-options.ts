@@ -1,0 +1,178 @@
+import type { Node, NodeAPI, NodeDef } from "node-red";
+import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
+import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
+import { GRAMMARS, type Grammar } from "../conversation/json/structured-output";
+import { CONFIG_DEFAULTS } from "./defaults";
+import { withEnvironment } from "./environment";
+import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
+
+/** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */
+export interface ConfigDef extends NodeDef {
+  model?: unknown;
+  baseUrl?: unknown;
+  timeout?: unknown;
+  retries?: unknown;
+  maxConcurrent?: unknown;
+  maxQueued?: unknown;
+  wakeUp?: unknown;
+  billTo?: unknown;
+  headers?: unknown;
+  fallback?: unknown;
+  serverStreams?: unknown;
+  grammar?: unknown;
+  tls?: string;
+  proxy?: string;
+  endpointsUseEnvironment?: unknown;
+}
+
+export interface ConfigCredentials extends HeaderCredentials {
+  token?: string;
+}
+
+/** A huggingface-config as the chat nodes see it. */
+export interface ConfigNode extends Node<ConfigCredentials> {
+  /**
+   * The client that all chat nodes of this configuration share, made at the first question.
+   *
+   * @throws ChatError `invalid_input` if the configuration cannot work
+   */
+  client(): ChatClient;
+  /** Scheme, host and port of the server; undefined where the base URL is no address. */
+  origin(): string | undefined;
+  /** @throws ChatError `invalid_input` */
+  model(): string;
+  /** @throws ChatError `invalid_input` */
+  serverStreams(): boolean;
+  /** @throws ChatError `invalid_input` */
+  grammar(): Grammar;
+  /** @throws ChatError `invalid_input` */
+  fallback(): string[];
+}
+
+/** The core nodes that a configuration may point to, as far as they are used. */
+interface TlsNode extends Node {
+  addTLSOptions(options: Record<string, unknown>): Record<string, unknown>;
+  valid?: boolean;
+}
+interface ProxyNode extends Node<{ username?: string; password?: string }> {
+  url?: string;
+  noproxy?: string[];
+}
+
+/**
+ * Makes the client's options of a configuration.
+ *
+ * @throws ChatError `invalid_input` for what cannot work
+ */
+export function readClientOptions(
+  RED: NodeAPI,
+  node: Node | undefined,
+  def: ConfigDef,
+  credentials: ConfigCredentials | undefined,
+): ClientOptions {
+  const options: ClientOptions = {
+    baseUrl: text(def.baseUrl, "baseUrl"),
+    token: text(credentials?.token, "token"),
+    timeout: number(def.timeout, "timeout", 0),
+    retries: number(def.retries, "retries", 0),
+    maxConcurrent: number(def.maxConcurrent, "maxConcurrent", 1),
+    maxQueued: number(def.maxQueued, "maxQueued", 0),
+    wakeUp: number(def.wakeUp, "wakeUp", 0),
+    billTo: text(def.billTo, "billTo"),
+    headers: headers(readHeaders(RED, node, def)),
+    secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
+    endpointsUseEnvironment: readEndpointsUseEnvironment(def),
+    proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
+  };
+  const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
+  const proxy = def.proxy ? proxyChoice(RED, def.proxy) : undefined;
+  if (tls) options.tls = tls;
+  if (proxy) options.proxy = proxy;
+  return options;
+}
+
+/** The model that is asked where no node or message names another; "" for none. */
+export function readModel(def: ConfigDef): string {
+  return text(def.model, "model");
+}
+
+/** Whether the server is to be asked for a stream. */
+export function readServerStreams(def: ConfigDef): boolean {
+  return flag(def.serverStreams, "serverStreams");
+}
+
+/** Whether a token of the environment may go to a dedicated endpoint. */
+export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
+  return flag(def.endpointsUseEnvironment, "endpointsUseEnvironment");
+}
+
+/** Models to ask where the first one does not answer. */
+export function readFallback(def: ConfigDef): string[] {
+  return [def.fallback ?? []]
+    .flat()
+    .map((model) => text(model, "fallback"))
+    .filter(Boolean);
+}
+
+/** How the server is asked for JSON by a schema. */
+export function readGrammar(def: ConfigDef): Grammar {
+  return readChoice(def.grammar || CONFIG_DEFAULTS.grammar, "grammar", GRAMMARS);
+}
+
+function text(value: unknown, name: string): string {
+  checkEnvironment(value, name);
+  return (asText(value) ?? "").trim();
+}
+
+function flag(value: unknown, name: "serverStreams" | "endpointsUseEnvironment"): boolean {
+  return value === undefined || value === null || value === "" ? CONFIG_DEFAULTS[name] : readBoolean(value, name);
+}
+
+type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wakeUp";
+
+function number(value: unknown, name: NumberField, least: number): number {
+  if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
+  return readNumber(value, name, least);
+}
+
+/** Variables in an object have been replaced already, by Node-RED or by what took it from a form. */
+function readHeaders(RED: NodeAPI, node: Node | undefined, { headers }: ConfigDef): Record<string, unknown> {
+  const read = readObject(headers, "headers");
+  return typeof headers === "string" ? withEnvironment(RED, node, read) : read;
+}
+
+/** What a form has made of them is an object, in which variables have been replaced already. */
+function readMarkedHeaders(
+  RED: NodeAPI,
+  node: Node | undefined,
+  credentials: ConfigCredentials | undefined,
+): Record<string, unknown> {
+  const read = readSecretHeaders(credentials);
+  return asRecord(credentials?.secretHeaders) ? read : withEnvironment(RED, node, read);
+}
+
+function headers(fields: Record<string, unknown>): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, header] of Object.entries(fields)) {
+    if (!["string", "number", "boolean"].includes(typeof header)) throw new ChatError("header_invalid", { name });
+    checkEnvironment(header, `headers.${name}`);
+    result[name] = String(header).trim();
+  }
+  return result;
+}
+
+function tlsOptions(RED: NodeAPI, id: string): Record<string, unknown> {
+  const node = RED.nodes.getNode(id) as TlsNode | null;
+  if (!node?.addTLSOptions || node.valid === false) throw new ChatError("tls_invalid");
+  return node.addTLSOptions({});
+}
+
+function proxyChoice(RED: NodeAPI, id: string): ProxyChoice {
+  const node = RED.nodes.getNode(id) as ProxyNode | null;
+  if (!node?.url) throw new ChatError("proxy_invalid", { url: "" });
+  const { username, password } = node.credentials ?? {};
+  const choice: ProxyChoice = { url: node.url, noProxy: node.noproxy ?? [] };
+  if (username) choice.username = username;
+  if (password) choice.password = password;
+  return choice;
+}

@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
+import type { Node, NodeAPI, NodeMessage } from "node-red";
+import { LONGEST_TIMER_MS } from "../client";
+import { readBoolean } from "../conversation/request/fields";
+import { readParameters, type Tool } from "../conversation/tools";
+import { copyWithout } from "./message-copy";
+import { runningTool, type ToolNode } from "./tool-registry";
+
+/** What a tool flow has no business with: what steers or ends the question, and the way back of its own asker. */
+const LEFT_OUT = [
+  "huggingface",
+  "error",
+  "_error",
+  "parts",
+  "complete",
+  "messages",
+  "completion",
+  "payload",
+  "_linkSource",
+];
+
+/** What comes back from a tool flow. */
+interface ReturnedMessage extends NodeMessage {
+  error?: unknown;
+}
+
+/** What starts a tool flow. */
+interface StartMessage extends Record<string, unknown> {
+  tool: { id: string; name: string; node: string };
+}
+
+interface Waiting {
+  resolve: (msg: ReturnedMessage) => void;
+}
+
+/**
+ * Carries out calls by flows, as core's link call node does: the message that starts the flow has a return address,
+ * and a link out node in return mode brings it back to `returned`.
+ */
+export class ToolCalls {
+  readonly #RED: NodeAPI;
+  readonly #node: Node;
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(RED: NodeAPI, node: Node) {
+    this.#RED = RED;
+    this.#node = node;
+  }
+
+  /**
+   * Makes the functions that a question may call.
+   *
+   * @param held - the properties of the question that held the prompt and the images
+   * @param timeoutMs - for one call; 0 for no limit
+   * @throws ChatError `invalid_input` for a schema that is none
+   */
+  tools(nodes: ToolNode[], question: NodeMessage, held: readonly string[], timeoutMs: number): Tool[] {
+    const base = copyWithout(this.#RED, question, LEFT_OUT, held);
+    return nodes.map((tool) => ({
+      name: tool.name ?? "",
+      description: String(tool.def.description ?? ""),
+      parameters: readParameters(tool.name ?? "", tool.def.parameters),
+      strict: readBoolean(tool.def.strict || false, "strict"),
+      run: async (call, signal) => {
+        const node = runningTool(tool);
+        if (!node) throw new Error(`${call.name} is gone: its node was removed or disabled.`);
+        const msg = {
+          ...base,
+          topic: call.name,
+          payload: call.arguments,
+          tool: { id: call.id, name: call.name, node: node.id },
+        };
+        // The flow may change what it gets; the other calls and the report of this one stay as they are.
+        const own = this.#RED.util.cloneMessage(msg as NodeMessage) as typeof msg;
+        return resultText(await this.#call(node, own, timeoutMs, signal));
+      },
+    }));
+  }
+
+  /** Takes a message that a link out node gives back. What nobody waits for is dropped. */
+  returned(id: string, msg: ReturnedMessage): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting) waiting.resolve(msg);
+    else this.#node.debug(`a tool flow has answered too late or twice (${id})`);
+  }
+
+  /** Starts a tool flow and waits for what it gives back. */
+  #call(node: ToolNode, msg: StartMessage, timeoutMs: number, signal: AbortSignal): Promise<ReturnedMessage> {
+    const id = randomBytes(14).toString("hex");
+    // Every call of a round listens, and more than ten are no leak.
+    setMaxListeners(0, signal);
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", onAbort);
+        this.#waiting.delete(id);
+      };
+      const onAbort = () => {
+        end();
+        reject(new Error("It was cancelled."));
+      };
+      const onTimeout = () => {
+        end();
+        reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
+      };
+      const timer = timeoutMs > 0 ? setTimeout(onTimeout, Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#waiting.set(id, {
+        resolve: (returned) => {
+          end();
+          resolve(returned);
+        },
+      });
+      node.receive({ ...msg, _linkSource: [{ id, node: this.#node.id }] } as NodeMessage);
+    });
+  }
+}
+
+/** A string as it is, anything else as JSON. An error on the message is the flow's answer, too: the model is told. */
+function resultText(msg: ReturnedMessage): string {
+  if (msg.error) throw new Error(errorText(msg.error));
+  if (typeof msg.payload === "string") return msg.payload;
+  try {
+    return JSON.stringify(msg.payload) ?? "";
+  } catch (error) {
+    // Of several lines only the first says what is wrong: a value in a circle, or a BigInt.
+    throw new Error(`Its answer cannot be written as JSON: ${String((error as Error).message).split("\n")[0]}.`);
+  }
+}
+
+function errorText(error: unknown): string {
+  if (typeof error === "string") return error;
+  const { message } = error as { message?: unknown };
+  if (typeof message === "string") return message;
+  try {
+    return JSON.stringify(error) ?? "It has failed.";
+  } catch {
+    return "It has failed.";
+  }
+}

@@ -1,0 +1,126 @@
+import type { Node } from "node-red";
+import type { ChatClient, Claim } from "../client";
+import type { Outcome } from "../conversation/run/run-question";
+import { tokenCorrection, trimHistory } from "../conversation/memory/history";
+import { Lines, type Turn } from "../conversation/memory/keyed-mutex";
+import { copyMessages, type Message } from "../conversation/request/prompt";
+import type { Question } from "../conversation/request/build";
+import { type ChatDef, readHistoryLimits } from "./chat-options";
+import { ConversationStore } from "./conversation-store";
+import { isCancelled, type ReadOptions, readAgain } from "./until-abort";
+
+/** A question's turn in its conversation. */
+export interface Recollection {
+  /** What is remembered; undefined where there is nothing to remember. */
+  history?: Message[];
+  /** Whether the question has waited for its turn, so that it is not refused any more. */
+  claim: Claim;
+  /** How long it has waited. */
+  waitedMs: number;
+  /**
+   * Remembers how the question ended.
+   *
+   * @param signal - ends the wait for a store that does not answer
+   * @throws ChatError `memory_unwritable`, `cancelled`
+   */
+  keep(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
+  /** Lets the next question of the conversation have its turn. */
+  end(): void;
+}
+
+const NOTHING: Recollection = { claim: "new", waitedMs: 0, keep: async () => {}, end: () => {} };
+
+/** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
+export class Memory {
+  readonly #def: ChatDef;
+  readonly #store: ConversationStore;
+  readonly #lines = new Lines();
+  /** What ends the waits for a store in which something is being forgotten. */
+  readonly #forgetting = new Set<AbortController>();
+
+  constructor(node: Node, def: ChatDef) {
+    this.#def = def;
+    this.#store = new ConversationStore(node, String(def.store ?? ""));
+  }
+
+  /**
+   * Waits until the questions of the same conversation before this one have ended.
+   *
+   * @param key - undefined for a question that belongs to no conversation
+   * @param again - how the store is read again where it fails
+   * @returns nothing to remember if its signal fires first
+   * @throws ChatError `queue_full`, `memory_unreadable`, or `invalid_input` for limits that are none
+   */
+  async begin(
+    key: string | undefined,
+    client: ChatClient,
+    again: ReadOptions,
+    onWaiting: () => void,
+  ): Promise<Recollection> {
+    if (key === undefined) return NOTHING;
+    const limits = readHistoryLimits(this.#def);
+    const queuedAt = performance.now();
+    const isBusy = this.#lines.isBusy(key);
+    const release = isBusy ? client.reserve() : undefined;
+    if (isBusy) onWaiting();
+    const turn = await this.#lines.enter(key, again.signal);
+    release?.();
+    if (!turn) return NOTHING;
+    try {
+      const loaded = await readAgain(() => this.#store.load(key), again);
+      return {
+        // A copy: a store may hand out its own, and messages of flows are changed.
+        history: copyMessages(trimHistory(loaded, { ...limits, tokens: undefined }, 1)),
+        waitedMs: performance.now() - queuedAt,
+        claim: isBusy ? "admitted" : "new",
+        keep: ({ completion, messages }, { request, added }, signal) => {
+          const { response_format = "", tools = "" } = request;
+          const sent = [...messages.slice(0, -1), response_format, tools];
+          const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
+          const kept = trimHistory(copyMessages(messages.slice(added)), limits, correction);
+          return this.#store.save(key, kept, signal);
+        },
+        end: turn.end,
+      };
+    } catch (error) {
+      turn.end();
+      if (isCancelled(error)) return NOTHING;
+      throw error;
+    }
+  }
+
+  /**
+   * Forgets a conversation, or all, behind the questions that came before.
+   *
+   * @throws ChatError `memory_unwritable`, `cancelled` where `stopForgetting` ended the wait
+   */
+  async forget(key: string | undefined): Promise<void> {
+    if (key !== undefined) {
+      await this.#inTurn(this.#lines.enter(key), (signal) => this.#store.forget(key, signal));
+      return;
+    }
+    const { lines, others } = this.#lines.enterAll();
+    const busy = lines.map(([name]) => name);
+    await Promise.all([
+      this.#inTurn(others, (signal) => this.#store.forgetAllBut(busy, signal)),
+      ...lines.map(([name, turn]) => this.#inTurn(turn, (signal) => this.#store.forget(name, signal))),
+    ]);
+  }
+
+  /** Waits no longer for a store in which something is being forgotten; what has not had its turn yet still gets it. */
+  stopForgetting(): void {
+    for (const abort of this.#forgetting) abort.abort();
+  }
+
+  async #inTurn(turn: Promise<Turn | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const taken = await turn;
+    const abort = new AbortController();
+    this.#forgetting.add(abort);
+    try {
+      await act(abort.signal);
+    } finally {
+      this.#forgetting.delete(abort);
+      taken?.end();
+    }
+  }
+}

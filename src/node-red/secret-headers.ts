@@ -1,0 +1,81 @@
+import type { NodeAPI } from "node-red";
+import { asRecord, asText, ChatError } from "../client";
+
+/** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
+export interface HeaderCredentials {
+  secretHeaders?: unknown;
+  /**
+   * The same as the form has left it, which knows no stored value: `{ "stored": "X-Api-Key" }` stands for the one that
+   * this header has in `secretHeaders`. Node-RED replaces a credential as a whole, so the values lie in another one.
+   */
+  secretHeadersEdited?: unknown;
+}
+
+type Headers = Record<string, unknown>;
+
+/**
+ * Reads the secret headers of a configuration. Variables of the environment are still names.
+ *
+ * @throws ChatError `not_an_object`, which quotes nothing of it
+ */
+export function readSecretHeaders({ secretHeaders, secretHeadersEdited }: HeaderCredentials = {}): Headers {
+  const stored = parseHeaders(secretHeaders);
+  return isBlank(secretHeadersEdited) ? stored : withStored(parseHeaders(secretHeadersEdited), stored);
+}
+
+/** Puts stored values where a form has kept them; one that is not stored any more is left out. */
+export function withStored(headers: Headers, stored: Headers): Headers {
+  const entries = Object.entries(headers).map(([name, value]) => {
+    const kept = storedName(value);
+    return [name, kept === undefined ? value : ownValue(stored, kept)] as const;
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** The stored header whose value a form has kept; undefined for a value that was typed. */
+export function storedName(value: unknown): string | undefined {
+  return asText(asRecord(value)?.stored);
+}
+
+/**
+ * The names of the secret headers of a configuration that is deployed, running or not, for its form. What the form has
+ * kept is stored as values by then, so that its next change can go by these names.
+ */
+export function secretHeaderNames(RED: NodeAPI, id: string): string[] {
+  if (!isConfiguration(RED, id)) return [];
+  const credentials = (RED.nodes.getCredentials(id) ?? {}) as HeaderCredentials;
+  const headers = readSecretHeaders(credentials);
+  const { secretHeadersEdited, ...rest } = credentials;
+  if (!isBlank(secretHeadersEdited)) {
+    RED.nodes.addCredentials(id, { ...rest, secretHeaders: JSON.stringify(headers) });
+  }
+  return Object.keys(headers);
+}
+
+function isConfiguration(RED: NodeAPI, id: string): boolean {
+  let isFound = false;
+  RED.nodes.eachNode((node) => {
+    isFound ||= node.id === id && node.type === "huggingface-config";
+  });
+  return isFound;
+}
+
+const isBlank = (value: unknown) => value === undefined || value === null || value === "";
+
+const ownValue = (headers: Headers, name: string) => (Object.hasOwn(headers, name) ? headers[name] : undefined);
+
+function parseHeaders(value: unknown): Headers {
+  if (isBlank(value)) return {};
+  const headers = asRecord(typeof value === "string" ? parsed(value) : value);
+  if (!headers) throw new ChatError("not_an_object", { name: "secretHeaders" });
+  return headers;
+}
+
+/** The parser's own error would quote the text. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

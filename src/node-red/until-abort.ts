@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { asRecord, asText, backoff, ChatError } from "../client";
+
+/**
+ * Waits for something that may never come.
+ *
+ * @throws ChatError `cancelled` if `signal` fires first; what fails afterwards is nobody's business
+ */
+export function untilAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(new ChatError("cancelled"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Whether a wait was ended by an abort. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof ChatError && error.code === "cancelled";
+}
+
+/** The system's code of an error, for the facts behind ours. */
+export function codeOf(error: unknown): { code?: string } {
+  const code = asText(asRecord(error)?.code);
+  return code === undefined ? {} : { code };
+}
+
+/** How a read that fails is tried again. */
+export interface ReadOptions {
+  signal: AbortSignal;
+  /** Extra attempts. */
+  retries: number;
+  /** It will be tried again in so many seconds. */
+  onRetry?(attempt: number, of: number, seconds: number): void;
+}
+
+/**
+ * Reads from a context store, which may be away for a moment, and again as a connection is tried again.
+ *
+ * @throws ChatError of the last attempt, or `cancelled`
+ */
+export async function readAgain<T>(read: () => Promise<T>, { signal, retries, onRetry }: ReadOptions): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await untilAbort(read(), signal);
+    } catch (error) {
+      if (attempt >= retries || !(error instanceof ChatError) || !error.cause.retryable) throw error;
+    }
+    const seconds = backoff(attempt);
+    onRetry?.(attempt + 1, retries, seconds);
+    await untilAbort(sleep(seconds * 1000, undefined, { signal }), signal);
+  }
+}

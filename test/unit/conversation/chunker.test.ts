@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import sinon from "sinon";
+import { CHUNK_MODES, type ChunkMode, makeChunker } from "../../../src/conversation/chunker";
+
+/** The chunks of a text that comes in these pieces. */
+function chunksOf(mode: ChunkMode, pieces: Iterable<string>): string[] {
+  const chunks: string[] = [];
+  const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
+  for (const piece of pieces) chunker.push(piece);
+  chunker.flush();
+  return chunks;
+}
+
+describe("the chunks of a reply", () => {
+  const word = fc.oneof(
+    fc.constantFrom("Hi", "3.14", ".", "! ", "?", "\n", "\r\n", "\r", " ", "。", "नमस्ते।", "…", "e.g. ", "\u2028", "😀"),
+    fc.string({ minLength: 1 }),
+  );
+  for (const mode of CHUNK_MODES) {
+    it(`are together the whole text, none of them empty: ${mode}`, () => {
+      fc.assert(
+        fc.property(fc.array(word), fc.array(fc.nat(20)), (pieces, flushes) => {
+          const chunks: string[] = [];
+          const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
+          pieces.forEach((piece, index) => {
+            chunker.push(piece);
+            if (!flushes.includes(index)) return;
+            chunker.flush();
+            assert.equal(chunks.join(""), pieces.slice(0, index + 1).join(""), "a flush holds nothing back");
+          });
+          chunker.flush();
+          assert.equal(chunks.join(""), pieces.join(""));
+          assert.ok(!chunks.includes(""));
+          const count = chunks.length;
+          chunker.flush();
+          assert.equal(chunks.length, count, "a flush of nothing sends nothing");
+        }),
+      );
+    });
+  }
+});
+
+describe("chunks as they come", () => {
+  it("are the pieces", () => assert.deepEqual(chunksOf("token", ["Hel", "lo", "."]), ["Hel", "lo", "."]));
+});
+
+describe("chunks at intervals", () => {
+  let clock: sinon.SinonFakeTimers;
+  beforeEach(() => {
+    clock = sinon.useFakeTimers();
+  });
+  afterEach(() => clock.restore());
+
+  function timed(intervalMs: number) {
+    const chunks: [at: number, chunk: string][] = [];
+    const chunker = makeChunker("interval", intervalMs, (chunk) => chunks.push([Date.now(), chunk]));
+    return { chunks, chunker };
+  }
+
+  it("begin at once, and then gather what comes", () => {
+    const { chunks, chunker } = timed(100);
+    for (const piece of ["a", "b", "c", "d", "e", "f"]) {
+      chunker.push(piece);
+      clock.tick(40);
+    }
+    clock.tick(1000);
+    assert.deepEqual(chunks, [
+      [0, "a"],
+      [100, "bc"],
+      [200, "de"],
+      [300, "f"],
+    ]);
+  });
+
+  it("begin at once again after a pause", () => {
+    const { chunks, chunker } = timed(100);
+    chunker.push("a");
+    clock.tick(150);
+    chunker.push("b");
+    assert.deepEqual(chunks, [
+      [0, "a"],
+      [150, "b"],
+    ]);
+  });
+
+  it("keep the interval where reasoning and text follow each other, each in a chunk of its own", () => {
+    const chunks: unknown[] = [];
+    const chunker = makeChunker("interval", 100, (chunk, kind) => chunks.push([Date.now(), kind, chunk]));
+    for (const [kind, piece] of [
+      ["reasoning", "Hm"],
+      ["reasoning", "."],
+      ["text", "a"],
+      ["text", "b"],
+    ] as const) {
+      chunker.push(piece, kind);
+      clock.tick(10);
+    }
+    clock.tick(1000);
+    assert.deepEqual(chunks, [
+      [0, "reasoning", "Hm"],
+      [100, "reasoning", "."],
+      [200, "text", "ab"],
+    ]);
+  });
+
+  it("leave no timer behind when nothing comes, nor after a flush", () => {
+    const { chunks, chunker } = timed(100);
+    chunker.push("a");
+    clock.tick(100);
+    assert.equal(clock.countTimers(), 0);
+    chunker.push("b");
+    chunker.push("c");
+    chunker.flush();
+    assert.equal(clock.countTimers(), 0);
+    assert.deepEqual(
+      chunks.map(([, chunk]) => chunk),
+      ["a", "b", "c"],
+    );
+  });
+
+  it("are never closer than the interval, and hold nothing back for longer", () => {
+    const pieces = fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.nat(120)));
+    fc.assert(
+      fc.property(pieces, fc.integer({ min: 1, max: 200 }), (list, intervalMs) => {
+        const { chunks, chunker } = timed(intervalMs);
+        let sent = "";
+        for (const [piece, pause] of list) {
+          chunker.push(piece);
+          sent += piece;
+          clock.tick(pause);
+        }
+        clock.tick(intervalMs);
+        assert.equal(chunks.map(([, chunk]) => chunk).join(""), sent);
+        for (let i = 1; i < chunks.length; i++)
+          assert.ok((chunks[i]?.[0] ?? 0) - (chunks[i - 1]?.[0] ?? 0) >= intervalMs);
+        clock.tick(intervalMs);
+        assert.equal(clock.countTimers(), 0);
+      }),
+    );
+  });
+});
+
+describe("chunks by sentence", () => {
+  const cases: [what: string, text: string, chunks: string[]][] = [
+    ["English", "Hello World! How are you? Fine.", ["Hello World! ", "How are you? ", "Fine."]],
+    ["a number with a point", "Pi is 3.14 today. Next!", ["Pi is 3.14 today. ", "Next!"]],
+    [
+      "a version and a host",
+      "Use v1.2.3 of example.com now. Then go.",
+      ["Use v1.2.3 of example.com now. ", "Then go."],
+    ],
+    ["several marks", "Really?! Yes... No.", ["Really?! ", "Yes... ", "No."]],
+    ["a quotation", 'He said "Go." Then he left.', ['He said "Go." ', "Then he left."]],
+    ["paragraphs", "A title\n\nA text. More\n", ["A title\n", "\n", "A text. ", "More\n"]],
+    ["Chinese", "你好。世界！再见", ["你好。", "世界！", "再见"]],
+    ["Japanese", "すごい！本当？はい。", ["すごい！", "本当？", "はい。"]],
+    ["Hindi", "नमस्ते। आप कैसे हैं? ठीक।", ["नमस्ते। ", "आप कैसे हैं? ", "ठीक।"]],
+    ["Arabic", "مرحبا؟ نعم. حسنا", ["مرحبا؟ ", "نعم. ", "حسنا"]],
+    ["Spanish", "¿Qué tal? ¡Muy bien! Gracias.", ["¿Qué tal? ", "¡Muy bien! ", "Gracias."]],
+    ["German", "Grüße! Ist es 3,5 m lang? Ja.", ["Grüße! ", "Ist es 3,5 m lang? ", "Ja."]],
+    ["no end at all", "no end at all", ["no end at all"]],
+  ];
+  for (const [what, text, chunks] of cases) {
+    it(`are cut in ${what}`, () => {
+      assert.deepEqual(chunksOf("sentence", [text]), chunks);
+      assert.deepEqual(chunksOf("sentence", text), chunks, "character by character");
+    });
+  }
+
+  it("are not cut at a point that may belong to a number", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
+    for (const piece of ["It is 3", ".", "14", " now", ".", " "]) chunker.push(piece);
+    assert.deepEqual(chunks, []);
+    chunker.push("Next");
+    assert.deepEqual(chunks, ["It is 3.14 now. "]);
+  });
+});
+
+describe("chunks by sentence, however the text is cut", () => {
+  for (const text of [
+    "It costs approx. 5 euros. Not 6. ",
+    "Hi! How are you? Fine. 42",
+    "One.\nTwo.\n\nThree",
+    "你好。再见。",
+  ]) {
+    it(`are the same: ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(chunksOf("sentence", text), chunksOf("sentence", [text]));
+    });
+  }
+
+  it("are handed on when no sentence ends for long", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
+    for (let piece = 0; piece < 2000; piece++) chunker.push("low. er ");
+    assert.ok(chunks.length >= 7, String(chunks.length));
+  });
+});
+
+describe("chunks of a long piece", () => {
+  const units = {
+    "ordinary sentences": "This is an ordinary sentence of some eighty characters, as a model writes them. ",
+    "short sentences": "A. ",
+    "sentences of digits": "1. ",
+    "dots alone": ". ",
+    "words without an end": "word ",
+    "one word": "word",
+    "characters of two halves": "😀",
+    "sentences without spaces": "你好。",
+    "a long sentence and a short one": `${"word ".repeat(390)}end. A. `,
+  };
+  for (const [what, unit] of Object.entries(units)) {
+    it(`by sentence cost no more a character than short pieces do: ${what}`, () => {
+      // The segmenter's time is square in the length of what it is given.
+      const segment = sinon.spy(Intl.Segmenter.prototype, "segment");
+      try {
+        const text = `A. ${unit.repeat(100_000 / unit.length)}`;
+        const chunks = chunksOf("sentence", [text]);
+        assert.equal(chunks.join(""), text);
+        const lengths = segment.args.map(([given]) => given.length);
+        assert.ok(Math.max(...lengths) <= 2000, `${Math.max(...lengths)} at once`);
+        const all = lengths.reduce((sum, length) => sum + length, 0);
+        assert.ok(all < 10 * text.length, `${all} for ${text.length}`);
+        assert.ok(!chunks.some((chunk) => /^[\udc00-\udfff]|[\ud800-\udbff]$/.test(chunk)), "half a character");
+      } finally {
+        segment.restore();
+      }
+    });
+  }
+
+  it("without an end are parted between words", () => {
+    const chunks = chunksOf("sentence", ["word ".repeat(1001)]);
+    assert.deepEqual(
+      chunks.map((chunk) => chunk.length),
+      [2000, 2000, 1005],
+    );
+  });
+
+  for (const [mode, unit] of [
+    ["line", "\n"],
+    ["sentence", "A. "],
+  ] as const) {
+    it(`by ${mode} are left where the turn is over, and flushed as one`, () => {
+      const chunks: string[] = [];
+      const mayGoOn = () => chunks.length % 10 !== 0;
+      const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk), mayGoOn);
+      assert.equal(chunker.push(unit.repeat(105)), false);
+      assert.equal(chunks.length, 10);
+      assert.equal(chunker.resume(), false);
+      assert.equal(chunks.length, 20);
+      for (let turn = 0; turn < 5; turn++) chunker.resume();
+      assert.equal(chunks.length, 70);
+      chunker.flush();
+      assert.equal(chunks.length, 71);
+      assert.equal(chunks.at(-1), unit.repeat(35));
+      assert.equal(chunker.resume(), true);
+      assert.equal(chunks.length, 71);
+    });
+  }
+
+  it("are the same chunks with turns as without", () => {
+    const text = fc.array(fc.constantFrom("Hi", ". ", "\n", "3", "a", "? ", "。", " "), { maxLength: 60 });
+    fc.assert(
+      fc.property(fc.constantFrom("sentence", "line"), fc.array(text), (mode, texts) => {
+        const pieces = texts.map((parts) => parts.join(""));
+        const chunks: string[] = [];
+        const chunker = makeChunker(
+          mode,
+          0,
+          (chunk) => chunks.push(chunk),
+          () => false,
+        );
+        for (const piece of pieces) {
+          let isDone = chunker.push(piece);
+          while (!isDone) isDone = chunker.resume();
+        }
+        chunker.flush();
+        assert.deepEqual(chunks, chunksOf(mode, pieces));
+      }),
+    );
+  });
+});
+
+describe("chunks by line", () => {
+  const cases: [what: string, text: string, chunks: string[]][] = [
+    ["each keeps its line end", "a\nb\n\nc\n", ["a\n", "b\n", "\n", "c\n"]],
+    ["CRLF", "a\r\nb\r\n", ["a\r\n", "b\r\n"]],
+    ["a last line without an end", "a\nb", ["a\n", "b"]],
+    ["no line end", "a. b! c", ["a. b! c"]],
+  ];
+  for (const [what, text, chunks] of cases) {
+    it(`are lines: ${what}`, () => {
+      assert.deepEqual(chunksOf("line", [text]), chunks);
+      assert.deepEqual(chunksOf("line", text), chunks, "character by character");
+    });
+  }
+
+  it("leave as soon as the line has ended", () => {
+    const chunks: string[] = [];
+    const chunker = makeChunker("line", 0, (chunk) => chunks.push(chunk));
+    for (const piece of ["a", "b\nc", "d"]) chunker.push(piece);
+    assert.deepEqual(chunks, ["ab\n"]);
+  });
+});

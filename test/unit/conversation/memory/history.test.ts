@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { estimateTokens, joinHistory, tokenCorrection, trimHistory } from "../../../../src/conversation/memory/history";
+import type { Message } from "../../../../src/conversation/request/prompt";
+
+const user = (content = "?"): Message => ({ role: "user", content });
+const said = (content = "!"): Message => ({ role: "assistant", content });
+const system = (content = "Be brief."): Message => ({ role: "system", content });
+const calling = (...ids: string[]): Message => ({
+  role: "assistant",
+  content: null,
+  tool_calls: ids.map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } })),
+});
+const result = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "7" });
+const open = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." });
+
+describe("a history with very many calls", () => {
+  it("is read once through for all their results", () => {
+    const ids = Array.from({ length: 5000 }, (_, index) => `c${index}`);
+    let reads = 0;
+    const calls = calling(...ids).tool_calls;
+    const get = () => {
+      reads++;
+      return calls;
+    };
+    const message = Object.defineProperty(calling(), "tool_calls", { enumerable: true, get });
+    const messages = [user(), message, ...ids.map(result)];
+    assert.equal(joinHistory([], messages).length, messages.length);
+    trimHistory(messages, { messages: 10_000, tokens: undefined }, 1);
+    assert.ok(reads < 20, `${reads} times`);
+  });
+});
+
+describe("a prompt behind a history", () => {
+  const cases: [what: string, history: Message[], prompt: Message[], joined: Message[]][] = [
+    ["is added", [user("1"), said("2")], [user("3")], [user("1"), said("2"), user("3")]],
+    [
+      "with a reply in it takes its place",
+      [user("1"), said("2")],
+      [user("3"), said("4"), user("5")],
+      [user("3"), said("4"), user("5")],
+    ],
+    [
+      "brings a system message for the one that was",
+      [system("a"), user("1")],
+      [system("b"), user("2")],
+      [system("b"), user("1"), user("2")],
+    ],
+    [
+      "with results goes on with the calls",
+      [user(), calling("a", "b")],
+      [result("a"), result("b")],
+      [user(), calling("a", "b"), result("a"), result("b")],
+    ],
+    [
+      "leaves no call open",
+      [user(), calling("a", "b"), result("b")],
+      [user("2")],
+      [user(), calling("a", "b"), result("b"), open("a"), user("2")],
+    ],
+    [
+      "leaves none open that it answers in part",
+      [user(), calling("a", "b")],
+      [result("b"), user("2")],
+      [user(), calling("a", "b"), result("b"), open("a"), user("2")],
+    ],
+  ];
+  for (const [what, history, prompt, joined] of cases) {
+    it(what, () => assert.deepEqual(joinHistory(history, prompt), joined));
+  }
+});
+
+describe("a history that is trimmed", () => {
+  const trim = (messages: Message[], most: number, tokens?: number, correction = 1) =>
+    trimHistory(messages, { messages: most, tokens }, correction);
+
+  const cases: [what: string, messages: Message[], most: number, left: Message[]][] = [
+    ["keeps all that it may", [user("1"), said("2")], 2, [user("1"), said("2")]],
+    ["loses the oldest", [user("1"), said("2"), user("3"), said("4")], 2, [user("3"), said("4")]],
+    ["begins with the user", [user("1"), said("2"), user("3"), said("4")], 3, [user("3"), said("4")]],
+    [
+      "keeps the system message",
+      [system(), user("1"), said("2"), user("3"), said("4")],
+      3,
+      [system(), user("3"), said("4")],
+    ],
+    [
+      "keeps the question of a long one",
+      [user(), calling("a", "b"), result("a"), result("b"), said()],
+      3,
+      [user(), said()],
+    ],
+    [
+      "keeps a call with its results",
+      [user(), calling("a"), result("a"), calling("b"), result("b"), said("x")],
+      4,
+      [user(), calling("b"), result("b"), said("x")],
+    ],
+    ["keeps nothing if not even a question and its reply fit", [user("1"), calling("a"), result("a")], 2, []],
+    ["drops results whose call is gone", [result("a"), user()], 5, [user()]],
+    ["of nothing is nothing", [], 5, []],
+    ["of a system message is that", [system()], 1, [system()]],
+  ];
+  for (const [what, messages, most, left] of cases) {
+    it(what, () => assert.deepEqual(trim(messages, most), left));
+  }
+
+  it("keeps to a number of tokens, as the server counts them", () => {
+    const messages = [user("a".repeat(400)), said("b".repeat(400)), user("c".repeat(400)), said("d".repeat(400))];
+    assert.equal(trim(messages, 50, 230).length, 2);
+    assert.equal(trim(messages, 50, 500).length, 4);
+    assert.equal(trim(messages, 50, 500, 2).length, 2);
+    assert.equal(trim(messages, 50, 1).length, 0);
+  });
+
+  it("does not grow without bound in size", () => {
+    const image = (n: number) => user(`${n}${"x".repeat(7_000_000)}`);
+    assert.equal(trim([image(1), said(), image(2), said(), image(3), said()], 50).length, 4);
+  });
+
+  const message = fc.oneof(
+    fc.string().map(user),
+    fc.string().map(said),
+    fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 }).map((ids) => calling(...ids)),
+    fc.constantFrom("a", "b", "c").map(result),
+  );
+
+  it("holds its limits, whatever the conversation", () => {
+    const conversation = fc.tuple(fc.boolean(), fc.array(message, { maxLength: 30 }));
+    fc.assert(
+      fc.property(
+        conversation,
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 500 }),
+        ([hasSystem, list], most, tokens) => {
+          const whole = joinHistory(hasSystem ? [system(), ...list] : list, []);
+          const left = trim(whole, most, tokens);
+          // What is left is the system message, a question, and the end of the conversation.
+          const isSaid = ({ role }: Message) => role !== "system";
+          const rest = left.filter(isSaid);
+          const clean = trim(whole, 1000).filter(isSaid);
+          assert.deepEqual(rest.slice(1), rest.length > 1 ? clean.slice(1 - rest.length) : []);
+          if (hasSystem) assert.equal(left[0]?.role, "system");
+          if (clean.some(({ role }) => role === "user") && rest.length > 0) assert.equal(rest[0]?.role, "user");
+          assert.notEqual(rest[0]?.role, "tool");
+          if (rest.length > 0) assert.ok(left.length <= most && estimateTokens(left) <= tokens);
+          // Every call has its result, and every result its call.
+          assert.deepEqual(joinHistory(left, []), left);
+        },
+      ),
+    );
+  });
+});
+
+describe("an estimate of tokens", () => {
+  it("is near to what models count, in any script, and does not count an image by its length", () => {
+    assert.ok(Math.abs(estimateTokens([user("The quick brown fox jumps over the lazy dog.")]) - 15) < 5);
+    assert.ok(Math.abs(estimateTokens([user("敏捷的棕色狐狸跳过懒狗")]) - 14) < 6);
+    const image = { type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(1e6)}` } };
+    assert.ok(estimateTokens([{ role: "user", content: [image] }]) < 2000);
+  });
+
+  it("is corrected by what the server has counted, within reason", () => {
+    const sent = [user("a".repeat(3840))];
+    const estimated = estimateTokens(sent);
+    assert.equal(tokenCorrection({ prompt_tokens: 2 * estimated }, sent), 2);
+    assert.equal(tokenCorrection({ prompt_tokens: 1e9 }, sent), 5);
+    assert.equal(tokenCorrection({ prompt_tokens: 60 }, [user("Hi")]), undefined, "mostly the server's template");
+    for (const usage of [undefined, {}, { prompt_tokens: "5" }, { prompt_tokens: 0 }]) {
+      assert.equal(tokenCorrection(usage, sent), undefined);
+    }
+  });
+});

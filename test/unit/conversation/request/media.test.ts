@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import type { ChatError } from "../../../../src/client/errors/chat-error";
+import { imageUrl, LARGEST_IMAGE } from "../../../../src/conversation/request/media";
+
+const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
+
+describe("a Buffer as image", () => {
+  const cases: [type: string, bytes: string][] = [
+    ["image/png", "\x89PNG\r\n\x1a\n...."],
+    ["image/jpeg", "\xff\xd8\xff\xe0...."],
+    ["image/gif", "GIF87a...."],
+    ["image/gif", "GIF89a...."],
+    ["image/webp", "RIFF\x10\x00\n\rWEBPVP8 "],
+  ];
+  for (const [type, bytes] of cases) {
+    it(`is a data URI of the type ${type}`, () => {
+      const buffer = Buffer.from(bytes, "latin1");
+      assert.equal(imageUrl(buffer, "msg.payload"), `data:${type};base64,${buffer.toString("base64")}`);
+    });
+  }
+
+  const others: [what: string, bytes: Buffer][] = [
+    ["text", Buffer.from("Hello")],
+    ["nothing", Buffer.alloc(0)],
+    ["a PDF", Buffer.from("%PDF-1.7")],
+    ["a WAV", Buffer.from("RIFF\x10\x00\x00\x00WAVEfmt ", "latin1")],
+    ["an SVG", Buffer.from("<svg></svg>")],
+    ["the beginning of a PNG", png.subarray(0, 4)],
+  ];
+  for (const [what, bytes] of others) {
+    it(`is refused if it holds ${what}`, () => {
+      assert.throws(
+        () => imageUrl(bytes, "msg.payload"),
+        (error: ChatError) => {
+          assert.equal(error.code, "invalid_input");
+          assert.match(error.message, /^msg\.payload is a Buffer/);
+          return true;
+        },
+      );
+    });
+  }
+
+  it("may have 10 MB and no more", () => {
+    const largest = Buffer.concat([png, Buffer.alloc(LARGEST_IMAGE - png.length)]);
+    assert.ok(imageUrl(largest, "msg.payload").startsWith("data:image/png;base64,"));
+    assert.throws(
+      () => imageUrl(Buffer.concat([largest, Buffer.alloc(1)]), "msg.payload"),
+      (error: ChatError) => {
+        assert.equal(error.key, "image_too_big");
+        assert.match(error.message, /has 11 MB; 10 MB are allowed/);
+        return true;
+      },
+    );
+  });
+});
