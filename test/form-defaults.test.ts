@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
-import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema-row";
+import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema/schema-row";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/node-red/defaults";
 
 const NODES = resolve(__dirname, "../nodes");

@@ -1,6 +1,6 @@
 import type { ChatError } from "./errors/chat-error";
-import type { ExchangeResult } from "./response/exchange";
 import type { Failure } from "./errors/failure";
+import type { ExchangeResult } from "./response/exchange";
 import { backoff, LONGEST_WAIT_S, requestedWait, SHORTEST_WAIT_S, SHORTEST_WAKING_WAIT_S } from "./retry";
 import type { Completion, PartialCompletion, Timing } from "./types";
 

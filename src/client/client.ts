@@ -1,19 +1,19 @@
 import { Attempts } from "./attempts";
-import { CLIENT_DEFAULTS, type ClientOptions } from "./options";
+import { type Claim, Slots } from "./concurrency";
 import { type Connection, connect, proxySecrets, type Route } from "./connection/connect";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./connection/endpoint";
-import { asChatError, asInputError, ChatError, isOfModel } from "./errors/chat-error";
-import type { ExchangeResult } from "./response/exchange";
-import type { Failure } from "./errors/failure";
 import { headerSecrets, requestHeaders } from "./connection/headers";
 import { isClosedByServer } from "./connection/kept-connections";
+import { asChatError, asInputError, ChatError, isOfModel } from "./errors/chat-error";
+import type { Failure } from "./errors/failure";
+import type { RequestFacts } from "./errors/from-response";
 import { loadModule } from "./load-module";
 import { fetchModels, listError, type ModelEntry } from "./models/list";
 import { PriceList } from "./models/prices";
+import { CLIENT_DEFAULTS, type ClientOptions } from "./options";
 import { makeRedaction, type Redaction } from "./redaction";
+import type { ExchangeResult } from "./response/exchange";
 import { requestedPause } from "./retry";
-import type { RequestFacts } from "./errors/from-response";
-import { type Claim, Slots } from "./concurrency";
 import type { Completion, PieceListener } from "./types";
 
 // Loaded with what reads an answer, and found now: see `loadModule`.
@@ -263,7 +263,9 @@ export class ChatClient {
       attempts.sentAt = performance.now();
       listener.onAsking?.();
       // With all that reads an answer it is half of what our nodes load: Node-RED need not wait for it when it starts.
-      const { exchange } = loadModule("exchange", (): typeof import("./response/exchange") => require("./response/exchange"));
+      const { exchange } = loadModule("exchange", (): typeof import("./response/exchange") =>
+        require("./response/exchange"),
+      );
       const sending = this.#connection.kept.track(this.#connection.dispatcher);
       const result = await exchange({
         dispatcher: sending.dispatcher,

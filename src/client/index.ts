@@ -1,7 +1,10 @@
 /** The client layer: HTTP and the chat-completions API, usable without Node-RED. */
 export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
-export { CLIENT_DEFAULTS, type ClientOptions } from "./options";
+export { redactPieces } from "./completion/redact-deltas";
+export type { ToolCall } from "./completion/tool-call-deltas";
+export type { Claim } from "./concurrency";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
+export type { ProxyChoice, ProxyRules } from "./connection/proxy";
 export {
   asChatError,
   asInputError,
@@ -12,18 +15,15 @@ export {
   reasonOf,
   thrownText,
 } from "./errors/chat-error";
-export { asRecord, asText, toJson } from "./unknown";
 export { loadModule } from "./load-module";
 export type { ModelEntry, ModelProvider } from "./models/list";
+export { inUsd } from "./models/prices";
 export { nestingProblem } from "./nesting";
 export { oneLine } from "./one-line";
+export { CLIENT_DEFAULTS, type ClientOptions } from "./options";
 export { OLDEST_NODE, platformProblem } from "./platform";
-export { inUsd } from "./models/prices";
-export type { ProxyChoice, ProxyRules } from "./connection/proxy";
 export { makeRedaction, type Redaction } from "./redaction";
-export { redactPieces } from "./completion/redact-deltas";
-export { backoff } from "./retry";
 export { LONGEST_TIMER_MS } from "./response/idle-timeout";
-export type { Claim } from "./concurrency";
-export type { ToolCall } from "./completion/tool-call-deltas";
+export { backoff } from "./retry";
 export type { AssistantMessage, Completion, Usage } from "./types";
+export { asRecord, asText, toJson } from "./unknown";

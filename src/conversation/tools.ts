@@ -1,8 +1,8 @@
 import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
-import { readObject } from "./request/fields";
+import type { TimeBudget } from "./json/deadline";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
-import type { TimeBudget } from "./json/deadline";
+import { readObject } from "./request/fields";
 
 /** What servers take as the name of a function (OpenAI's API reference, `tools`). */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;

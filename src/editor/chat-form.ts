@@ -1,10 +1,10 @@
-import { createFunctionList } from "./functions-list.js";
+import { createFunctionList } from "./fields/functions-list.js";
+import { readSecretHeaders } from "./fields/header-rows.js";
+import { createStopList } from "./fields/stop-list.js";
+import { createTextField } from "./fields/text-field.js";
+import { createToolList } from "./fields/tool-list.js";
 import { createTabs, type EditedNode, type NodeForm, widget } from "./red.js";
-import { createSchemaField, type SchemaField } from "./schema-field.js";
-import { readSecretHeaders } from "./secret-headers.js";
-import { createStopList } from "./stop-list.js";
-import { createTextField } from "./text-field.js";
-import { createToolList } from "./tool-list.js";
+import { createSchemaField, type SchemaField } from "./schema/schema-field.js";
 import { createTryIt } from "./try-it.js";
 
 const field = (property: string): JQuery => $(`#node-input-${property}`);

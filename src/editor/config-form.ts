@@ -1,16 +1,16 @@
+import type { ConfigForm } from "./admin-api.js";
 import { createConnectionTest } from "./connection-test.js";
-import { createHeaderList, type HeaderList } from "./header-list.js";
-import { pickModel } from "./model-picker.js";
-import { createTabs, type EditedNode, type NodeForm, text } from "./red.js";
+import { createHeaderList, type HeaderList } from "./fields/header-list.js";
 import {
   HEADER_CREDENTIALS,
   hasSecretHeaders,
   readSecretHeaders,
   type SecretHeaders,
   writeSecretHeaders,
-} from "./secret-headers.js";
-import type { ConfigForm } from "./server.js";
-import { createTextList } from "./text-list.js";
+} from "./fields/header-rows.js";
+import { createTextList } from "./fields/text-list.js";
+import { pickModel } from "./models/model-picker.js";
+import { createTabs, type EditedNode, type NodeForm, text } from "./red.js";
 
 const field = (property: string): JQuery => $(`#node-config-input-${property}`);
 const container = (property: string): HTMLElement => $(`#node-config-input-${property}-container`)[0] as HTMLElement;

@@ -1,5 +1,5 @@
+import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./admin-api.js";
 import { make, makeButton, text } from "./red.js";
-import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./server.js";
 
 interface TestAnswer extends Withheld {
   model: string;

@@ -1,7 +1,7 @@
 import { createChatForm } from "./chat-form.js";
 import { createConfigForm } from "./config-form.js";
 import { markFields } from "./edited.js";
-import { keepGiven } from "./given-values.js";
+import { keepGiven } from "./fields/given-values.js";
 import { type EditedNode, type NodeForm, type OpenForm, text, widget } from "./red.js";
 import { createToolForm } from "./tool-form.js";
 

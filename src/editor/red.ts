@@ -1,6 +1,6 @@
 /// <reference types="jquery" />
 
-import type { HeaderCredentials } from "./secret-headers.js";
+import type { HeaderCredentials } from "./fields/header-rows.js";
 
 /** What the forms use of Node-RED's editor; the published types lack much of it. */
 interface EditorGlobal {

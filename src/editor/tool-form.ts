@@ -1,5 +1,5 @@
 import type { EditedNode, NodeForm } from "./red.js";
-import { createSchemaField } from "./schema-field.js";
+import { createSchemaField } from "./schema/schema-field.js";
 
 /** Makes what the form of a tool node needs beyond its template. */
 export function createToolForm(node: EditedNode): NodeForm {

@@ -1,6 +1,6 @@
-import { showPrice } from "./model-list.js";
+import { describeWithheld, type Withheld } from "./admin-api.js";
+import { showPrice } from "./models/model-rows.js";
 import { make, makeButton, text } from "./red.js";
-import { describeWithheld, type Withheld } from "./server.js";
 
 /** What a line of the answer says; at the end either `done` or `error`. */
 interface Line extends Withheld {

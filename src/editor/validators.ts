@@ -1,8 +1,8 @@
-import { FUNCTION_NAME, functionProblems, isJsonObject, schemaText } from "./functions.js";
-import { type Problem, position } from "./json-text.js";
+import { FUNCTION_NAME, functionProblems, isJsonObject, schemaText } from "./fields/declared-functions.js";
 import type { EditedNode } from "./red.js";
 import { text } from "./red.js";
-import { schemaProblems } from "./schema-problems.js";
+import { type Problem, position } from "./schema/json-source.js";
+import { schemaProblems } from "./schema/schema-problems.js";
 
 /** What the editor calls. Only if it has two parameters is the reason shown that it returns. */
 export type Validator = (this: EditedNode, value: unknown, options?: unknown) => true | string;

@@ -1,22 +1,22 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, type ChatClient, ChatError } from "../client";
-import { type AskListener, ask, type Outcome } from "../conversation/run/run-question";
+import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
+import { type AskListener, ask, type Outcome } from "../conversation/run/run-question";
 import { Refusals } from "../conversation/run/unsupported-params";
-import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { ChatInputs, Inputs } from "./chat-inputs";
 import { type ChatDef, heldProperties, inputName, typedInput } from "./chat-options";
 import type { ConfigNode } from "./config-options";
 import { withEnvironment } from "./environment";
+import type { ToolCalls } from "./flow-tools";
 import { localizeError, type Translate } from "./localize";
 import type { Memory, Recollection } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
 import type { Running, RunningQuestions } from "./running-questions";
 import type { RunStatus } from "./status-line";
 import { openStream, type StreamOutput } from "./stream-output";
-import type { ToolCalls } from "./flow-tools";
 import { findTools } from "./tool-registry";
 import { type ReadOptions, untilAbort } from "./until-abort";
 

@@ -1,8 +1,8 @@
 import type { NodeDef } from "node-red";
 import { CHUNK_MODES, type ChunkMode } from "../conversation/chunker";
-import { readBoolean, readChoice, readNumber } from "../conversation/request/fields";
 import type { HistoryLimits } from "../conversation/memory/history";
 import type { FormOptions } from "../conversation/request/build";
+import { readBoolean, readChoice, readNumber } from "../conversation/request/fields";
 import { CHAT_DEFAULTS } from "./defaults";
 import { label, type TypedInput } from "./typed-input";
 

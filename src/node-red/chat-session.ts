@@ -4,12 +4,12 @@ import { nothingAsked, type Outcome } from "../conversation/run/run-question";
 import { type Asked, ChatAsker } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, typedInput, withDefaults } from "./chat-options";
+import { ToolCalls } from "./flow-tools";
 import { localizeError, makeTranslate, type Translate } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
 import { type Arrival, abortAll, type Running, RunningQuestions } from "./running-questions";
 import { StatusLine } from "./status-line";
-import { ToolCalls } from "./flow-tools";
 import { isCancelled, untilAbort } from "./until-abort";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
-import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
 import { GRAMMARS, type Grammar } from "../conversation/json/structured-output";
+import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
 import { CONFIG_DEFAULTS } from "./defaults";
 import { withEnvironment } from "./environment";
 import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";

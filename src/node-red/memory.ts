@@ -1,10 +1,10 @@
 import type { Node } from "node-red";
 import type { ChatClient, Claim } from "../client";
-import type { Outcome } from "../conversation/run/run-question";
 import { tokenCorrection, trimHistory } from "../conversation/memory/history";
 import { Lines, type Turn } from "../conversation/memory/keyed-mutex";
-import { copyMessages, type Message } from "../conversation/request/prompt";
 import type { Question } from "../conversation/request/build";
+import { copyMessages, type Message } from "../conversation/request/prompt";
+import type { Outcome } from "../conversation/run/run-question";
 import { type ChatDef, readHistoryLimits } from "./chat-options";
 import { ConversationStore } from "./conversation-store";
 import { isCancelled, type ReadOptions, readAgain } from "./until-abort";

@@ -1,10 +1,10 @@
-import { asRecord } from "../unknown";
 import { isTooDeep } from "../nesting";
+import type { AssistantMessage, PartialCompletion, PieceListener } from "../types";
+import { asRecord } from "../unknown";
 import { ReplyFields } from "./reply-fields";
 import { TextBuffer } from "./text-buffer";
 import { type TextSink, ThinkSplitter } from "./think-tags";
 import { ToolCallMerger } from "./tool-call-deltas";
-import type { AssistantMessage, PartialCompletion, PieceListener } from "../types";
 
 /** Levels of content parts that are read: no server nests them deep. */
 const DEEPEST_PART = 20;

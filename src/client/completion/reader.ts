@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Progress, ReplyEvent } from "../response/verdict";
-import { ChunkTemplate } from "./fast-path";
-import { CompletionBuilder } from "./accumulator";
 import { asChatError, ChatError } from "../errors/chat-error";
-import { asRecord, firstHeader } from "../unknown";
+import { errorInReply, type RequestFacts, senselessReply, sentence } from "../errors/from-response";
 import type { Redaction } from "../redaction";
+import type { Progress, ReplyEvent } from "../response/verdict";
+import type { PartialCompletion, PieceListener } from "../types";
+import { asRecord, firstHeader } from "../unknown";
+import { CompletionBuilder } from "./accumulator";
+import { ChunkTemplate } from "./fast-path";
 import { redactCompletion } from "./redact-completion";
 import { redactPieces } from "./redact-deltas";
-import { errorInReply, type RequestFacts, senselessReply, sentence } from "../errors/from-response";
-import type { PartialCompletion, PieceListener } from "../types";
 
 /** What a reply is read for. */
 export interface ReplyInput {

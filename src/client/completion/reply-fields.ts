@@ -1,6 +1,6 @@
-import { asRecord, toText } from "../unknown";
 import { isTooDeep, jsonLength } from "../nesting";
 import type { PartialCompletion, Usage } from "../types";
+import { asRecord, toText } from "../unknown";
 
 /** Fields of an event that is no longer than this, in characters, are counted by its length and not measured. */
 const SHORT_EVENT = 1024;

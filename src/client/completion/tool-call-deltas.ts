@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { asRecord, asText } from "../unknown";
 import { isTooDeep, writeJson } from "../nesting";
+import { asRecord, asText } from "../unknown";
 
 /** A call of a function by the model, as the API writes it. `arguments` is JSON text. */
 export interface ToolCall {

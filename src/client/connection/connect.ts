@@ -1,11 +1,11 @@
 import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
-import { ConnectFailure } from "../errors/from-connection";
 import { ChatError } from "../errors/chat-error";
-import { KeptConnections } from "./kept-connections";
+import { ConnectFailure } from "../errors/from-connection";
 import { loadModule } from "../load-module";
 import { platformProblem } from "../platform";
-import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
 import { withoutUserInfo } from "../redaction";
+import { KeptConnections } from "./kept-connections";
+import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
 
 // Loaded by the first request, and found now: see `loadModule`.
 require.resolve("undici");

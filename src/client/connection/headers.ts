@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ChatError } from "../errors/chat-error";
-import { asText } from "../unknown";
 import type { Secret } from "../redaction";
+import { asText } from "../unknown";
 
 const { name, version } = require("../../../package.json") as { name: string; version: string };
 const USER_AGENT = `${name.split("/").at(-1)}/${version}`;

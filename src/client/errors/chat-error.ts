@@ -1,7 +1,7 @@
-import { type ErrorCode, SENTENCES } from "./table";
-import { asRecord } from "../unknown";
 import { oneLine } from "../one-line";
 import type { Completion } from "../types";
+import { asRecord } from "../unknown";
+import { type ErrorCode, SENTENCES } from "./table";
 
 export type { ErrorCode };
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { FailureKey } from "../response/verdict";
-import { ChatError } from "./chat-error";
 import { shouldRetryHeader } from "../retry";
+import { ChatError } from "./chat-error";
 import { errorFromAnswer, type FailedAnswer, type RequestFacts, senselessReply } from "./from-response";
 
 /** Why an exchange failed. */

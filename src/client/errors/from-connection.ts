@@ -1,5 +1,5 @@
-import { ChatError, type ErrorKey } from "./chat-error";
 import { isRetryableStatus } from "../retry";
+import { ChatError, type ErrorKey } from "./chat-error";
 
 /**
  * A connection that did not come about. It hides undici's `UND_ERR_SOCKET`, behind which undici connects again and

@@ -1,10 +1,10 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
-import { UnknownEncoding } from "../response/body-decoder";
-import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
-import { asRecord, asText, firstHeader, toJson } from "../unknown";
 import { oneLine } from "../one-line";
 import { type Redact, withoutUserInfo } from "../redaction";
+import { UnknownEncoding } from "../response/body-decoder";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "../retry";
+import { asRecord, asText, firstHeader, toJson } from "../unknown";
+import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
 
 /** The answer that an error is made from. */
 export interface FailedAnswer {

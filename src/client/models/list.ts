@@ -1,11 +1,11 @@
 import type { Dispatcher } from "undici";
-import { connectionError, isOfConnection } from "../errors/from-connection";
 import type { Endpoint } from "../connection/endpoint";
 import { ChatError, reasonOf } from "../errors/chat-error";
-import { asRecord } from "../unknown";
+import { connectionError, isOfConnection } from "../errors/from-connection";
+import { errorFromAnswer, type RequestFacts } from "../errors/from-response";
 import { oneLine } from "../one-line";
 import type { Redact } from "../redaction";
-import { errorFromAnswer, type RequestFacts } from "../errors/from-response";
+import { asRecord } from "../unknown";
 
 /** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
 export interface ModelEntry {

@@ -1,5 +1,5 @@
-import type { ModelEntry } from "./list";
 import type { Completion } from "../types";
+import type { ModelEntry } from "./list";
 
 /** The router measures and prices its providers anew every few hours. */
 const FRESH_MS = 60 * 60 * 1000;

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { turns } from "./turns";
+import { firstHeader } from "../unknown";
 import { bodyDecoder } from "./body-decoder";
 import { type BodyForm, bodyForm, isBlankByte } from "./body-kind";
 import { EventStream } from "./event-stream";
-import { firstHeader } from "../unknown";
+import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
 
 /** What is handed on of one body in a turn: as much as one read of a socket brings. */

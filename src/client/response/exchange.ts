@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
-import { Body, type BodyListener } from "./body";
-import { connectionError } from "../errors/from-connection";
+import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "../completion/reader";
 import type { Endpoint } from "../connection/endpoint";
 import { asChatError, ChatError } from "../errors/chat-error";
 import { errorOf, type Failure, failureOf } from "../errors/failure";
-import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "../completion/reader";
+import { connectionError } from "../errors/from-connection";
 import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
-import { Silence } from "./idle-timeout";
 import type { PartialCompletion } from "../types";
+import { Body, type BodyListener } from "./body";
+import { Silence } from "./idle-timeout";
+import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
 
 /**
  * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked

@@ -1,6 +1,6 @@
 import { asRecord, asText, ChatError } from "../../client";
-import { findJson, jsonProblem } from "./find-json";
 import type { Message } from "../request/prompt";
+import { findJson, jsonProblem } from "./find-json";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
 
 /** How a server is asked for replies that follow a schema: as OpenAI does, or as TGI does. */

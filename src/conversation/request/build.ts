@@ -1,11 +1,11 @@
 import { asRecord, ChatError, type ChatRequest } from "../../client";
-import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
+import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
 import { joinHistory } from "../memory/history";
+import type { Request } from "../run/round";
+import { checkNames, type Declaration, readDeclarations } from "../tools";
+import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { readImages } from "./media";
 import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
-import type { Request } from "../run/round";
-import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
-import { checkNames, type Declaration, readDeclarations } from "../tools";
 
 /** The options of a question under the names that the chat node's form has for them; blank is not set. */
 export interface FormOptions {

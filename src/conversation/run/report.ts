@@ -1,6 +1,6 @@
 import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client";
-import type { Fallback } from "./fallback";
 import type { CallReport } from "../tools";
+import type { Fallback } from "./fallback";
 import { addUsage } from "./usage";
 
 /** One round of a question. */

@@ -8,11 +8,11 @@ import {
   isOfModel,
   type ProgressListener,
 } from "../../client";
-import { nothing, sumOf } from "./report";
-import type { ModelChoice } from "./fallback";
-import type { Message } from "../request/prompt";
-import { heldBackReply, type Refusal, type Refusals, refusalOf } from "./unsupported-params";
 import { askInPrompt, type JsonOutput } from "../json/structured-output";
+import type { Message } from "../request/prompt";
+import type { ModelChoice } from "./fallback";
+import { nothing, sumOf } from "./report";
+import { heldBackReply, type Refusal, type Refusals, refusalOf } from "./unsupported-params";
 
 /** The body of a request whose messages we have read. */
 export interface Request extends ChatRequest {

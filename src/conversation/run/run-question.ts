@@ -1,11 +1,14 @@
-import { type AssistantMessage, asChatError, type ChatClient, ChatError, type Claim, type Completion } from "../../client";
-import { type Answer, AnswerBuilder, nothing } from "./report";
-import { ModelChoice } from "./fallback";
-import type { Message } from "../request/prompt";
-import { Refusals } from "./unsupported-params";
-import { completeRound, type Request, type RoundListener } from "./round";
+import {
+  type AssistantMessage,
+  asChatError,
+  type ChatClient,
+  ChatError,
+  type Claim,
+  type Completion,
+} from "../../client";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
+import type { Message } from "../request/prompt";
 import {
   carryOut,
   dropCalls,
@@ -17,6 +20,10 @@ import {
   type Tool,
   toolMessage,
 } from "../tools";
+import { ModelChoice } from "./fallback";
+import { type Answer, AnswerBuilder, nothing } from "./report";
+import { completeRound, type Request, type RoundListener } from "./round";
+import { Refusals } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
 export interface Outcome {

@@ -1,9 +1,9 @@
 import type { NodeAPI } from "node-red";
 import { asRecord, asText, ChatError, redactPieces } from "../../client";
+import { buildRequest } from "../../conversation/request/build";
+import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
 import type { Answer } from "../../conversation/run/report";
 import { ask } from "../../conversation/run/run-question";
-import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
-import { buildRequest } from "../../conversation/request/build";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
 import { type ChatDef, withDefaults } from "../chat-options";
 import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";

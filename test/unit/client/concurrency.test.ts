@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
-import type { ChatError } from "../../../src/client/errors/chat-error";
 import { type Claim, Slots } from "../../../src/client/concurrency";
+import type { ChatError } from "../../../src/client/errors/chat-error";
 
 /** Takes slots under names and writes down who got one. */
 function taker(slots: Slots) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ChatError } from "../../../src/client/errors/chat-error";
-import { oneLine } from "../../../src/client/one-line";
 import { errorFromAnswer } from "../../../src/client/errors/from-response";
+import { oneLine } from "../../../src/client/one-line";
 
 describe("a text from outside", () => {
   const cases: [text: string, line: string][] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { makeRedaction, withoutUserInfo } from "../../../src/client/redaction";
 import { redactPieces } from "../../../src/client/completion/redact-deltas";
+import { makeRedaction, withoutUserInfo } from "../../../src/client/redaction";
 
 const TOKEN = "hf_AbCdEfGhIjKlMn";
 

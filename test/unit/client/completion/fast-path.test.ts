@@ -3,8 +3,8 @@ import fc from "fast-check";
 import type { Dispatcher } from "undici";
 import { ChunkTemplate } from "../../../../src/client/completion/fast-path";
 import type { Endpoint } from "../../../../src/client/connection/endpoint";
-import { exchange } from "../../../../src/client/response/exchange";
 import { makeRedaction } from "../../../../src/client/redaction";
+import { exchange } from "../../../../src/client/response/exchange";
 import { replyJson } from "../../../support/arbitrary";
 
 type Chunk = Record<string, unknown>;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { resolveEndpoint } from "../../../../src/client/connection/endpoint";
-import { type ExchangeInput, exchange } from "../../../../src/client/response/exchange";
 import { makeRedaction } from "../../../../src/client/redaction";
+import { type ExchangeInput, exchange } from "../../../../src/client/response/exchange";
 import { openResources } from "../../../support/leaks";
 import { chunk, sseEvent } from "../../../support/server";
 

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../../../../src/conversation/request/fields";
+import {
+  checkEnvironment,
+  readBoolean,
+  readChoice,
+  readNumber,
+  readObject,
+} from "../../../../src/conversation/request/fields";
 import { isRefused } from "../../../support/errors";
 
 describe("values as flow files have them", () => {

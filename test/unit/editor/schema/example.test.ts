@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import Ajv from "ajv";
 import fc from "fast-check";
-import { schemaFromExample } from "../../../src/editor/schema-example";
-import { schemaProblems } from "../../../src/editor/schema-problems";
+import { schemaFromExample } from "../../../../src/editor/schema/example";
+import { schemaProblems } from "../../../../src/editor/schema/schema-problems";
 
 function schemaText(example: string): string {
   const made = schemaFromExample(example);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { functionProblems, isJsonObject, schemaText } from "../../../src/editor/functions";
-import { schemaProblems } from "../../../src/editor/schema-problems";
+import { functionProblems, isJsonObject, schemaText } from "../../../../src/editor/fields/declared-functions";
+import { schemaProblems } from "../../../../src/editor/schema/schema-problems";
 
 describe("the mistakes of a schema", () => {
   const cases: [what: string, text: string, found: [key: string, at: string][]][] = [

@@ -1,8 +1,8 @@
-import { type DeclaredFunction, functionProblems, schemaText } from "./functions.js";
-import { editableList, make, makeButton, makeLineAccessible, text } from "./red.js";
-import { editSchema } from "./schema-form.js";
-import { propertyNames } from "./schema-rows.js";
-import { shownText } from "./shown-text.js";
+import { editableList, make, makeButton, makeLineAccessible, text } from "../red.js";
+import { editSchema } from "../schema/schema-form.js";
+import { propertyNames } from "../schema/schema-rows.js";
+import { shownText } from "../shown-text.js";
+import { type DeclaredFunction, functionProblems, schemaText } from "./declared-functions.js";
 
 interface Line {
   entry?: DeclaredFunction;

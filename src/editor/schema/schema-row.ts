@@ -9,7 +9,7 @@ import {
   remove,
   set,
   stringOf,
-} from "./json-text.js";
+} from "./json-source.js";
 
 export const ITEM_TYPES = ["any", "string", "number", "integer", "boolean", "object"] as const;
 export const ROW_TYPES = ["string", "number", "integer", "boolean", "array", "object", "enum"] as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { headerProblem } from "../../../src/editor/validators";
-import { requestHeaders } from "../../../src/client/connection/headers";
+import { requestHeaders } from "../../../../src/client/connection/headers";
+import { headerProblem } from "../../../../src/editor/validators";
 
 /** What the form calls for its texts. */
 const page = globalThis as unknown as { RED?: object | undefined };

@@ -1,3 +1,5 @@
+import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "../admin-api.js";
+import { dialogButtons, make, text } from "../red.js";
 import {
   chooseRows,
   joinModel,
@@ -9,9 +11,7 @@ import {
   showRate,
   showTokens,
   splitModel,
-} from "./model-list.js";
-import { dialogButtons, make, text } from "./red.js";
-import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./server.js";
+} from "./model-rows.js";
 
 /** Lines that are made at once; further ones come when the list is scrolled down. */
 const PAGE = 100;

@@ -1,5 +1,5 @@
-import type { EditedNode } from "./red.js";
-import { shownText } from "./shown-text.js";
+import type { EditedNode } from "../red.js";
+import { shownText } from "../shown-text.js";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 

@@ -9,7 +9,7 @@ import {
   showRate,
   showTokens,
   splitModel,
-} from "../../../src/editor/model-list";
+} from "../../../../src/editor/models/model-rows";
 
 const MODELS = [
   {

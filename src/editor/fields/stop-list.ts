@@ -1,4 +1,4 @@
-import type { EditedNode } from "./red.js";
+import type { EditedNode } from "../red.js";
 import { createTextList, type TextList } from "./text-list.js";
 
 const ESCAPES: Record<string, string> = { "\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\" };

@@ -1,5 +1,5 @@
+import type { SecretHeaders } from "./fields/header-rows.js";
 import { text } from "./red.js";
-import type { SecretHeaders } from "./secret-headers.js";
 
 /** The configuration as it stands in its open form, for the routes that take values of a form. */
 export interface ConfigForm {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { escapeStop, unescapeStop } from "../../../src/editor/stop-list";
+import { escapeStop, unescapeStop } from "../../../../src/editor/fields/stop-list";
 
 describe("a stop sequence in its field", () => {
   it("is written on one line", () => {

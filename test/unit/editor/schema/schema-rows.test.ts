@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type RowFields, readValues, showValues } from "../../../src/editor/schema-row";
+import { type RowFields, readValues, showValues } from "../../../../src/editor/schema/schema-row";
 import {
   nameProblem,
   propertyNames,
@@ -8,7 +8,7 @@ import {
   readRows,
   type SchemaRows,
   writeRows,
-} from "../../../src/editor/schema-rows";
+} from "../../../../src/editor/schema/schema-rows";
 
 function read(text: string): SchemaRows {
   const found = readRows(text);

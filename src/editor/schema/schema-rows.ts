@@ -15,7 +15,7 @@ import {
   set,
   stringOf,
   withEntries,
-} from "./json-text.js";
+} from "./json-source.js";
 import { changeSchema, newSchema, type RowFields, readFields } from "./schema-row.js";
 
 /** A row of the form, and the property that it was read from. */

@@ -1,4 +1,4 @@
-import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make } from "./red.js";
+import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make } from "../red.js";
 
 /**
  * Opens JSON text in a code editor that fills a tray of its own, over the form that it belongs to. The editor's own tray for

@@ -1,4 +1,4 @@
-import { type EditedNode, type FlowNode, widget } from "./red.js";
+import { type EditedNode, type FlowNode, widget } from "../red.js";
 
 /** A line of the list: a tab or a subflow, or a tool node in it. */
 interface Group {

@@ -1,5 +1,5 @@
-import { editableList, make, makeLineAccessible } from "./red.js";
-import { shownText } from "./shown-text.js";
+import { editableList, make, makeLineAccessible } from "../red.js";
+import { shownText } from "../shown-text.js";
 
 interface Line {
   entry?: string;

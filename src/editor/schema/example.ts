@@ -8,7 +8,7 @@ import {
   type Problem,
   parseJson,
   printJson,
-} from "./json-text.js";
+} from "./json-source.js";
 
 /** What was seen of the values at one place of an example. */
 interface Shape {

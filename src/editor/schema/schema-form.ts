@@ -1,7 +1,7 @@
+import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make, makeButton, text } from "../red.js";
 import { editJson } from "./code-tray.js";
-import { type Problem, position } from "./json-text.js";
-import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make, makeButton, text } from "./red.js";
-import { schemaFromExample } from "./schema-example.js";
+import { schemaFromExample } from "./example.js";
+import { type Problem, position } from "./json-source.js";
 import { createRowList } from "./schema-line.js";
 import { schemaProblems } from "./schema-problems.js";
 import { readRows, type SchemaRows, writeRows } from "./schema-rows.js";

@@ -1,4 +1,4 @@
-import { type EditableList, editableList, make, makeLineAccessible, text } from "./red.js";
+import { type EditableList, editableList, make, makeLineAccessible, text } from "../red.js";
 import {
   ITEM_TYPES,
   type ItemType,

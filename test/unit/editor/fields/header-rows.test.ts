@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isSecretName, readSecretHeaders, writeSecretHeaders } from "../../../src/editor/secret-headers";
-import { isSecretHeader } from "../../../src/client/connection/headers";
+import { isSecretHeader } from "../../../../src/client/connection/headers";
+import { isSecretName, readSecretHeaders, writeSecretHeaders } from "../../../../src/editor/fields/header-rows";
 
 describe("a header that holds a secret, by its name", () => {
   const secret = [

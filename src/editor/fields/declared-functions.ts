@@ -1,6 +1,6 @@
-import { parseJson } from "./json-text.js";
-import { schemaProblems } from "./schema-problems.js";
-import { shownText } from "./shown-text.js";
+import { parseJson } from "../schema/json-source.js";
+import { schemaProblems } from "../schema/schema-problems.js";
+import { shownText } from "../shown-text.js";
 
 /** A function declared in the form, as it stands in a flow. */
 export interface DeclaredFunction {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type JsonNode, parseJson, position, printJson, set } from "../../../src/editor/json-text";
+import { type JsonNode, parseJson, position, printJson, set } from "../../../../src/editor/schema/json-source";
 
 function parse(text: string): JsonNode {
   const parsed = parseJson(text);

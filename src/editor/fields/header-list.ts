@@ -1,7 +1,7 @@
-import { editableList, make, makeLineAccessible, text } from "./red.js";
-import { isSecretName, type SecretHeaders, type SecretValue } from "./secret-headers.js";
-import { shownText } from "./shown-text.js";
-import { headerProblem, isVariable } from "./validators.js";
+import { editableList, make, makeLineAccessible, text } from "../red.js";
+import { shownText } from "../shown-text.js";
+import { headerProblem, isVariable } from "../validators.js";
+import { isSecretName, type SecretHeaders, type SecretValue } from "./header-rows.js";
 
 interface Line {
   name?: string;

@@ -1,5 +1,5 @@
-import { type EditedNode, widget } from "./red.js";
-import { shownText } from "./shown-text.js";
+import { type EditedNode, widget } from "../red.js";
+import { shownText } from "../shown-text.js";
 
 /** Typed-input types whose value is a text of several lines: it has its own box below the typed input. */
 const TEXT_TYPES = ["str", "template"];

@@ -1,4 +1,4 @@
-import { type JsonNode, type JsonObject, type Problem, parseJson } from "./json-text.js";
+import { type JsonNode, type JsonObject, type Problem, parseJson } from "./json-source.js";
 
 const TYPES = ["string", "number", "integer", "boolean", "array", "object", "null"];
 
