@@ -4,9 +4,10 @@ import { join, resolve } from "node:path";
 import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
 import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema/schema-row";
 import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/node-red/defaults";
+import { root } from "./support/root";
 
-const NODES = resolve(__dirname, "../nodes");
-const EDITOR = resolve(__dirname, "../src/editor");
+const NODES = resolve(root, "nodes");
+const EDITOR = resolve(root, "src/editor");
 
 /** What Node-RED and its tools read from a node's html: the inline literals of `registerType`. */
 interface Definition {
@@ -183,7 +184,7 @@ describe("the forms' texts", () => {
 
 describe("the forms' colours", () => {
   it("are those of Node-RED's theme, by variables that there are", () => {
-    const css = readFileSync(resolve(__dirname, "../resources/forms.css"), "utf8");
+    const css = readFileSync(resolve(root, "resources/forms.css"), "utf8");
     const templates = readdirSync(NODES)
       .filter((file) => file.endsWith(".html"))
       .map((file) => readFileSync(join(NODES, file), "utf8"))

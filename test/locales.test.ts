@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { root } from "./support/root";
 
-const LOCALES = join(__dirname, "../nodes/locales");
+const LOCALES = join(root, "nodes/locales");
 const ENGLISH = "en-US";
 const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
 /** The share of texts that may be English without being listed as the same in that language. */
@@ -39,7 +40,7 @@ type Texts = Map<string, string>;
  * text of a catalogue, `huggingface-chat.html ` and the first 40 characters of the English block for one of a help.
  */
 const pending = new Set<string>(
-  JSON.parse(readFileSync(join(__dirname, "fixtures/languages/pending.json"), "utf8")) as string[],
+  JSON.parse(readFileSync(join(root, "test/fixtures/languages/pending.json"), "utf8")) as string[],
 );
 
 const editorClient = dirname(
@@ -115,7 +116,7 @@ function allTexts(language: string): Texts {
 const words = (text: string): string => text.replace(/`[^`]*`|__\w+__|https?:\S+|\]\([^)]*\)|[^\p{L}]+/gu, " ").trim();
 
 function known(language: string): Language {
-  return JSON.parse(readFileSync(join(__dirname, `fixtures/languages/${language}.json`), "utf8"));
+  return JSON.parse(readFileSync(join(root, `test/fixtures/languages/${language}.json`), "utf8"));
 }
 
 /** Whether a text of the English ones is still to be translated into this language; German is written together with it. */

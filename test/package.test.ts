@@ -5,8 +5,8 @@ import path from "node:path";
 import vm from "node:vm";
 import { gzipSync } from "node:zlib";
 import { npmCommand } from "../dev/npm";
+import { root } from "./support/root";
 
-const root = path.join(__dirname, "..");
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 
 /** What the Flow Library's scorecard checks, as far as that can be done offline, and what users install. */

@@ -5,6 +5,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import { readExamples } from "../../dev/examples";
 import { newContext, skipWithoutChromium } from "../support/browser";
 import { type NodeRed, startNodeRed } from "../support/node-red";
+import { root } from "../support/root";
 
 /** A node as the editor holds it. */
 interface EditorNode {
@@ -52,7 +53,7 @@ describe("the examples in the editor", function () {
 
   for (const { name, flow } of readExamples()) {
     it(`${name}: is imported with every node known and valid`, async () => {
-      await importText(readFileSync(path.join(__dirname, "..", "..", "examples", `${name}.json`), "utf8"));
+      await importText(readFileSync(path.join(root, "examples", `${name}.json`), "utf8"));
       const label = flow.find((node) => node.type === "tab")?.label;
       await page.waitForFunction((wanted) => {
         let found = false;

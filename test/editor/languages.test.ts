@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { root } from "../support/root";
 import { type Editor, type Form, useEditor } from "./editor";
 
-const LOCALES = path.join(__dirname, "../../nodes/locales");
+const LOCALES = path.join(root, "nodes/locales");
 const TYPES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
 
 /** The forms in every language but that of the other tests. */

@@ -4,6 +4,7 @@ import path from "node:path";
 import { fillIn } from "../../src/client/errors/chat-error";
 import { flowNode, tab } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
+import { root } from "../support/root";
 import { json, reply, startServer, type TestServer } from "../support/server";
 
 /** Errors and status texts are in the language of Node-RED, as its settings say. */
@@ -12,7 +13,7 @@ for (const language of ["de", "zh-TW"]) {
     this.timeout(60_000);
     let server: TestServer;
     let red: OwnNodeRed;
-    const file = path.join(__dirname, `../../nodes/locales/${language}/huggingface-chat.json`);
+    const file = path.join(root, `nodes/locales/${language}/huggingface-chat.json`);
     const texts = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"];
 
     before(async () => {

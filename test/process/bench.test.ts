@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import path from "node:path";
 import { promisify } from "node:util";
-
-const root = path.join(__dirname, "../..");
+import { root } from "../support/root";
 
 /** Only that it measures: how fast a machine is, and how busy, is nothing that a test can ask for. */
 describe("the benchmark", () => {

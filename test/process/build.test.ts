@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { root } from "../support/root";
 
-const root = path.join(__dirname, "../..");
 const run = promisify(execFile);
 
 /** The build of this project with a few small files in place of its code. */

@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import path from "node:path";
-
-const root = path.join(__dirname, "../..");
+import { root } from "../support/root";
 
 interface Run {
   code: number | null;

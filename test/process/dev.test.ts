@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, w
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { root } from "../support/root";
 import { freePort } from "../support/server";
 
-const root = path.join(__dirname, "../..");
 const ours = "@hf-flows/node-red-huggingface";
 
 /** `npm run dev` in a copy of the project, so that files can be saved. */

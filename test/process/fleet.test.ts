@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 import { missingServices } from "../../dev/fleet/services";
+import { root } from "../support/root";
 
 const CONVERSATIONS = 40;
 
@@ -20,7 +21,7 @@ describe("a fleet of two workers behind a broker", function () {
   it("answers every question once and in order though one is killed", async () => {
     const args = ["--import", "tsx", path.join("dev", "fleet", "index.ts"), "--conversations", String(CONVERSATIONS)];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
-      cwd: path.join(__dirname, "../.."),
+      cwd: root,
       maxBuffer: 16 * 1024 * 1024,
     }).catch((error) => error);
     assert.match(stdout, /^\{/, stderr);

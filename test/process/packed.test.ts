@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 import { npmCommand } from "../../dev/npm";
 import { chatFlow, flowNode } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
+import { root } from "../support/root";
 import { reply, startServer, type TestServer } from "../support/server";
 
-const root = path.join(__dirname, "../..");
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 const languages = readdirSync(path.join(root, "nodes/locales"));
 const run = promisify(execFile);

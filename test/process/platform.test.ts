@@ -6,9 +6,9 @@ import path from "node:path";
 import { platformProblem } from "../../src/client";
 import { flowNode, type Message, type NodeDef, tab, tabId } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
+import { root } from "../support/root";
 import { reply, startServer, type TestServer } from "../support/server";
 
-const root = path.join(__dirname, "../..");
 const clientFolder = path.join(root, "nodes/client");
 
 /** The binary of another Node.js, where `npm run test:compat` or somebody else has put it. */

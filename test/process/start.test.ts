@@ -6,9 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { readExamples } from "../../dev/examples";
 import type { NodeDef } from "../../dev/node-red";
+import { root } from "../support/root";
 import { freePort } from "../support/server";
-
-const root = path.join(__dirname, "../..");
 
 /** `npm start` in a folder of its own. */
 class Start {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { inspect } from "node:util";
 import nodeRed from "node-red";
+import { root } from "./root";
 import { pollution, SecretWatch } from "./secrets";
 import { slowStore } from "./slow-store";
 
@@ -88,8 +89,6 @@ export interface LogEntry {
 
 /** Levels of Node-RED's log. */
 export const level = { fatal: 10, error: 20, warn: 30, info: 40, debug: 50, trace: 60, audit: 98 } as const;
-
-const packageRoot = path.join(__dirname, "..", "..");
 
 /** How long tests wait for something unless they say otherwise. */
 const patience = 5000;
@@ -427,7 +426,7 @@ async function launch(): Promise<NodeRed> {
 function settings(userDir: string, log: LogEntry[], context: Message): object {
   return {
     userDir,
-    nodesDir: packageRoot,
+    nodesDir: root,
     flowFile: "flows.json",
     credentialSecret: "a secret for tests",
     uiHost: "127.0.0.1",
@@ -494,7 +493,7 @@ function filesIn(folder: string): string[] {
 
 /** Node-RED goes on without nodes that fail to load; tests should say why they failed instead. */
 async function checkNodesLoaded(red: Red): Promise<void> {
-  const { name } = require(path.join(packageRoot, "package.json")) as { name: string };
+  const { name } = require(path.join(root, "package.json")) as { name: string };
   const ours = (await red.runtime.nodes.getNodeList({})).filter((set) => set.module === name);
   const broken = ours.filter((set) => set.err).map((set) => `${set.id}: ${set.err}`);
   if (ours.length === 0 || broken.length > 0) {

@@ -3,9 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { NodeDef } from "./node-red";
+import { root } from "./root";
 import { freePort } from "./server";
-
-const root = path.join(__dirname, "../..");
 
 /** A setting that wants a login; tokens stand for who is logged in. */
 export const ADMIN_AUTH = `adminAuth: {

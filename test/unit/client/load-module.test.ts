@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import path from "node:path";
-
-const packageRoot = path.join(__dirname, "../..");
+import { root } from "../../support/root";
 
 interface Failed {
   key: string;
@@ -24,7 +22,7 @@ function inProcess(script: string): unknown {
     };`;
   const shell = `ulimit -n 256; exec "${process.execPath}" -e "$SCRIPT"`;
   const env = { ...process.env, NODE_OPTIONS: "", SCRIPT: `${prelude}\n${script}` };
-  return JSON.parse(execFileSync("sh", ["-c", shell], { cwd: packageRoot, encoding: "utf8", env }));
+  return JSON.parse(execFileSync("sh", ["-c", shell], { cwd: root, encoding: "utf8", env }));
 }
 
 describe("a module that cannot be loaded since no file can be opened", () => {

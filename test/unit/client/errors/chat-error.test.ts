@@ -10,8 +10,9 @@ import {
   type ErrorKey,
   fillIn,
 } from "../../../../src/client/errors/chat-error";
+import { root } from "../../../support/root";
 
-const file = path.join(__dirname, "../../nodes/locales/en-US/huggingface-chat.json");
+const file = path.join(root, "nodes/locales/en-US/huggingface-chat.json");
 const sentences: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"].errors;
 
 /** What every place in the code that makes such an error passes along. */
