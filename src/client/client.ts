@@ -1,12 +1,12 @@
 import { Attempts } from "./attempts";
-import { type Claim, Slots } from "./concurrency";
+import { ConcurrencyLimiter, type Priority } from "./concurrency";
 import { type Connection, connect, proxySecrets, type Route } from "./connection/connect";
 import { type Endpoint, environmentToken, isRouter, resolveEndpoint } from "./connection/endpoint";
 import { headerSecrets, requestHeaders } from "./connection/headers";
 import { isClosedByServer } from "./connection/kept-connections";
 import { asChatError, asInputError, ChatError, isOfModel } from "./errors/chat-error";
 import type { Failure } from "./errors/failure";
-import type { RequestFacts } from "./errors/from-response";
+import type { RequestContext } from "./errors/from-response";
 import { loadModule } from "./load-module";
 import { fetchModels, listError, type ModelEntry } from "./models/list";
 import { PriceList } from "./models/prices";
@@ -14,7 +14,7 @@ import { CLIENT_DEFAULTS, type ClientOptions } from "./options";
 import { makeRedaction, type Redaction } from "./redaction";
 import type { ExchangeResult } from "./response/exchange";
 import { requestedPause } from "./retry";
-import type { Completion, PieceListener } from "./types";
+import type { Completion, DeltaListener } from "./types";
 
 // Loaded with what reads an answer, and found now: see `loadModule`.
 require.resolve("eventsource-parser");
@@ -30,7 +30,7 @@ export interface ChatRequest {
 const HEAD_START_S = 0.01;
 
 /** What is happening to a question, as it happens. */
-export interface ProgressListener extends PieceListener {
+export interface ProgressListener extends DeltaListener {
   /** It waits for a slot. */
   onWaiting?(): void;
   /** It has been sent. */
@@ -43,7 +43,7 @@ export interface CompleteOptions {
   /** Ends the question at once, with the error `cancelled`. */
   signal?: AbortSignal;
   /** `begun` for a later round of a question, `admitted` for one that has waited before; `new` unless said. */
-  claim?: Claim;
+  priority?: Priority;
   /** There is another model to ask: what only this one refuses, or has no room for, is not tried again. */
   hasFallback?: boolean;
   listener?: ProgressListener;
@@ -67,7 +67,7 @@ export class ChatClient {
   readonly #hasToken: boolean;
   readonly #route: Route;
   readonly #redaction: Redaction;
-  readonly #slots: Slots;
+  readonly #slots: ConcurrencyLimiter;
   /** Only of the router: no other list has prices. It needs no token, so it gets none. */
   readonly #prices: PriceList | undefined;
   #connection: Connection | undefined;
@@ -101,7 +101,7 @@ export class ChatClient {
       ...headerSecrets({ authorization, ...all.headers }, all.secretHeaders),
       ...proxySecrets(this.#route),
     ]);
-    this.#slots = new Slots(all.maxConcurrent, all.maxQueued);
+    this.#slots = new ConcurrencyLimiter(all.maxConcurrent, all.maxQueued);
     this.#prices = isRouter(this.endpoint.origin) ? new PriceList(() => this.#list()) : undefined;
   }
 
@@ -158,7 +158,7 @@ export class ChatClient {
       return await this.#list(this.#headers, signal);
     } catch (error) {
       if (signal?.aborted && !(error instanceof ChatError)) throw new ChatError("cancelled");
-      throw listError(error, this.#facts(""), this.#connection?.proxyHost);
+      throw listError(error, this.#context(""), this.#connection?.proxyHost);
     }
   }
 
@@ -176,7 +176,7 @@ export class ChatClient {
     this.#connection = undefined;
   }
 
-  #facts(model: string): RequestFacts {
+  #context(model: string): RequestContext {
     return { model, host: this.endpoint.host, hasToken: this.#hasToken, redact: this.#redaction.error };
   }
 
@@ -220,19 +220,19 @@ export class ChatClient {
   #holdBack(failure: Failure, options: CompleteOptions, attempts: Attempts): void {
     if (this.#isClosed || !isWorthRetry(failure, options, attempts)) return;
     const pause = requestedPause(failure.error.cause.status, failure.headers);
-    if (pause !== undefined) this.#slots.hold(pause + HEAD_START_S);
+    if (pause !== undefined) this.#slots.pauseFor(pause + HEAD_START_S);
   }
 
   /** Waits for a free place. */
-  async #takeSlot(attempts: Attempts, { signal, claim = "new", listener }: CompleteOptions): Promise<void> {
+  async #acquireSlot(attempts: Attempts, { signal, priority = "new", listener }: CompleteOptions): Promise<void> {
     const queuedAt = performance.now();
     let cause: unknown;
     try {
       if (this.#isClosed) throw new ChatError("cancelled");
-      await this.#slots.take(attempts.count > 1 ? "begun" : claim, signal, () => listener?.onWaiting?.());
+      await this.#slots.acquire(attempts.count > 1 ? "begun" : priority, signal, () => listener?.onWaiting?.());
       // It may have become free by the same abort that ends this question.
       if (signal?.aborted) {
-        this.#slots.give();
+        this.#slots.release();
         throw new ChatError("cancelled");
       }
     } catch (error) {
@@ -251,11 +251,11 @@ export class ChatClient {
     options: CompleteOptions,
   ): Promise<{ result: ExchangeResult; isReplaceable: boolean }> {
     const { signal, listener = {} } = options;
-    await this.#takeSlot(attempts, options);
-    let isGiven = false;
-    const giveSlot = () => {
-      if (!isGiven) this.#slots.give();
-      isGiven = true;
+    await this.#acquireSlot(attempts, options);
+    let isReleased = false;
+    const releaseSlot = () => {
+      if (!isReleased) this.#slots.release();
+      isReleased = true;
     };
     try {
       this.#connection ??= connect(this.#route);
@@ -276,19 +276,19 @@ export class ChatClient {
           ...this.#headers,
         },
         body,
-        facts: this.#facts(request.model),
+        context: this.#context(request.model),
         redaction: this.#redaction,
         listener,
         signal,
         onFailure: (failure) => this.#holdBack(failure, options, attempts),
-        onClose: giveSlot,
+        onClose: releaseSlot,
         headersLimitMs: this.#options.timeout && Math.max(this.#options.timeout, this.#options.wakeUp) * 1000,
         silenceLimitMs: this.#options.timeout * 1000,
         maxReplyLength: this.#options.maxReplyLength,
       });
       return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
-      giveSlot();
+      releaseSlot();
       throw attempts.error(asChatError(error));
     }
   }

@@ -4,7 +4,7 @@ import { ChatError } from "./errors/chat-error";
  * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; or a
  * retry or later round of a question that has begun.
  */
-export type Claim = "new" | "admitted" | "begun";
+export type Priority = "new" | "admitted" | "begun";
 
 interface Waiter {
   go: () => void;
@@ -16,18 +16,18 @@ interface Waiter {
  * wait in order. Later rounds and retries of a question go ahead of new questions and are never refused, so that a
  * question that has begun can always end.
  */
-export class Slots {
+export class ConcurrencyLimiter {
   readonly #limit: number;
   readonly #maxQueued: number;
   readonly #ahead = new Set<Waiter>();
   readonly #queue = new Set<Waiter>();
   /** Questions that wait elsewhere and count all the same. */
   #reserved = 0;
-  #taken = 0;
+  #running = 0;
   /** Runs while the server wants a pause. */
-  #hold: NodeJS.Timeout | undefined;
+  #pauseFor: NodeJS.Timeout | undefined;
   /** When that ends, by `performance.now()`. */
-  #heldUntil = 0;
+  #pausedUntil = 0;
 
   /**
    * @param limit - exchanges at once
@@ -44,15 +44,15 @@ export class Slots {
    * @param onWait - called if it has to wait
    * @throws ChatError `queue_full`, or `cancelled` when `signal` fires first
    */
-  take(claim: Claim, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
+  acquire(priority: Priority, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
     if (signal?.aborted) return Promise.reject(new ChatError("cancelled"));
     if (this.#hasRoom) {
-      this.#taken++;
+      this.#running++;
       return Promise.resolve();
     }
-    if (claim === "new" && this.#waiting >= this.#maxQueued) return Promise.reject(this.#full());
+    if (priority === "new" && this.#waiting >= this.#maxQueued) return Promise.reject(this.#full());
     onWait?.();
-    const line = claim === "begun" ? this.#ahead : this.#queue;
+    const line = priority === "begun" ? this.#ahead : this.#queue;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         line.delete(waiter);
@@ -87,19 +87,19 @@ export class Slots {
   }
 
   /** Lets nothing begin for so many seconds, or for longer where that was said before. What runs goes on. */
-  hold(seconds: number): void {
+  pauseFor(seconds: number): void {
     const until = performance.now() + seconds * 1000;
-    if (until <= this.#heldUntil) return;
-    this.#heldUntil = until;
-    clearTimeout(this.#hold);
-    this.#hold = setTimeout(() => {
-      this.#hold = undefined;
+    if (until <= this.#pausedUntil) return;
+    this.#pausedUntil = until;
+    clearTimeout(this.#pauseFor);
+    this.#pauseFor = setTimeout(() => {
+      this.#pauseFor = undefined;
       this.#fill();
     }, seconds * 1000);
   }
 
   get #hasRoom(): boolean {
-    return this.#taken < this.#limit && this.#hold === undefined;
+    return this.#running < this.#limit && this.#pauseFor === undefined;
   }
 
   get #waiting(): number {
@@ -112,13 +112,13 @@ export class Slots {
 
   /** Ends the wait of all. */
   close(): void {
-    clearTimeout(this.#hold);
+    clearTimeout(this.#pauseFor);
     for (const waiter of [...this.#ahead, ...this.#queue]) waiter.stop();
   }
 
   /** Gives a slot back: the next in line has it at once. */
-  give(): void {
-    this.#taken--;
+  release(): void {
+    this.#running--;
     this.#fill();
   }
 
@@ -128,7 +128,7 @@ export class Slots {
       const [next] = line;
       if (!next) return;
       line.delete(next);
-      this.#taken++;
+      this.#running++;
       next.go();
     }
   }

@@ -1,8 +1,8 @@
 /** The client layer: HTTP and the chat-completions API, usable without Node-RED. */
 export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
-export { redactPieces } from "./completion/redact-deltas";
+export { redactDeltas } from "./completion/redact-deltas";
 export type { ToolCall } from "./completion/tool-call-deltas";
-export type { Claim } from "./concurrency";
+export type { Priority } from "./concurrency";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
 export type { ProxyChoice, ProxyRules } from "./connection/proxy";
 export {

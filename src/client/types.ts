@@ -24,7 +24,7 @@ export interface Completion {
   finish_reason?: string;
   message: AssistantMessage;
   /** Reasoning under the server's own names, as it wants it back inside a tool loop. */
-  echo?: Record<string, unknown>;
+  reasoningToReturn?: Record<string, unknown>;
   usage?: Usage;
   /** What it has cost, in USD. */
   cost?: number;
@@ -51,9 +51,9 @@ export interface Timing {
 export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
 
 /** Called for every piece of a reply, in its order. What it throws ends the question with the error `internal`. */
-export interface PieceListener {
-  onText?(piece: string): void;
-  onReasoning?(piece: string): void;
+export interface DeltaListener {
+  onText?(delta: string): void;
+  onReasoning?(delta: string): void;
   /** A field of the reply is left out, since it is nested too deep to be copied. Called when the reply has ended. */
   onLeftOut?(field: string): void;
 }

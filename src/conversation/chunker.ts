@@ -9,12 +9,12 @@ const LONGEST_SENTENCE = 2000;
 const FIRST_WINDOW = 250;
 
 /** What a piece belongs to: the reply, or what the model thought before. */
-export type PieceKind = "text" | "reasoning";
+export type DeltaKind = "text" | "reasoning";
 
 /** Cuts a text that comes in pieces into chunks of one kind each, in their order. Together the chunks are the text. */
 export interface Chunker {
   /** @returns false if chunks are left, for which `resume` is to be called before the next piece comes */
-  push(piece: string, kind?: PieceKind): boolean;
+  push(delta: string, kind?: DeltaKind): boolean;
   /** Hands on chunks that are left. @returns false if there are still more */
   resume(): boolean;
   /** Hands on what is held back or left, in one chunk. Call it at the end, or before something else is sent. */
@@ -39,12 +39,12 @@ export function makeChunker(mode: ChunkMode, intervalMs: number, emit: Emit, may
   }
 }
 
-type Emit = (chunk: string, kind: PieceKind) => void;
+type Emit = (chunk: string, kind: DeltaKind) => void;
 
 function tokenChunker(emit: Emit): Chunker {
   return {
-    push(piece, kind = "text") {
-      emit(piece, kind);
+    push(delta, kind = "text") {
+      emit(delta, kind);
       return true;
     },
     resume: () => true,
@@ -57,7 +57,7 @@ function tokenChunker(emit: Emit): Chunker {
  * own turn.
  */
 function intervalChunker(intervalMs: number, emit: Emit): Chunker {
-  const pending: { kind: PieceKind; chunk: string }[] = [];
+  const pending: { kind: DeltaKind; chunk: string }[] = [];
   let timer: NodeJS.Timeout | undefined;
   const emitNext = () => {
     const next = pending.shift();
@@ -68,10 +68,10 @@ function intervalChunker(intervalMs: number, emit: Emit): Chunker {
     timer = emitNext() ? setTimeout(tick, intervalMs) : undefined;
   };
   return {
-    push(piece, kind = "text") {
+    push(delta, kind = "text") {
       const last = pending.at(-1);
-      if (last?.kind === kind) last.chunk += piece;
-      else if (piece) pending.push({ kind, chunk: piece });
+      if (last?.kind === kind) last.chunk += delta;
+      else if (delta) pending.push({ kind, chunk: delta });
       if (!timer) tick();
       return true;
     },
@@ -89,7 +89,7 @@ interface Boundaries {
   /** The places behind the chunks of a text that are whole, in their order. */
   ends(text: string): Iterator<number>;
   /** Whether a piece may bring a boundary behind what was there before, so that most are only added. */
-  mayEnd(piece: string, before: string): boolean;
+  mayEnd(delta: string, before: string): boolean;
   /** What is held back is at most so long. */
   longest: number;
 }
@@ -97,7 +97,7 @@ interface Boundaries {
 /** Holds text back until a boundary has come. */
 function boundaryChunker({ ends, mayEnd, longest }: Boundaries, emit: Emit, mayGoOn: () => boolean): Chunker {
   let pending = "";
-  let pendingKind: PieceKind = "text";
+  let pendingKind: DeltaKind = "text";
   /** What has been handed on of it. */
   let at = 0;
   let open: Iterator<number> | undefined;
@@ -122,14 +122,14 @@ function boundaryChunker({ ends, mayEnd, longest }: Boundaries, emit: Emit, mayG
     return true;
   };
   return {
-    push(piece, kind = "text") {
+    push(delta, kind = "text") {
       if (kind !== pendingKind) {
         flush();
         pendingKind = kind;
       }
       const before = take();
-      pending = before + piece;
-      if (pending.length <= longest && !mayEnd(piece, before)) return true;
+      pending = before + delta;
+      if (pending.length <= longest && !mayEnd(delta, before)) return true;
       open = ends(pending);
       return resume();
     },
@@ -144,8 +144,8 @@ const TERMINATOR = /[\p{STerm}\n\r\u2028\u2029]/u;
 /** Behind the end of a sentence, before the next letter, which decides whether it was one: "3." may go on as "3.14". */
 const UNDECIDED = /[\p{STerm}\n\r\u2028\u2029][^\p{L}]*$/u;
 
-function maySentenceEnd(piece: string, before: string): boolean {
-  return TERMINATOR.test(piece) || UNDECIDED.test(before.slice(-64));
+function maySentenceEnd(delta: string, before: string): boolean {
+  return TERMINATOR.test(delta) || UNDECIDED.test(before.slice(-64));
 }
 
 /** Looks at a window of the text at a time, and at a larger one only where no sentence ends in it. */
@@ -190,7 +190,7 @@ function wordsWithin(text: string): number {
   return space ?? text.length - (isHalf ? 1 : 0);
 }
 
-const hasLineEnd = (piece: string): boolean => piece.includes("\n");
+const hasLineEnd = (delta: string): boolean => delta.includes("\n");
 
 function* lineEnds(text: string): Generator<number> {
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) yield at + 1;

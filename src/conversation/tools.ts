@@ -1,7 +1,7 @@
 import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
-import type { TimeBudget } from "./json/deadline";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
+import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
 
 /** What servers take as the name of a function (OpenAI's API reference, `tools`). */
@@ -25,18 +25,18 @@ export interface Tool {
    * @returns what the model is told
    * @throws whatever went wrong; its message is told to the model
    */
-  run(call: ReadCall, signal: AbortSignal): Promise<string>;
+  run(call: ParsedCall, signal: AbortSignal): Promise<string>;
 }
 
 /** A call with its arguments parsed. */
-export interface ReadCall {
+export interface ParsedCall {
   id: string;
   name: string;
   arguments: unknown;
 }
 
 /** A call that was carried out, as `msg.completion.steps` tells it. */
-export type CallReport = ReadCall & { ms: number } & ({ result: string } | { error: string });
+export type CallReport = ParsedCall & { ms: number } & ({ result: string } | { error: string });
 
 /** A function as the API declares it. */
 export interface Declaration {
@@ -127,7 +127,7 @@ export function dropCalls(message: AssistantMessage): number {
 }
 
 /** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
-export function readCall({ id, function: { name, arguments: text } }: ToolCall): ReadCall {
+export function parseCall({ id, function: { name, arguments: text } }: ToolCall): ParsedCall {
   const parsed = parseJson(text);
   if (!parsed) return { id, name, arguments: text };
   const inner = typeof parsed.value === "string" ? parseJson(parsed.value)?.value : undefined;
@@ -140,7 +140,7 @@ export function readCall({ id, function: { name, arguments: text } }: ToolCall):
  */
 export function sendableCall(call: ToolCall): ToolCall {
   if (asRecord(parseJson(call.function.arguments)?.value)) return call;
-  const args = toJson(asRecord(readCall(call).arguments) ?? {});
+  const args = toJson(asRecord(parseCall(call).arguments) ?? {});
   return { ...call, function: { ...call.function, arguments: args } };
 }
 
@@ -150,15 +150,15 @@ export function sendableCall(call: ToolCall): ToolCall {
  * @param tool - undefined for a name that nobody knows
  * @param budget - time that the checks of the arguments of all calls of a round share
  */
-export async function carryOut(
+export async function runTool(
   tool: Tool | undefined,
-  { arguments: args, ...rest }: ReadCall,
+  { arguments: args, ...rest }: ParsedCall,
   names: string[],
   signal: AbortSignal,
   budget: TimeBudget,
 ): Promise<CallReport> {
   const startedAt = performance.now();
-  const call: ReadCall = { ...rest, arguments: args ?? {} };
+  const call: ParsedCall = { ...rest, arguments: args ?? {} };
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {

@@ -3,16 +3,16 @@ import { asInputError, type ChatClient, ChatError } from "../client";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
-import { type AskListener, ask, type Outcome } from "../conversation/run/run-question";
-import { Refusals } from "../conversation/run/unsupported-params";
+import { ask, type Outcome, type QuestionListener } from "../conversation/run/run-question";
+import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { ChatInputs, Inputs } from "./chat-inputs";
 import { type ChatDef, heldProperties, inputName, typedInput } from "./chat-options";
 import type { ConfigNode } from "./config-options";
 import { withEnvironment } from "./environment";
-import type { ToolCalls } from "./flow-tools";
+import type { FlowTools } from "./flow-tools";
 import { localizeError, type Translate } from "./localize";
-import type { Memory, Recollection } from "./memory";
+import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
 import type { Running, RunningQuestions } from "./running-questions";
 import type { RunStatus } from "./status-line";
@@ -25,16 +25,16 @@ type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 /** What becomes of a question, filled in as it goes on. */
 export interface Asked {
   /** Its turn in the conversation, which is to be ended. */
-  recollection?: Recollection;
+  lease?: ConversationLease;
   outcome?: Outcome;
   /** Remembers the outcome. */
-  keep?: (signal: AbortSignal) => Promise<void>;
+  save?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What the questions of a node share. */
 interface Shared {
   inputs: ChatInputs;
-  toolCalls: ToolCalls;
+  flowTools: FlowTools;
   memory: Memory;
   questions: RunningQuestions;
   translate: Translate;
@@ -46,7 +46,7 @@ export class ChatAsker {
   readonly #node: Node;
   readonly #def: ChatDef;
   readonly #shared: Shared;
-  readonly #refusals = new Refusals();
+  readonly #unsupported = new UnsupportedParams();
   /** What has been warned of since the deploy. */
   readonly #warned = new Set<string>();
   #isClosed = false;
@@ -77,9 +77,9 @@ export class ChatAsker {
     // As they are when the message comes: contexts may hold the next one's when its turn comes.
     const values = inputs.read(msg, options, again);
     values.catch(() => {});
-    const recollection = await this.#begin(conversation, client, again, status);
-    asked.recollection = recollection;
-    const { claim, history, waitedMs } = recollection;
+    const lease = await this.#begin(conversation, client, again, status);
+    asked.lease = lease;
+    const { priority, history, waitedMs } = lease;
     const tools = reading(() => this.#tools(msg));
     const read = await values.catch((error) => {
       throw asInputError(error);
@@ -95,18 +95,18 @@ export class ChatAsker {
     try {
       const outcome = await ask(client, question.request, {
         signal,
-        claim,
+        priority,
         waitedMs,
         fallback: config.fallback(),
         tools,
         maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
         output: question.output,
         repairs: readNumber(this.#def.repairs, "repairs", 0),
-        refusals: this.#refusals,
+        unsupported: this.#unsupported,
         listener: this.#listener(status, stream),
       });
       asked.outcome = outcome;
-      asked.keep = (writing) => recollection.keep(outcome, question, writing);
+      asked.save = (writing) => lease.save(outcome, question, writing);
     } finally {
       if (signal.aborted) onAbort();
       await stream?.drained();
@@ -121,10 +121,10 @@ export class ChatAsker {
     client: ChatClient,
     again: ReadOptions,
     status: RunStatus,
-  ): Promise<Recollection> {
+  ): Promise<ConversationLease> {
     const { memory, questions } = this.#shared;
     const { before, entered } = questions.arrive();
-    let begun: Promise<Recollection>;
+    let begun: Promise<ConversationLease>;
     try {
       const key = await conversation;
       // Without a key no conversation holds it up.
@@ -136,9 +136,9 @@ export class ChatAsker {
     return begun;
   }
 
-  #listener(status: RunStatus, stream: StreamOutput | undefined): AskListener {
+  #listener(status: RunStatus, stream: StreamOutput | undefined): QuestionListener {
     const { translate } = this.#shared;
-    const onPiece = status.piece;
+    const onDelta = status.delta;
     return {
       onRoundStart: () => stream?.begin(),
       onTool: status.tool,
@@ -148,13 +148,13 @@ export class ChatAsker {
       onRetry: status.retry,
       onFallback: (error) => localizeError(error, translate),
       onRefused: (field, params) => this.#node.warn(translate(`warning.refused_${field}`, params)),
-      onText: (piece) => {
-        onPiece();
-        stream?.text(piece);
+      onText: (delta) => {
+        onDelta();
+        stream?.text(delta);
       },
-      onReasoning: (piece) => {
-        onPiece();
-        stream?.reasoning(piece);
+      onReasoning: (delta) => {
+        onDelta();
+        stream?.reasoning(delta);
       },
       onLeftOut: (field) => this.#node.debug(`left out of the reply, since it is nested too deep: ${field}`),
       onRoundEnd: (finishReason) => {
@@ -199,7 +199,7 @@ export class ChatAsker {
     for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
     if (found.length === 0) return [];
     const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
-    const tools = this.#shared.toolCalls.tools(found, msg, heldProperties(this.#def), timeoutMs);
+    const tools = this.#shared.flowTools.tools(found, msg, heldProperties(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;
   }

@@ -1,10 +1,10 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, asRecord, type ChatError, reasonOf } from "../client";
-import { nothingAsked, type Outcome } from "../conversation/run/run-question";
+import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
 import { type Asked, ChatAsker } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, typedInput, withDefaults } from "./chat-options";
-import { ToolCalls } from "./flow-tools";
+import { FlowTools } from "./flow-tools";
 import { localizeError, makeTranslate, type Translate } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
@@ -33,7 +33,7 @@ export class ChatSession {
   readonly #status: StatusLine;
   readonly #questions = new RunningQuestions();
   readonly #inputs: ChatInputs;
-  readonly #toolCalls: ToolCalls;
+  readonly #flowTools: FlowTools;
   readonly #memory: Memory;
   readonly #asker: ChatAsker;
   #isClosed = false;
@@ -45,11 +45,11 @@ export class ChatSession {
     this.#translate = makeTranslate(RED);
     this.#status = new StatusLine(node, this.#translate);
     this.#inputs = new ChatInputs(RED, node, this.#def);
-    this.#toolCalls = new ToolCalls(RED, node);
+    this.#flowTools = new FlowTools(RED, node);
     this.#memory = new Memory(node, this.#def);
     this.#asker = new ChatAsker(RED, node, this.#def, {
       inputs: this.#inputs,
-      toolCalls: this.#toolCalls,
+      flowTools: this.#flowTools,
       memory: this.#memory,
       questions: this.#questions,
       translate: this.#translate,
@@ -71,7 +71,7 @@ export class ChatSession {
 
   /** Takes what a tool flow gives back through a link out node. */
   returned(id: string, msg: NodeMessage): void {
-    this.#toolCalls.returned(id, msg);
+    this.#flowTools.returned(id, msg);
   }
 
   /** Ends everything at once and without a word. */
@@ -135,14 +135,14 @@ export class ChatSession {
       await this.#asker.ask(msg, send, running, status, asked).catch((cause) => {
         // Aborted before anything was asked.
         if (!isCancelled(cause)) throw cause;
-        asked.outcome = nothingAsked();
+        asked.outcome = abortedBeforeStart();
       });
       if (asked.outcome) await this.#finish(msg, asked, asked.outcome, running);
       if (asked.outcome && !this.#isClosed) sendReply(msg, asked.outcome, send);
     } catch (cause) {
       error = localizeError(cause, this.#translate);
     }
-    asked.recollection?.end();
+    asked.lease?.end();
     this.#questions.end(running);
     if (this.#isClosed) return;
     if (error) {
@@ -155,12 +155,12 @@ export class ChatSession {
   }
 
   /** Writes what came of a question, also of one that was aborted. */
-  async #finish(msg: ChatMessage, { keep }: Asked, outcome: Outcome, running: Running): Promise<void> {
+  async #finish(msg: ChatMessage, { save }: Asked, outcome: Outcome, running: Running): Promise<void> {
     await this.#write("output", running, (signal) => {
       const place = typedInput(this.#def, "output");
       return untilAbort(putReply(this.#RED, this.#node, msg, place, outcome), signal);
     });
-    if (keep) await this.#write("conversation", running, keep);
+    if (save) await this.#write("conversation", running, save);
   }
 
   /** An abort from now on ends the wait for a store that does not answer. */

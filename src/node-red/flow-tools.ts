@@ -38,7 +38,7 @@ interface Waiting {
  * Carries out calls by flows, as core's link call node does: the message that starts the flow has a return address,
  * and a link out node in return mode brings it back to `returned`.
  */
-export class ToolCalls {
+export class FlowTools {
   readonly #RED: NodeAPI;
   readonly #node: Node;
   readonly #waiting = new Map<string, Waiting>();

@@ -1,7 +1,7 @@
 import type { Node } from "node-red";
-import type { ChatClient, Claim } from "../client";
+import type { ChatClient, Priority } from "../client";
 import { tokenCorrection, trimHistory } from "../conversation/memory/history";
-import { Lines, type Turn } from "../conversation/memory/keyed-mutex";
+import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
 import type { Question } from "../conversation/request/build";
 import { copyMessages, type Message } from "../conversation/request/prompt";
 import type { Outcome } from "../conversation/run/run-question";
@@ -10,11 +10,11 @@ import { ConversationStore } from "./conversation-store";
 import { isCancelled, type ReadOptions, readAgain } from "./until-abort";
 
 /** A question's turn in its conversation. */
-export interface Recollection {
+export interface ConversationLease {
   /** What is remembered; undefined where there is nothing to remember. */
   history?: Message[];
   /** Whether the question has waited for its turn, so that it is not refused any more. */
-  claim: Claim;
+  priority: Priority;
   /** How long it has waited. */
   waitedMs: number;
   /**
@@ -23,18 +23,18 @@ export interface Recollection {
    * @param signal - ends the wait for a store that does not answer
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  keep(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
+  save(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
   /** Lets the next question of the conversation have its turn. */
   end(): void;
 }
 
-const NOTHING: Recollection = { claim: "new", waitedMs: 0, keep: async () => {}, end: () => {} };
+const NOTHING: ConversationLease = { priority: "new", waitedMs: 0, save: async () => {}, end: () => {} };
 
 /** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
 export class Memory {
   readonly #def: ChatDef;
   readonly #store: ConversationStore;
-  readonly #lines = new Lines();
+  readonly #locks = new KeyedMutex();
   /** What ends the waits for a store in which something is being forgotten. */
   readonly #forgetting = new Set<AbortController>();
 
@@ -56,34 +56,34 @@ export class Memory {
     client: ChatClient,
     again: ReadOptions,
     onWaiting: () => void,
-  ): Promise<Recollection> {
+  ): Promise<ConversationLease> {
     if (key === undefined) return NOTHING;
     const limits = readHistoryLimits(this.#def);
     const queuedAt = performance.now();
-    const isBusy = this.#lines.isBusy(key);
+    const isBusy = this.#locks.isBusy(key);
     const release = isBusy ? client.reserve() : undefined;
     if (isBusy) onWaiting();
-    const turn = await this.#lines.enter(key, again.signal);
+    const lock = await this.#locks.lock(key, again.signal);
     release?.();
-    if (!turn) return NOTHING;
+    if (!lock) return NOTHING;
     try {
       const loaded = await readAgain(() => this.#store.load(key), again);
       return {
         // A copy: a store may hand out its own, and messages of flows are changed.
         history: copyMessages(trimHistory(loaded, { ...limits, tokens: undefined }, 1)),
         waitedMs: performance.now() - queuedAt,
-        claim: isBusy ? "admitted" : "new",
-        keep: ({ completion, messages }, { request, added }, signal) => {
+        priority: isBusy ? "admitted" : "new",
+        save: ({ completion, messages }, { request, added }, signal) => {
           const { response_format = "", tools = "" } = request;
           const sent = [...messages.slice(0, -1), response_format, tools];
           const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
           const kept = trimHistory(copyMessages(messages.slice(added)), limits, correction);
           return this.#store.save(key, kept, signal);
         },
-        end: turn.end,
+        end: lock.end,
       };
     } catch (error) {
-      turn.end();
+      lock.end();
       if (isCancelled(error)) return NOTHING;
       throw error;
     }
@@ -96,14 +96,14 @@ export class Memory {
    */
   async forget(key: string | undefined): Promise<void> {
     if (key !== undefined) {
-      await this.#inTurn(this.#lines.enter(key), (signal) => this.#store.forget(key, signal));
+      await this.#inTurn(this.#locks.lock(key), (signal) => this.#store.forget(key, signal));
       return;
     }
-    const { lines, others } = this.#lines.enterAll();
-    const busy = lines.map(([name]) => name);
+    const { locks, others } = this.#locks.lockAll();
+    const busy = locks.map(([name]) => name);
     await Promise.all([
       this.#inTurn(others, (signal) => this.#store.forgetAllBut(busy, signal)),
-      ...lines.map(([name, turn]) => this.#inTurn(turn, (signal) => this.#store.forget(name, signal))),
+      ...locks.map(([name, lock]) => this.#inTurn(lock, (signal) => this.#store.forget(name, signal))),
     ]);
   }
 
@@ -112,8 +112,8 @@ export class Memory {
     for (const abort of this.#forgetting) abort.abort();
   }
 
-  async #inTurn(turn: Promise<Turn | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const taken = await turn;
+  async #inTurn(lock: Promise<Lock | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const taken = await lock;
     const abort = new AbortController();
     this.#forgetting.add(abort);
     try {

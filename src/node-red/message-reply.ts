@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
 import { ChatError } from "../client";
-import type { Answer } from "../conversation/run/report";
+import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
 import { label, storeTypedInput, type TypedInput } from "./typed-input";
 
@@ -44,7 +44,7 @@ export async function putReply(
   place: TypedInput,
   { calls, completion, messages, reply }: Outcome,
 ): Promise<void> {
-  set(msg, "completion", completion satisfies Answer);
+  set(msg, "completion", completion satisfies Report);
   set(msg, "messages", messages);
   if (calls.length > 0) set(msg, "payload", calls);
   else await storeTypedInput(RED, node, place, msg, reply);

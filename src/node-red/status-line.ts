@@ -18,7 +18,7 @@ export interface RunStatus {
   retry(attempt: number, of: number, seconds: number): void;
   tool(name: string): void;
   /** A piece of the reply has come. Called for each of them, so it only counts. */
-  piece(): void;
+  delta(): void;
   /** It ended well; nothing is shown while others still run. */
   done(completion: Completion): void;
   failed(error: ChatError): void;
@@ -51,11 +51,11 @@ export class StatusLine {
   /** Begins to show a question. It must end with `done` or `failed`. */
   begin(): RunStatus {
     const run = {};
-    let pieces = 0;
+    let deltas = 0;
     this.#running++;
     const writing = (): NodeStatus => {
       this.#isCounting = false;
-      return { fill: "blue", shape: "dot", text: this.#translate("status.writing", { count: pieces }) };
+      return { fill: "blue", shape: "dot", text: this.#translate("status.writing", { count: deltas }) };
     };
     const end = () => {
       this.#running--;
@@ -68,7 +68,7 @@ export class StatusLine {
       },
       asking: () => {
         this.#waiting.delete(run);
-        pieces = 0;
+        deltas = 0;
         this.#show(() => ({ fill: "blue", shape: "ring", text: this.#translate("status.asking") }));
       },
       retry: (attempt, of, seconds) => {
@@ -84,8 +84,8 @@ export class StatusLine {
           text: this.#translate("status.tool", { name: name.slice(0, LONGEST_NAME) }),
         }));
       },
-      piece: () => {
-        pieces++;
+      delta: () => {
+        deltas++;
         if (this.#isCounting) return;
         this.#show(writing, COUNT_MS);
         this.#isCounting = true;

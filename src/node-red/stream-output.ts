@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
-import { type Chunker, type ChunkMode, makeChunker, type PieceKind } from "../conversation/chunker";
+import { type Chunker, type ChunkMode, type DeltaKind, makeChunker } from "../conversation/chunker";
 import { type ChatDef, heldProperties, readStreamSettings } from "./chat-options";
 import { copyWithout } from "./message-copy";
 
@@ -27,7 +27,7 @@ const MOST_AT_ONCE = 100;
 const LONGEST_TURN_MS = 10;
 
 /** What waits while the messages of a piece are sent turn by turn. */
-type Waiting = { kind: PieceKind; piece: string } | "begin" | { finishReason: string | undefined };
+type Waiting = { kind: DeltaKind; delta: string } | "begin" | { finishReason: string | undefined };
 
 /** What a chunk has no business with: what ends or steers something, and what is the reply's or its own. */
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
@@ -109,13 +109,13 @@ export class StreamOutput {
     return this.drained();
   }
 
-  text(piece: string): void {
-    if (!this.#isDirect) this.#push("text", piece);
-    else if (this.#isOpen) this.#emit(piece, "text");
+  text(delta: string): void {
+    if (!this.#isDirect) this.#push("text", delta);
+    else if (this.#isOpen) this.#emit(delta, "text");
   }
 
-  reasoning(piece: string): void {
-    if (this.#withReasoning) this.#push("reasoning", piece);
+  reasoning(delta: string): void {
+    if (this.#withReasoning) this.#push("reasoning", delta);
   }
 
   /** Ends the round: sends what is held back, then the closing message. */
@@ -152,7 +152,7 @@ export class StreamOutput {
   }
 
   /** Sends a chunk. Chunks leave by timers, too, where nobody would catch what is thrown. */
-  #emit = (chunk: string, kind: PieceKind): void => {
+  #emit = (chunk: string, kind: DeltaKind): void => {
     if (this.#failure) return;
     const isText = kind === "text";
     const msg = this.#message(isText ? chunk : "");
@@ -169,10 +169,10 @@ export class StreamOutput {
     else this.#do(next);
   }
 
-  #wait(kind: PieceKind, piece: string): void {
+  #wait(kind: DeltaKind, delta: string): void {
     const last = this.#waiting.at(-1);
-    if (typeof last === "object" && "kind" in last && last.kind === kind) last.piece += piece;
-    else this.#waiting.push({ kind, piece });
+    if (typeof last === "object" && "kind" in last && last.kind === kind) last.delta += delta;
+    else this.#waiting.push({ kind, delta });
   }
 
   /** @returns false if chunks are left */
@@ -184,7 +184,7 @@ export class StreamOutput {
       this.#isOpen = true;
       return true;
     }
-    if ("kind" in next) return this.#cut(next.kind, next.piece);
+    if ("kind" in next) return this.#cut(next.kind, next.delta);
     if (this.#isOpen) this.#close(next.finishReason);
     return true;
   }
@@ -204,14 +204,14 @@ export class StreamOutput {
     }
   }
 
-  #push(kind: PieceKind, piece: string): void {
+  #push(kind: DeltaKind, delta: string): void {
     const isLater = this.#nextTurn !== undefined || this.#leftThisTurn <= 0;
-    if (isLater) this.#wait(kind, piece);
-    if (isLater || !this.#cut(kind, piece)) this.#nextTurn ??= setImmediate(this.#goOn);
+    if (isLater) this.#wait(kind, delta);
+    if (isLater || !this.#cut(kind, delta)) this.#nextTurn ??= setImmediate(this.#goOn);
   }
 
-  #cut(kind: PieceKind, piece: string): boolean {
-    return !this.#isOpen || this.#chunker.push(piece, kind);
+  #cut(kind: DeltaKind, delta: string): boolean {
+    return !this.#isOpen || this.#chunker.push(delta, kind);
   }
 
   #next(): Waiting | undefined {

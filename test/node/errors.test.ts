@@ -118,7 +118,7 @@ describe("huggingface-chat, errors", () => {
   });
 
   it("show what a server says as it says it, also where it looks like a template", async () => {
-    const said = 'Use __host__, __said__, $t(huggingface-chat.errors.gone) and {{model}}: <b>"&amp;"</b>.';
+    const said = 'Use __host__, __message__, $t(huggingface-chat.errors.gone) and {{model}}: <b>"&amp;"</b>.';
     server.handle((_, response) => json(response, 400, { error: { message: said } }));
     await red.deploy(chatFlow(server.url));
     red.send("chat", { payload: "Hi" });

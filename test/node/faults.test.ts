@@ -19,7 +19,7 @@ describe("huggingface-chat, a server that misbehaves", () => {
       const warnings = watchWarnings();
       const server = await startRawServer(
         (socket, request, index) => {
-          const handler = index === 0 ? answer : (answering: Socket) => answering.end(rawReply("ok"));
+          const handler = index === 0 ? answer : (respondWith: Socket) => respondWith.end(rawReply("ok"));
           return handler?.(socket, request, index);
         },
         (socket, index) => index === 0 && connect?.(socket),

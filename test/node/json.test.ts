@@ -314,7 +314,7 @@ describe("replies in JSON", () => {
   });
 
   describe("that the server refuses to give", () => {
-    const refusals: [what: string, status: number, body: unknown][] = [
+    const unsupported: [what: string, status: number, body: unknown][] = [
       ["OpenAI, by param", 400, { error: { message: "Not supported.", param: "response_format", code: null } }],
       ["vLLM", 400, { object: "error", message: "guided decoding is not available", code: 400 }],
       [
@@ -330,7 +330,7 @@ describe("replies in JSON", () => {
       ["a grammar", 400, { error: "Grammar is not supported by this model" }],
       ["a schema", 400, { error: { message: "Invalid schema for 'reply'" } }],
     ];
-    for (const [what, status, body] of refusals) {
+    for (const [what, status, body] of unsupported) {
       it(`are asked for in the prompt, once and for all: ${what}`, async () => {
         server.handle(refusing("response_format", status, body, reply(GOOD)));
         await deploy({ ...BY_SCHEMA, system: "Be brief." });

@@ -52,7 +52,7 @@ for (const language of ["de", "zh-TW"]) {
       const ask = async (query: string) => (await fetch(`${red.url}/ask${query}`)).text();
       assert.equal(await ask(""), fillIn(texts.errors.prompt_empty, { name: "msg.req.query.q" }));
       server.handle((_, response) => json(response, 500, { error: "Busy" }));
-      assert.equal(await ask("?q=Hi"), fillIn(texts.errors.server_failed, { status: 500, said: "Busy." }));
+      assert.equal(await ask("?q=Hi"), fillIn(texts.errors.server_failed, { status: 500, message: "Busy." }));
     });
 
     it("says in it what it does", async () => {

@@ -74,10 +74,10 @@ describe("the build", function () {
   });
 
   it("removes what it has made of sources that are gone, and nothing else", async () => {
-    rmSync(at("src/lib"), { recursive: true });
+    rmSync(at("src/folder"), { recursive: true });
     write("resources/main.js", "// of an older build\n");
     await build();
-    assert.equal(existsSync(at("nodes/lib")), false);
+    assert.equal(existsSync(at("nodes/folder")), false);
     assert.equal(existsSync(at("resources/main.js")), false);
     assert.ok(existsSync(at("nodes/one.html")) && existsSync(at("resources/forms.css")));
   });

@@ -1,9 +1,9 @@
 import { isTooDeep } from "../nesting";
-import type { AssistantMessage, PartialCompletion, PieceListener } from "../types";
+import type { AssistantMessage, DeltaListener, PartialCompletion } from "../types";
 import { asRecord } from "../unknown";
-import { ReplyFields } from "./reply-fields";
+import { CompletionMetadata } from "./metadata";
 import { TextBuffer } from "./text-buffer";
-import { type TextSink, ThinkSplitter } from "./think-tags";
+import { type TextSink, ThinkTagParser } from "./think-tags";
 import { ToolCallMerger } from "./tool-call-deltas";
 
 /** Levels of content parts that are read: no server nests them deep. */
@@ -15,13 +15,13 @@ const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "t
  * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the pieces on as they
  * come. `index` of a choice is not looked at: old TGI counts tokens in it.
  */
-export class CompletionBuilder implements TextSink {
-  readonly #listener: PieceListener;
+export class CompletionAccumulator implements TextSink {
+  readonly #listener: DeltaListener;
   readonly #text = new TextBuffer();
   readonly #reasoning = new TextBuffer();
   readonly #calls = new ToolCallMerger();
-  readonly #splitter = new ThinkSplitter(this);
-  readonly #fields = new ReplyFields();
+  readonly #splitter = new ThinkTagParser(this);
+  readonly #fields = new CompletionMetadata();
   /** Name of the field that the reasoning came in. */
   #reasoningField: string | undefined;
   #reasoningDetails: unknown[] | undefined;
@@ -36,7 +36,7 @@ export class CompletionBuilder implements TextSink {
   /** Names of fields that `build` has left out since they are nested too deep. */
   leftOut: string[] = [];
 
-  constructor(listener: PieceListener) {
+  constructor(listener: DeltaListener) {
     this.#listener = listener;
   }
 
@@ -78,8 +78,8 @@ export class CompletionBuilder implements TextSink {
   }
 
   /** Takes a piece of the content: all that is new in a chunk which is like the one before. */
-  addText(piece: string): void {
-    if (piece) this.#splitter.push(piece);
+  addText(delta: string): void {
+    if (delta) this.#splitter.push(delta);
   }
 
   /** Hands on what was held back. Call it once, when no more will come. */
@@ -102,23 +102,23 @@ export class CompletionBuilder implements TextSink {
     const { fields, leftOut } = this.#fields.build();
     this.leftOut = leftOut;
     const completion: PartialCompletion = { ...fields, message };
-    const echo = this.#echo();
-    if (echo) completion.echo = echo;
+    const reasoningToReturn = this.#reasoningToReturn();
+    if (reasoningToReturn) completion.reasoningToReturn = reasoningToReturn;
     return completion;
   }
 
-  text(piece: string): void {
+  text(delta: string): void {
     this.hasContent = true;
-    this.contentSize += piece.length;
-    this.#text.add(piece);
-    this.#listener.onText?.(piece);
+    this.contentSize += delta.length;
+    this.#text.add(delta);
+    this.#listener.onText?.(delta);
   }
 
-  reasoning(piece: string): void {
+  reasoning(delta: string): void {
     this.hasContent = true;
-    this.contentSize += piece.length;
-    this.#reasoning.add(piece);
-    this.#listener.onReasoning?.(piece);
+    this.contentSize += delta.length;
+    this.#reasoning.add(delta);
+    this.#listener.onReasoning?.(delta);
   }
 
   /** A last chunk may repeat the whole message beside an empty delta; a whole reply of Perplexity has both, too. */
@@ -169,7 +169,7 @@ export class CompletionBuilder implements TextSink {
     return hasDetails;
   }
 
-  #echo(): Record<string, unknown> | undefined {
+  #reasoningToReturn(): Record<string, unknown> | undefined {
     if (this.#reasoningDetails) {
       if (!isTooDeep(this.#reasoningDetails)) return { reasoning_details: this.#reasoningDetails };
       this.leftOut.push("reasoning_details");

@@ -21,7 +21,7 @@ const PATIENCE = 8;
  * parsed. Another text that is the same before and behind it, and has one literal between, has the same value but for that
  * string; and the rest of that value says only once what it says (see `isPlain`).
  */
-export class ChunkTemplate {
+export class FastDeltaPath {
   #before = "";
   #after = "";
   #patience = PATIENCE;
@@ -33,9 +33,9 @@ export class ChunkTemplate {
     if (before === "") return undefined;
     // V8's startsWith goes character by character and would take as long as parsing.
     if (json.slice(0, before.length) !== before || json.slice(-after.length) !== after) return undefined;
-    const piece = parseText(json, before.length, json.length - after.length);
-    if (piece !== undefined) this.#patience = PATIENCE;
-    return piece;
+    const delta = parseText(json, before.length, json.length - after.length);
+    if (delta !== undefined) this.#patience = PATIENCE;
+    return delta;
   }
 
   /**

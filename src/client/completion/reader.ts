@@ -1,26 +1,26 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { asChatError, ChatError } from "../errors/chat-error";
-import { errorInReply, type RequestFacts, senselessReply, sentence } from "../errors/from-response";
+import { errorInReply, type RequestContext, senselessReply, sentence } from "../errors/from-response";
 import type { Redaction } from "../redaction";
 import type { Progress, ReplyEvent } from "../response/verdict";
-import type { PartialCompletion, PieceListener } from "../types";
+import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
-import { CompletionBuilder } from "./accumulator";
-import { ChunkTemplate } from "./fast-path";
+import { CompletionAccumulator } from "./accumulator";
+import { FastDeltaPath } from "./fast-path";
 import { redactCompletion } from "./redact-completion";
-import { redactPieces } from "./redact-deltas";
+import { redactDeltas } from "./redact-deltas";
 
 /** What a reply is read for. */
-export interface ReplyInput {
-  facts: RequestFacts;
+export interface ReaderInput {
+  context: RequestContext;
   redaction: Redaction;
-  listener: PieceListener;
+  listener: DeltaListener;
   /** Characters that a reply may have. */
   maxReplyLength: number;
 }
 
 /** Callbacks for what is found while a reply is read. */
-export interface ReplyListener {
+export interface ReaderCallbacks {
   /** The end mark has come. */
   onDone(): void;
   /**
@@ -36,13 +36,13 @@ export interface ReplyListener {
  * Reads a reply from the events of a stream, or from one document: hands its pieces on, puts them together, and finds what is
  * wrong with it.
  */
-export class ReplyReader {
-  readonly #input: ReplyInput;
-  readonly #listener: ReplyListener;
-  readonly #builder: CompletionBuilder;
-  readonly #template = new ChunkTemplate();
+export class CompletionReader {
+  readonly #input: ReaderInput;
+  readonly #listener: ReaderCallbacks;
+  readonly #builder: CompletionAccumulator;
+  readonly #template = new FastDeltaPath();
   /** In between where there are secrets that a server may echo. */
-  readonly #pieces: ReturnType<typeof redactPieces> | undefined;
+  readonly #deltas: ReturnType<typeof redactDeltas> | undefined;
   #status = 0;
   /** The server has promised a stream of events. */
   #isStream = false;
@@ -57,11 +57,11 @@ export class ReplyReader {
   /** When the first text, reasoning or call came, by `performance.now()`; 0 before. */
   firstAt = 0;
 
-  constructor(input: ReplyInput, listener: ReplyListener) {
+  constructor(input: ReaderInput, listener: ReaderCallbacks) {
     this.#input = input;
     this.#listener = listener;
-    if (input.redaction.needles.length > 0) this.#pieces = redactPieces(input.listener, input.redaction);
-    this.#builder = new CompletionBuilder(this.#pieces ?? input.listener);
+    if (input.redaction.needles.length > 0) this.#deltas = redactDeltas(input.listener, input.redaction);
+    this.#builder = new CompletionAccumulator(this.#deltas ?? input.listener);
   }
 
   /** Whether text, reasoning or a call has come: from then on nothing is tried again. */
@@ -91,7 +91,7 @@ export class ReplyReader {
   readHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
     this.#isStream = /^text\/event-stream\b/i.test(firstHeader(headers, "content-type")?.trim() ?? "");
-    const { redact } = this.#input.facts;
+    const { redact } = this.#input.context;
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
     this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
@@ -109,9 +109,9 @@ export class ReplyReader {
       this.#listener.onDone();
       return;
     }
-    const piece = name === undefined ? this.#readPiece(data) : undefined;
-    if (piece !== undefined) {
-      this.#onPiece(piece, data.length);
+    const delta = name === undefined ? this.#readFastDelta(data) : undefined;
+    if (delta !== undefined) {
+      this.#onDelta(delta, data.length);
       return;
     }
     const chunk = this.#parse(data);
@@ -142,7 +142,7 @@ export class ReplyReader {
   flush(): ChatError | undefined {
     try {
       this.#builder.end();
-      this.#pieces?.end();
+      this.#deltas?.end();
       return undefined;
     } catch (error) {
       return asChatError(error);
@@ -157,10 +157,10 @@ export class ReplyReader {
   }
 
   /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
-  #readPiece(data: string): string | undefined {
-    const piece = this.#template.read(data);
-    if (piece === undefined || piece.length < this.#input.redaction.shortest) return piece;
-    return this.#input.redaction.reply(piece) === piece ? piece : undefined;
+  #readFastDelta(data: string): string | undefined {
+    const delta = this.#template.read(data);
+    if (delta === undefined || delta.length < this.#input.redaction.shortest) return delta;
+    return this.#input.redaction.reply(delta) === delta ? delta : undefined;
   }
 
   /** An object, without the secrets that a server may echo in it; undefined for all else. */
@@ -180,7 +180,7 @@ export class ReplyReader {
     const sizeBefore = builder.size;
     try {
       if (chunk.error || name === "error" || !("choices" in chunk)) {
-        const error = errorInReply(chunk, name, this.#input.facts);
+        const error = errorInReply(chunk, name, this.#input.context);
         if (error) {
           this.#listener.onFailure(error, error.cause.status !== undefined);
           return;
@@ -196,10 +196,10 @@ export class ReplyReader {
     this.#measure(before, isWhole ? 0 : Math.max(0, length - Math.max(0, size - sizeBefore)));
   }
 
-  #onPiece(piece: string, length: number): void {
+  #onDelta(delta: string, length: number): void {
     const before = this.#builder.contentSize;
     try {
-      this.#builder.addText(piece);
+      this.#builder.addText(delta);
     } catch (error) {
       this.#listener.onFailure(asChatError(error), false);
       return;
@@ -222,23 +222,23 @@ export class ReplyReader {
   }
 
   #onSenselessEvent(data: string, name: string | undefined, isCut: boolean): void {
-    const { facts } = this.#input;
-    if (name === "error") this.#listener.onFailure(this.#reportedError(sentence(facts.redact(data))), false);
+    const { context } = this.#input;
+    if (name === "error") this.#listener.onFailure(this.#reportedError(sentence(context.redact(data))), false);
     // That an event is cut is no nonsense; whether the reply is whole without it is found at its end.
     else if (!isCut) this.#onSenseless(data);
   }
 
   #onIncomplete(): void {
-    const error = new ChatError("reply_incomplete", { host: this.#input.facts.host }, { retryable: true });
+    const error = new ChatError("reply_incomplete", { host: this.#input.context.host }, { retryable: true });
     this.#listener.onFailure(error, false);
   }
 
   #onSenseless(shown: string): void {
-    this.#listener.onFailure(senselessReply(shown, this.#status, this.#input.facts), false, "damaged");
+    this.#listener.onFailure(senselessReply(shown, this.#status, this.#input.context), false, "damaged");
   }
 
-  #reportedError(said: string): ChatError {
-    return new ChatError("reply_error", { said, host: this.#input.facts.host }, { retryable: true });
+  #reportedError(message: string): ChatError {
+    return new ChatError("reply_error", { message, host: this.#input.context.host }, { retryable: true });
   }
 }
 

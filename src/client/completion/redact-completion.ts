@@ -11,7 +11,7 @@ export function redactCompletion(
   { reply }: Redaction,
   wasHidden: boolean,
 ): PartialCompletion {
-  const { message, echo = {} } = completion;
+  const { message, reasoningToReturn = {} } = completion;
   const texts: string[] = [];
   const hide = (text: string): string => {
     const redacted = reply(text);
@@ -25,10 +25,10 @@ export function redactCompletion(
     called.name = hide(called.name);
     called.arguments = hide(called.arguments);
   }
-  hideTexts(echo, hide);
+  hideTexts(reasoningToReturn, hide);
   // What lists the same text token by token, or part by part, would tell it all the same.
   if (wasHidden && texts.some((text) => text.includes("***"))) delete completion.logprobs;
-  if (message.reasoning !== reasoning) delete echo.reasoning_details;
+  if (message.reasoning !== reasoning) delete reasoningToReturn.reasoning_details;
   return completion;
 }
 

@@ -1,5 +1,5 @@
 import type { Redaction } from "../redaction";
-import type { PieceListener } from "../types";
+import type { DeltaListener } from "../types";
 
 /** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
 const LEAST_HELD = 4;
@@ -10,12 +10,12 @@ const LEAST_HELD = 4;
  *
  * @returns the listener that takes the pieces, and what hands on the rest when no more will come
  */
-export function redactPieces(listener: PieceListener, redaction: Redaction): PieceListener & { end(): void } {
-  const text = new PieceRedactor(redaction, (piece) => listener.onText?.(piece));
-  const reasoning = new PieceRedactor(redaction, (piece) => listener.onReasoning?.(piece));
+export function redactDeltas(listener: DeltaListener, redaction: Redaction): DeltaListener & { end(): void } {
+  const text = new DeltaRedactor(redaction, (delta) => listener.onText?.(delta));
+  const reasoning = new DeltaRedactor(redaction, (delta) => listener.onReasoning?.(delta));
   return {
-    onText: (piece) => text.push(piece),
-    onReasoning: (piece) => reasoning.push(piece),
+    onText: (delta) => text.push(delta),
+    onReasoning: (delta) => reasoning.push(delta),
     end: () => {
       reasoning.end();
       text.end();
@@ -23,9 +23,9 @@ export function redactPieces(listener: PieceListener, redaction: Redaction): Pie
   };
 }
 
-class PieceRedactor {
+class DeltaRedactor {
   readonly #redaction: Redaction;
-  readonly #next: (piece: string) => void;
+  readonly #next: (delta: string) => void;
   /** Characters with which secrets begin. */
   readonly #firsts: string[];
   /** The end of what has come, as far as it is the beginning of a secret. */
@@ -33,18 +33,18 @@ class PieceRedactor {
   /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
   #shown = 0;
 
-  constructor(redaction: Redaction, next: (piece: string) => void) {
+  constructor(redaction: Redaction, next: (delta: string) => void) {
     this.#redaction = redaction;
     this.#next = next;
     this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
   }
 
-  push(piece: string): void {
-    if (this.#pending === "" && !this.#mayBegin(piece)) {
-      this.#next(piece);
+  push(delta: string): void {
+    if (this.#pending === "" && !this.#mayBegin(delta)) {
+      this.#next(delta);
       return;
     }
-    const joined = this.#pending + piece;
+    const joined = this.#pending + delta;
     const text = this.#redaction.reply(joined);
     let shown = 0;
     while (shown < this.#shown && text[shown] === joined[shown]) shown++;
@@ -64,8 +64,8 @@ class PieceRedactor {
   }
 
   /** Runs for every piece, and ends the work for most of them. */
-  #mayBegin(piece: string): boolean {
-    for (const first of this.#firsts) if (piece.includes(first)) return true;
+  #mayBegin(delta: string): boolean {
+    for (const first of this.#firsts) if (delta.includes(first)) return true;
     return false;
   }
 }

@@ -8,15 +8,15 @@ const BLOCK_PIECES = 4096;
  */
 export class TextBuffer {
   readonly #blocks: string[] = [];
-  #pieces: string[] = [];
+  #deltas: string[] = [];
   #pending = 0;
   length = 0;
 
-  add(piece: string): void {
-    this.#pieces.push(piece);
-    this.length += piece.length;
-    this.#pending += piece.length;
-    if (this.#pending >= BLOCK_LENGTH || this.#pieces.length >= BLOCK_PIECES) this.#close();
+  add(delta: string): void {
+    this.#deltas.push(delta);
+    this.length += delta.length;
+    this.#pending += delta.length;
+    if (this.#pending >= BLOCK_LENGTH || this.#deltas.length >= BLOCK_PIECES) this.#close();
   }
 
   toString(): string {
@@ -26,8 +26,8 @@ export class TextBuffer {
   }
 
   #close(): void {
-    if (this.#pieces.length > 0) this.#blocks.push(this.#pieces.join(""));
-    this.#pieces = [];
+    if (this.#deltas.length > 0) this.#blocks.push(this.#deltas.join(""));
+    this.#deltas = [];
     this.#pending = 0;
   }
 }

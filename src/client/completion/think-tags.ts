@@ -3,15 +3,15 @@ const CLOSE = "</think>";
 
 /** Where the parts of a reply go. */
 export interface TextSink {
-  text(piece: string): void;
-  reasoning(piece: string): void;
+  text(delta: string): void;
+  reasoning(delta: string): void;
 }
 
 /**
  * Keeps a leading `<think>…</think>` out of the text. Models like DeepSeek-R1 write their reasoning so when the
  * server does not split it off; tags further on are the model's own words and stay.
  */
-export class ThinkSplitter {
+export class ThinkTagParser {
   // start: nothing but white space or the beginning of "<think>" has come; `#held` is it.
   // thinking: inside; `#held` is what may be the beginning of "</think>".
   // after: behind the end tag, before the first character that is no white space.
@@ -30,19 +30,19 @@ export class ThinkSplitter {
   }
 
   /** Takes the next piece of the content. */
-  push(piece: string): void {
+  push(delta: string): void {
     switch (this.#state) {
       case "text":
-        this.#sink.text(piece);
+        this.#sink.text(delta);
         return;
       case "start":
-        this.#begin(this.#held + piece);
+        this.#begin(this.#held + delta);
         return;
       case "thinking":
-        this.#think(this.#held + piece);
+        this.#think(this.#held + delta);
         return;
       case "after": {
-        const text = piece.trimStart();
+        const text = delta.trimStart();
         if (!text) return;
         this.#state = "text";
         this.#sink.text(text);
@@ -86,8 +86,8 @@ export class ThinkSplitter {
     }
     const keep = overlap(text, CLOSE);
     this.#held = keep ? text.slice(-keep) : "";
-    const piece = keep ? text.slice(0, -keep) : text;
-    if (piece) this.#sink.reasoning(piece);
+    const delta = keep ? text.slice(0, -keep) : text;
+    if (delta) this.#sink.reasoning(delta);
   }
 }
 

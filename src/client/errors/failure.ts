@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { FailureKey } from "../response/verdict";
 import { shouldRetryHeader } from "../retry";
 import { ChatError } from "./chat-error";
-import { errorFromAnswer, type FailedAnswer, type RequestFacts, senselessReply } from "./from-response";
+import { errorFromResponse, type FailedResponse, type RequestContext, senselessReply } from "./from-response";
 
 /** Why an exchange failed. */
 export interface Failure {
@@ -19,15 +19,15 @@ export interface Failure {
  */
 export function errorOf(
   key: FailureKey,
-  answer: FailedAnswer,
-  facts: RequestFacts,
+  response: FailedResponse,
+  context: RequestContext,
   makeError: ((key: FailureKey) => ChatError) | undefined,
 ): ChatError {
   switch (key) {
     case "by status":
-      return errorFromAnswer(answer, facts);
+      return errorFromResponse(response, context);
     case "reply_incomplete":
-      return new ChatError(key, { host: facts.host }, { retryable: true });
+      return new ChatError(key, { host: context.host }, { retryable: true });
     case "cancelled":
       return new ChatError(key);
     case "reply_damaged": {
@@ -36,7 +36,7 @@ export function errorOf(
       return new ChatError(key, params, { ...cause, retryable: true });
     }
     default:
-      return makeError?.(key) ?? senselessReply("no choices", answer.status, facts);
+      return makeError?.(key) ?? senselessReply("no choices", response.status, context);
   }
 }
 

@@ -33,10 +33,10 @@ interface Facts {
   proxyStatus: number;
   /** What was being connected to; undefined once there was a connection. */
   connecting: ConnectFailure["to"] | undefined;
-  hadAnswer: boolean;
+  hadResponse: boolean;
 }
 
-type Row = [key: ErrorKey, mayPass: boolean, fits: (facts: Facts) => boolean];
+type Row = [key: ErrorKey, mayPass: boolean, fits: (context: Facts) => boolean];
 
 const UNREACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
@@ -65,8 +65,8 @@ const ROWS: Row[] = [
   ["tls_failed", false, ({ code }) => TLS.test(code)],
   ["certificate_date", false, ({ code }) => code === "CERT_NOT_YET_VALID" || code === "CERT_HAS_EXPIRED"],
   ["certificate", false, ({ code }) => CERTIFICATE.test(code)],
-  ["connection_cut", true, ({ code, hadAnswer }) => hadAnswer && CLOSED.test(code)],
-  ["connection_lost", true, ({ hadAnswer }) => hadAnswer],
+  ["connection_cut", true, ({ code, hadResponse }) => hadResponse && CLOSED.test(code)],
+  ["connection_lost", true, ({ hadResponse }) => hadResponse],
   ["host_unknown", true, ({ code }) => code === "ENOTFOUND" || code === "EAI_AGAIN"],
   ["connection_refused", true, ({ code }) => code === "ECONNREFUSED"],
   ["connection_timeout", true, ({ code }) => code === "ETIMEDOUT" || code === "UND_ERR_CONNECT_TIMEOUT"],
@@ -81,23 +81,23 @@ const ROWS: Row[] = [
  * @param hadAnswer - whether the answer had begun
  * @param proxy - host of the proxy in between, if there is one
  */
-export function connectionError(error: unknown, host: string, hadAnswer: boolean, proxy?: string): ChatError {
-  const facts = factsOf(error, hadAnswer, proxy);
-  const [key, mayPass] = ROWS.find(([, , fits]) => fits(facts)) ?? ["connection_failed", true];
+export function connectionError(error: unknown, host: string, hadResponse: boolean, proxy?: string): ChatError {
+  const context = factsOf(error, hadResponse, proxy);
+  const [key, mayPass] = ROWS.find(([, , fits]) => fits(context)) ?? ["connection_failed", true];
   const isOfProxy = key.startsWith("proxy_");
   return new ChatError(
     key,
     {
       host: proxy && !isOfProxy ? `${host} (proxy ${proxy})` : host,
-      reason: key === "reply_senseless" ? `${reasonOf(facts)}.` : reasonOf(facts),
+      reason: key === "reply_senseless" ? `${reasonOf(context)}.` : reasonOf(context),
       proxy: proxy ?? host,
       ...(key === "certificate_date" && { date: new Date().toISOString().slice(0, 10) }),
     },
-    { retryable: mayPass, ...(facts.code && { code: facts.code }) },
+    { retryable: mayPass, ...(context.code && { code: context.code }) },
   );
 }
 
-function factsOf(error: unknown, hadAnswer: boolean, proxy: string | undefined): Facts {
+function factsOf(error: unknown, hadResponse: boolean, proxy: string | undefined): Facts {
   const { code, message, data } = rootOf(error);
   return {
     code: typeof code === "string" ? code : "",
@@ -107,7 +107,7 @@ function factsOf(error: unknown, hadAnswer: boolean, proxy: string | undefined):
     // undici has it in its message alone.
     proxyStatus: Number(/^Proxy response \((\d+)\)/.exec(message)?.[1] ?? Number.NaN),
     connecting: error instanceof ConnectFailure ? error.to : undefined,
-    hadAnswer,
+    hadResponse,
   };
 }
 

@@ -7,14 +7,14 @@ import { asRecord, asText, firstHeader, toJson } from "../unknown";
 import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
 
 /** The answer that an error is made from. */
-export interface FailedAnswer {
+export interface FailedResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
 /** What the request was, as far as the sentence for the user names it. */
-export interface RequestFacts {
+export interface RequestContext {
   model: string;
   host: string;
   hasToken: boolean;
@@ -41,26 +41,26 @@ const STATUS_OF_TYPE: Record<string, number> = {
 };
 
 /** The one place that says what a status and body mean for the user. */
-export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): ChatError {
-  const said = readBody(answer, facts.redact);
-  const wait = requestedWait(answer.headers);
-  const key = keyFor(answer.status, said, facts, wait);
+export function errorFromResponse(response: FailedResponse, context: RequestContext): ChatError {
+  const server = readBody(response, context.redact);
+  const wait = requestedWait(response.headers);
+  const key = keyFor(response.status, server, context, wait);
   return new ChatError(
     key,
     {
-      status: answer.status,
-      said: sentence(said.message || STATUS_CODES[answer.status] || "no message"),
-      model: facts.redact(facts.model),
-      host: facts.host,
+      status: response.status,
+      message: sentence(server.message || STATUS_CODES[response.status] || "no message"),
+      model: context.redact(context.model),
+      host: context.host,
       ...(wait !== undefined && { seconds: Math.ceil(wait) }),
-      ...(key === "redirected" && { location: locationOf(answer.headers, facts.redact) }),
+      ...(key === "redirected" && { location: locationOf(response.headers, context.redact) }),
     },
     {
-      status: answer.status,
-      retryable: isRetryableStatus(answer.status) && key !== "quota_used_up",
-      ...(said.code && { code: said.code }),
+      status: response.status,
+      retryable: isRetryableStatus(response.status) && key !== "quota_used_up",
+      ...(server.code && { code: server.code }),
       ...(wait !== undefined && { retry_after: wait }),
-      ...(answer.body && { body: quoted(answer.body, facts.redact) }),
+      ...(response.body && { body: quoted(response.body, context.redact) }),
     },
   );
 }
@@ -75,7 +75,7 @@ export function errorFromAnswer(answer: FailedAnswer, facts: RequestFacts): Chat
 export function errorInReply(
   value: Record<string, unknown>,
   eventName: string | undefined,
-  facts: RequestFacts,
+  context: RequestContext,
 ): ChatError | undefined {
   const isError =
     Boolean(value.error) ||
@@ -84,11 +84,15 @@ export function errorInReply(
   if (!isError) return undefined;
   const body = toJson(value);
   const status = namedStatus(value);
-  if (status !== undefined) return errorFromAnswer({ status, headers: {}, body }, facts);
-  const said = readBody({ status: 200, headers: {}, body }, facts.redact);
-  const cause: Partial<ErrorCause> = { retryable: true, body: quoted(body, facts.redact) };
-  if (said.code) cause.code = said.code;
-  return new ChatError("reply_error", { said: sentence(said.message || facts.redact(body)), host: facts.host }, cause);
+  if (status !== undefined) return errorFromResponse({ status, headers: {}, body }, context);
+  const server = readBody({ status: 200, headers: {}, body }, context.redact);
+  const cause: Partial<ErrorCause> = { retryable: true, body: quoted(body, context.redact) };
+  if (server.code) cause.code = server.code;
+  return new ChatError(
+    "reply_error",
+    { message: sentence(server.message || context.redact(body)), host: context.host },
+    cause,
+  );
 }
 
 /**
@@ -97,17 +101,17 @@ export function errorInReply(
  * @param shown - what came instead; the beginning of it is quoted
  * @param status - of the answer; 0 for none
  */
-export function senselessReply(shown: string, status: number, facts: RequestFacts): ChatError {
-  const quote = facts.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
-  return new ChatError("reply_senseless", { reason: sentence(quote), host: facts.host }, status ? { status } : {});
+export function senselessReply(shown: string, status: number, context: RequestContext): ChatError {
+  const quote = context.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
+  return new ChatError("reply_senseless", { reason: sentence(quote), host: context.host }, status ? { status } : {});
 }
 
 /** The error of a body that cannot be unpacked. */
-export function brokenBody(error: Error, status: number, facts: RequestFacts): ChatError {
-  if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, facts);
+export function brokenBody(error: Error, status: number, context: RequestContext): ChatError {
+  if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, context);
   // A server chooses the name, too.
-  const encoding = facts.redact(error.encoding).slice(0, LONGEST_QUOTE);
-  return new ChatError("encoding_unknown", { encoding, host: facts.host }, { status });
+  const encoding = context.redact(error.encoding).slice(0, LONGEST_QUOTE);
+  return new ChatError("encoding_unknown", { encoding, host: context.host }, { status });
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {
@@ -127,19 +131,19 @@ function locationOf(headers: IncomingHttpHeaders, redact: Redact): string {
   return withoutUserInfo(redact(firstHeader(headers, "location") ?? "?"));
 }
 
-function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | undefined): ErrorKey {
+function keyFor(status: number, server: ServerMessage, context: RequestContext, wait: number | undefined): ErrorKey {
   const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
-  if (said.code === "insufficient_quota" || said.type === "insufficient_quota") return "quota_used_up";
-  if (said.code === "model_not_found" || said.code === "model_not_supported") return "model_not_found";
+  if (server.code === "insufficient_quota" || server.type === "insufficient_quota") return "quota_used_up";
+  if (server.code === "model_not_found" || server.code === "model_not_supported") return "model_not_found";
   switch (status) {
     case 401:
-      return facts.hasToken ? "token_refused" : "token_missing";
+      return context.hasToken ? "token_refused" : "token_missing";
     case 402:
       return "credits_used_up";
     case 403:
       return "forbidden";
     case 404:
-      return /\bmodel\b/i.test(said.message) ? "model_not_found" : "path_not_found";
+      return /\bmodel\b/i.test(server.message) ? "model_not_found" : "path_not_found";
     case 408:
     case 504:
       return isTooLong ? "server_timeout_until" : "server_timeout";
@@ -150,7 +154,7 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
     case 421:
       return "path_not_found";
     case 429:
-      if (isQuota(said)) return "quota_used_up";
+      if (isQuota(server)) return "quota_used_up";
       return isTooLong ? "rate_limited_until" : "rate_limited";
     case 501:
       return "not_supported";
@@ -166,47 +170,48 @@ function keyFor(status: number, said: Said, facts: RequestFacts, wait: number | 
 }
 
 /** A quota does not come back within a retry: OpenAI and others answer 429 for it all the same. */
-function isQuota(said: Said): boolean {
+function isQuota(server: ServerMessage): boolean {
   return (
-    /insufficient_quota|billing|credit/i.test(`${said.code ?? ""} ${said.type ?? ""}`) ||
+    /insufficient_quota|billing|credit/i.test(`${server.code ?? ""} ${server.type ?? ""}`) ||
     /exceeded your (current|monthly) (quota|included|usage|spending|credit)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(
-      said.message,
+      server.message,
     )
   );
 }
 
-interface Said {
+/** What the server says of a failure. */
+interface ServerMessage {
   message: string;
   code?: string;
   type?: string;
 }
 
-function readBody(answer: FailedAnswer, redact: Redact): Said {
-  const said = readAnswer(answer);
+function readBody(response: FailedResponse, redact: Redact): ServerMessage {
+  const read = readServerMessage(response);
   // After parsing: JSON can write a character in several ways.
-  return { ...said, message: redact(said.message), ...(said.code && { code: oneLine(redact(said.code)) }) };
+  return { ...read, message: redact(read.message), ...(read.code && { code: oneLine(redact(read.code)) }) };
 }
 
-function readAnswer(answer: FailedAnswer): Said {
-  const text = answer.body.trim();
+function readServerMessage(response: FailedResponse): ServerMessage {
+  const text = response.body.trim();
   const json = parseJson(text);
-  const said = json === undefined ? { message: "" } : readJson(json);
-  if (said.message) return said;
-  const header = firstHeader(answer.headers, "x-error-message");
-  const code = said.code ?? firstHeader(answer.headers, "x-error-code");
+  const read = json === undefined ? { message: "" } : readJson(json);
+  if (read.message) return read;
+  const header = firstHeader(response.headers, "x-error-message");
+  const code = read.code ?? firstHeader(response.headers, "x-error-code");
   const message = header || (json === undefined ? plainText(text) : "");
-  return { ...said, message, ...(code && { code }) };
+  return { ...read, message, ...(code && { code }) };
 }
 
 /** Finds the message in the shapes that servers use, in the order of how surely each one is it. */
-function readJson(json: unknown): Said {
+function readJson(json: unknown): ServerMessage {
   if (typeof json === "string") return { message: json };
   // Some wrap the one error into an array.
   const body = asRecord(Array.isArray(json) ? json[0] : json);
   if (!body) return { message: "" };
   const error = asRecord(body.error);
   const source = error ?? body;
-  const said: Said = {
+  const server: ServerMessage = {
     message:
       (typeof body.error === "string" ? body.error : "") ||
       asText(error?.message) ||
@@ -225,9 +230,9 @@ function readJson(json: unknown): Said {
   };
   const code = asText(source.code) || asText(body.code);
   const type = asText(source.type) || asText(body.error_type);
-  if (code) said.code = code;
-  if (type) said.type = type;
-  return said;
+  if (code) server.code = code;
+  if (type) server.type = type;
+  return server;
 }
 
 /** `["…"]`, or FastAPI's `[{ type, loc, msg }]`, or `[{ message }]`. */

@@ -84,51 +84,52 @@ export const SENTENCES = {
     header_reserved: "The header __name__ is set by the connection itself. Take it out of the configuration.",
     proxy_invalid: "The proxy __url__ cannot be used. Correct its address in the proxy node or in the environment.",
     tls_invalid: "The TLS configuration is missing or has a mistake. Correct it, or choose another one.",
-    refused: "The server refused the request (__status__): __said__ Correct what it names.",
+    refused: "The server refused the request (__status__): __message__ Correct what it names.",
     too_large:
-      "The question is too large for the server (__status__): __said__ Shorten the conversation, or use fewer or smaller images.",
+      "The question is too large for the server (__status__): __message__ Shorten the conversation, or use fewer or smaller images.",
     secret_withheld:
       "The value of __name__ comes from the environment, and is used only at the address that was deployed. Deploy first, or enter the value itself.",
   },
   auth_error: {
-    token_missing: "The server wants a token (__status__): __said__ Enter one in the configuration.",
+    token_missing: "The server wants a token (__status__): __message__ Enter one in the configuration.",
     token_refused:
-      "The server does not accept the token (__status__): __said__ Enter a valid token in the configuration.",
+      "The server does not accept the token (__status__): __message__ Enter a valid token in the configuration.",
     forbidden:
-      'Access is denied (__status__): __said__ Give the token the permission "Make calls to Inference Providers", or ask for access to the model.',
+      'Access is denied (__status__): __message__ Give the token the permission "Make calls to Inference Providers", or ask for access to the model.',
   },
   rate_limit: {
     queue_full: "__count__ questions are waiting already. Send them more slowly, or allow more in the configuration.",
-    rate_limited: "Too many requests (__status__): __said__ Send them more slowly, or try again later.",
-    rate_limited_until: "Too many requests (__status__): __said__ Try again in __seconds__ s.",
+    rate_limited: "Too many requests (__status__): __message__ Send them more slowly, or try again later.",
+    rate_limited_until: "Too many requests (__status__): __message__ Try again in __seconds__ s.",
   },
   budget_exhausted: {
-    credits_used_up: "The credits are used up (__status__): __said__ Buy credits, or use another token.",
-    quota_used_up: "The quota is used up (__status__): __said__ Raise it at the provider, or use another token.",
+    credits_used_up: "The credits are used up (__status__): __message__ Buy credits, or use another token.",
+    quota_used_up: "The quota is used up (__status__): __message__ Raise it at the provider, or use another token.",
   },
   not_found: {
-    model_not_found: "The model __model__ cannot be used (__status__): __said__ Check the model ID and its provider.",
+    model_not_found:
+      "The model __model__ cannot be used (__status__): __message__ Check the model ID and its provider.",
     path_not_found:
-      "__host__ has no chat completions at this address (__status__): __said__ Check the base URL and the model ID.",
-    gone: "This address is no longer served (__status__): __said__ Use the base URL https://router.huggingface.co/v1.",
+      "__host__ has no chat completions at this address (__status__): __message__ Check the base URL and the model ID.",
+    gone: "This address is no longer served (__status__): __message__ Use the base URL https://router.huggingface.co/v1.",
   },
   timeout: {
-    server_timeout: "The server took too long (__status__): __said__ Try again, or use another provider.",
-    server_timeout_until: "The server took too long (__status__): __said__ Try again in __seconds__ s.",
+    server_timeout: "The server took too long (__status__): __message__ Try again, or use another provider.",
+    server_timeout_until: "The server took too long (__status__): __message__ Try again in __seconds__ s.",
     silent:
       "No reply came from __host__ within __seconds__ s. Try again, or allow a longer time-out in the configuration.",
     silent_midway:
       "The reply from __host__ stopped coming for __seconds__ s. Try again, or allow a longer time-out in the configuration.",
   },
   provider_unavailable: {
-    server_failed: "The server failed (__status__): __said__ Try again later, or use another provider.",
+    server_failed: "The server failed (__status__): __message__ Try again later, or use another provider.",
     server_busy:
-      "The server is not ready (__status__): __said__ Try again later. An endpoint that sleeps needs a wake-up time in the configuration.",
-    server_busy_until: "The server is not ready (__status__): __said__ Try again in __seconds__ s.",
-    not_supported: "The server does not support this (__status__): __said__ Use another model or server.",
+      "The server is not ready (__status__): __message__ Try again later. An endpoint that sleeps needs a wake-up time in the configuration.",
+    server_busy_until: "The server is not ready (__status__): __message__ Try again in __seconds__ s.",
+    not_supported: "The server does not support this (__status__): __message__ Use another model or server.",
     redirected:
       "The server sends the request elsewhere (__status__), to __location__. Enter the new address as base URL; the token is never sent on.",
-    unexpected_status: "The server answered in an unexpected way (__status__): __said__ Check the base URL.",
+    unexpected_status: "The server answered in an unexpected way (__status__): __message__ Check the base URL.",
     host_unknown: "The host __host__ was not found (__reason__). Check the base URL and the network.",
     connection_refused: "Nothing answers at __host__ (__reason__). Check that the server runs, and the base URL.",
     connection_failed: "The connection to __host__ failed: __reason__. Check the base URL and the network.",
@@ -159,7 +160,7 @@ export const SENTENCES = {
       "The proxy __proxy__ does not pass on connections to __host__ (__reason__). Check its address, and which servers and ports it allows.",
     proxy_refused:
       "The proxy __proxy__ did not let the request through: __reason__. Check its address, user name and password.",
-    reply_error: "The server reported an error: __said__ Try again later.",
+    reply_error: "The server reported an error: __message__ Try again later.",
     reply_senseless:
       "The answer of __host__ is no chat completion: __reason__ Check that the base URL is that of a chat-completions API.",
     reply_incomplete: "The reply from __host__ stopped short. Try again; what had come is in msg.completion.",

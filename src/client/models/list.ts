@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 import type { Endpoint } from "../connection/endpoint";
 import { ChatError, reasonOf } from "../errors/chat-error";
 import { connectionError, isOfConnection } from "../errors/from-connection";
-import { errorFromAnswer, type RequestFacts } from "../errors/from-response";
+import { errorFromResponse, type RequestContext } from "../errors/from-response";
 import { oneLine } from "../one-line";
 import type { Redact } from "../redaction";
 import { asRecord } from "../unknown";
@@ -58,26 +58,26 @@ export async function fetchModels(
   signal?: AbortSignal,
 ): Promise<ModelEntry[]> {
   const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, signal: signal ?? null };
-  const answer = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
-  const pieces: Buffer[] = [];
+  const response = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
+  const deltas: Buffer[] = [];
   let length = 0;
-  for await (const piece of answer.body as AsyncIterable<Buffer>) {
-    pieces.push(piece);
-    length += piece.length;
+  for await (const delta of response.body as AsyncIterable<Buffer>) {
+    deltas.push(delta);
+    length += delta.length;
     if (length > LONGEST_LIST) throw new Error("the list of models is too long");
   }
-  if (answer.statusCode !== 200) throw new ListRefused(answer.statusCode);
-  return readModels(parse(Buffer.concat(pieces).toString("utf8")), redact);
+  if (response.statusCode !== 200) throw new ListRefused(response.statusCode);
+  return readModels(parse(Buffer.concat(deltas).toString("utf8")), redact);
 }
 
 /** What it means for the user that a list could not be had. @param proxyHost - in between, if there is one */
-export function listError(error: unknown, facts: RequestFacts, proxyHost: string | undefined): ChatError {
+export function listError(error: unknown, context: RequestContext, proxyHost: string | undefined): ChatError {
   if (error instanceof ChatError) return error;
   if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
-    return errorFromAnswer({ status: error.status, headers: {}, body: "" }, facts);
+    return errorFromResponse({ status: error.status, headers: {}, body: "" }, context);
   }
-  if (isOfConnection(error)) return connectionError(error, facts.host, false, proxyHost);
-  return new ChatError("models_unavailable", { host: facts.host, reason: facts.redact(reasonOf(error)) });
+  if (isOfConnection(error)) return connectionError(error, context.host, false, proxyHost);
+  return new ChatError("models_unavailable", { host: context.host, reason: context.redact(reasonOf(error)) });
 }
 
 function modelsPath(completionsPath: string): string {
@@ -93,8 +93,8 @@ function parse(text: string): unknown {
   }
 }
 
-function readModels(answer: unknown, redact: Redact): ModelEntry[] {
-  const list = asRecord(answer)?.data;
+function readModels(response: unknown, redact: Redact): ModelEntry[] {
+  const list = asRecord(response)?.data;
   if (!Array.isArray(list)) throw new Error("this is no list of models");
   const read = new FieldReader(redact);
   return list.flatMap((value) => {

@@ -1,5 +1,5 @@
 /** What a body is read as: an event stream, one document (JSON, or an error), or not to be told yet. */
-export type BodyForm = "unknown" | "events" | "document";
+export type BodyKind = "unknown" | "events" | "document";
 
 /** In bytes: more are not looked at. */
 const LONGEST_START = 1024;
@@ -11,7 +11,7 @@ const FIELDS = ["data:", "event:", "id:", "retry:"];
  *
  * @param first - the bytes that have come so far
  */
-export function bodyForm(first: Buffer, contentType: string): BodyForm {
+export function bodyKind(first: Buffer, contentType: string): BodyKind {
   const begin = first.findIndex((byte) => !isBlankByte(byte));
   if (begin < 0) return "unknown";
   const start = first

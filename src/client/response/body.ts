@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { firstHeader } from "../unknown";
 import { bodyDecoder } from "./body-decoder";
-import { type BodyForm, bodyForm, isBlankByte } from "./body-kind";
+import { type BodyKind, bodyKind, isBlankByte } from "./body-kind";
 import { EventStream } from "./event-stream";
 import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
@@ -14,7 +14,7 @@ const PART_A_TURN = 1 / 4;
 const MOST_WAITING = 4;
 
 /** Callbacks for the parts of a body. After `onEnd` or `onCrash` nothing more comes. */
-export interface BodyListener {
+export interface BodyCallbacks {
   /**
    * An event of a stream.
    *
@@ -42,9 +42,9 @@ export interface BodyListener {
  */
 export class Body {
   readonly #headers: IncomingHttpHeaders;
-  readonly #listener: BodyListener;
+  readonly #listener: BodyCallbacks;
   readonly #maxLength: number;
-  #form: BodyForm;
+  #form: BodyKind;
   #events: EventStream | undefined;
   #document: Buffer[] = [];
   // Since the last event: an endless line is kept nowhere.
@@ -70,7 +70,7 @@ export class Body {
    * @param isDocument - it is known to be no stream of events: the answer is an error
    * @param maxLength - bytes of a document, or of one event
    */
-  constructor(headers: IncomingHttpHeaders, isDocument: boolean, maxLength: number, listener: BodyListener) {
+  constructor(headers: IncomingHttpHeaders, isDocument: boolean, maxLength: number, listener: BodyCallbacks) {
     this.#headers = headers;
     this.#form = isDocument ? "document" : "unknown";
     this.#maxLength = maxLength;
@@ -186,7 +186,7 @@ export class Body {
 
   #recognise(bytes: Buffer): void {
     const first = this.#document.length > 0 ? Buffer.concat([...this.#document, bytes]) : bytes;
-    this.#form = bodyForm(first, firstHeader(this.#headers, "content-type") ?? "");
+    this.#form = bodyKind(first, firstHeader(this.#headers, "content-type") ?? "");
     if (this.#form !== "events") return;
     this.#events = new EventStream(this.#onEvent);
     for (const earlier of this.#document.splice(0)) this.#events.push(earlier);

@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { type ReplyInput, type ReplyListener, ReplyReader, tooLong } from "../completion/reader";
+import { CompletionReader, type ReaderCallbacks, type ReaderInput, tooLong } from "../completion/reader";
 import type { Endpoint } from "../connection/endpoint";
 import { asChatError, ChatError } from "../errors/chat-error";
 import { errorOf, type Failure, failureOf } from "../errors/failure";
 import { connectionError } from "../errors/from-connection";
 import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
 import type { PartialCompletion } from "../types";
-import { Body, type BodyListener } from "./body";
-import { Silence } from "./idle-timeout";
+import { Body, type BodyCallbacks } from "./body";
+import { IdleTimeout } from "./idle-timeout";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
 
 /**
@@ -22,7 +22,7 @@ const DRAIN_MS = 1000;
 const TAIL_MS = 5000;
 
 /** One request and what bounds it. */
-export interface ExchangeInput extends ReplyInput {
+export interface ExchangeInput extends ReaderInput {
   dispatcher: Pick<Dispatcher, "dispatch">;
   endpoint: Endpoint;
   headers: Record<string, string>;
@@ -32,9 +32,9 @@ export interface ExchangeInput extends ReplyInput {
   onFailure: (failure: Failure) => void;
   /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
   onClose: () => void;
-  /** Silence allowed until the headers, in ms; 0 for no limit. */
+  /** IdleTimeout allowed until the headers, in ms; 0 for no limit. */
   headersLimitMs: number;
-  /** Silence allowed afterwards, in ms; 0 for no limit. */
+  /** IdleTimeout allowed afterwards, in ms; 0 for no limit. */
   silenceLimitMs: number;
   /** Host of the proxy, for messages. */
   proxyHost: string | undefined;
@@ -59,10 +59,10 @@ export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
  * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
  * would cost a copy and a turn of the event loop for every chunk.
  */
-class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListener {
+class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallbacks {
   readonly #input: ExchangeInput;
   readonly #resolve: (result: ExchangeResult) => void;
-  readonly #reply: ReplyReader;
+  readonly #reply: CompletionReader;
   #controller: Dispatcher.DispatchController | undefined;
   #isSettled = false;
   #isClosed = false;
@@ -75,14 +75,14 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   /** Characters of content when the wait for what follows a finish reason began; -1 before. */
   #finishedSize = -1;
 
-  readonly #silence = new Silence((seconds) => this.#safely(() => this.#onSilence(seconds)));
+  readonly #silence = new IdleTimeout((seconds) => this.#safely(() => this.#onSilence(seconds)));
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
 
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
     this.#resolve = resolve;
-    this.#reply = new ReplyReader(input, this);
+    this.#reply = new CompletionReader(input, this);
   }
 
   start(): void {
@@ -162,7 +162,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   onNews(): void {
     const { contentSize, hasFinished, isDone } = this.#reply;
     if (this.#isSettled || isDone || contentSize === this.#finishedSize) return;
-    this.#silence.note();
+    this.#silence.touch();
     if (hasFinished) {
       // From here on only more of the reply is worth a wait: a server may go on for ever with events that bring nothing.
       this.#finishedSize = contentSize;
@@ -175,7 +175,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   }
 
   onBroken(error: Error): void {
-    this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.facts));
+    this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.context));
   }
 
   onEvent(data: string, name: string | undefined, isCut: boolean): void {
@@ -204,7 +204,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   }
 
   #onSilence(seconds: number): void {
-    const params = { seconds, host: this.#input.facts.host };
+    const params = { seconds, host: this.#input.context.host };
     const makeError = (key: FailureKey) =>
       new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
     // It may be we who are late.
@@ -215,9 +215,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
   #onAbort = (): void => this.#safely(() => this.#judge("aborted"));
 
   #onConnectionError(cause: unknown): void {
-    const { facts, proxyHost } = this.#input;
+    const { context, proxyHost } = this.#input;
     this.#safely(() => {
-      this.#judge("reset", () => connectionError(cause, facts.host, this.#status > 0, proxyHost));
+      this.#judge("reset", () => connectionError(cause, context.host, this.#status > 0, proxyHost));
     });
   }
 
@@ -235,7 +235,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyListener, ReplyListene
 
   #errorOf(key: FailureKey, makeError: ((key: FailureKey) => ChatError) | undefined): ChatError {
     const body = key === "by status" ? (this.#body?.text ?? "").slice(0, LONGEST_ERROR_BODY) : "";
-    return errorOf(key, { status: this.#status, headers: this.#headers, body }, this.#input.facts, makeError);
+    return errorOf(key, { status: this.#status, headers: this.#headers, body }, this.#input.context, makeError);
   }
 
   /** @param mayPass - whether the cause is of a kind that another attempt may mend */

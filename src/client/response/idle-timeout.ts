@@ -10,7 +10,7 @@ const LATE_MS = 50;
  * It is the server's silence that counts. Before it is told, what has come meanwhile gets its chance to be read; and where our
  * own process was busy, the server gets the whole time once more.
  */
-export class Silence {
+export class IdleTimeout {
   readonly #onSilence: (seconds: number) => void;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Immediate | undefined;
@@ -46,7 +46,7 @@ export class Silence {
   }
 
   /** What came means something. */
-  note(): void {
+  touch(): void {
     this.lastAt = this.#arrivedAt;
   }
 

@@ -16,8 +16,8 @@ const STEPS = [4096, 256, 16, 1];
 export async function salvage(makeDecoder: () => Transform | undefined, packed: Buffer, skip: number): Promise<Buffer> {
   let good = 0;
   for (const step of STEPS) good = (await unpack(makeDecoder(), packed, good, step)).good;
-  const { pieces } = await unpack(makeDecoder(), packed.subarray(0, good), good, 1);
-  return Buffer.concat(pieces).subarray(skip);
+  const { deltas } = await unpack(makeDecoder(), packed.subarray(0, good), good, 1);
+  return Buffer.concat(deltas).subarray(skip);
 }
 
 /**
@@ -26,11 +26,11 @@ export async function salvage(makeDecoder: () => Transform | undefined, packed: 
  * @returns how many bytes could be unpacked, and what they are
  */
 async function unpack(decoder: Transform | undefined, packed: Buffer, start: number, step: number) {
-  const pieces: Buffer[] = [];
-  if (!decoder) return { good: 0, pieces };
+  const deltas: Buffer[] = [];
+  if (!decoder) return { good: 0, deltas };
   let isBroken = false;
   const broken = new Promise<void>((resolve) => {
-    decoder.on("data", (piece: Buffer) => pieces.push(piece));
+    decoder.on("data", (delta: Buffer) => deltas.push(delta));
     decoder.on("error", () => {
       isBroken = true;
       resolve();
@@ -48,5 +48,5 @@ async function unpack(decoder: Transform | undefined, packed: Buffer, start: num
   }
   await nextTurn();
   decoder.destroy();
-  return { good, pieces };
+  return { good, deltas };
 }

@@ -5,7 +5,7 @@ import { salvage } from "./salvage";
 const LONGEST_KEPT = 4 << 20;
 
 /** Callbacks of an unpacker. Like those of streams, they must not throw. */
-export interface UnpackerListener {
+export interface UnpackerCallbacks {
   onBytes(bytes: Buffer): void;
   /** @param error - why the rest cannot be unpacked; undefined at a good end */
   onEnd(error: Error | undefined): void;
@@ -18,7 +18,7 @@ export interface UnpackerListener {
 export class Unpacker {
   readonly #makeDecoder: () => Transform | undefined;
   readonly #decoder: Transform;
-  readonly #listener: UnpackerListener;
+  readonly #listener: UnpackerCallbacks;
   readonly #maxLength: number;
   /** All that came; undefined where it is too long. */
   #packed: Buffer[] | undefined = [];
@@ -33,7 +33,7 @@ export class Unpacker {
     decoder: Transform,
     makeDecoder: () => Transform | undefined,
     maxLength: number,
-    listener: UnpackerListener,
+    listener: UnpackerCallbacks,
   ) {
     this.#decoder = decoder;
     this.#makeDecoder = makeDecoder;

@@ -25,9 +25,9 @@ export function* findJson(text: string): Generator<unknown> {
     return;
   }
   const thought = text.lastIndexOf(THINK_END);
-  const said = thought < 0 ? text : text.slice(thought + THINK_END.length);
+  const reply = thought < 0 ? text : text.slice(thought + THINK_END.length);
   let tried = 0;
-  for (const candidate of candidates(said)) {
+  for (const candidate of candidates(reply)) {
     const parsed = parseJson(candidate);
     if (parsed) yield parsed.value;
     if (++tried === MOST_CANDIDATES) return;

@@ -1,7 +1,7 @@
 import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { asText, loadModule } from "../../client";
-import { TimeBudget } from "./deadline";
+import { TimeBudget } from "./time-budget";
 
 // Loaded by the first schema, and found now: see `loadModule`.
 for (const name of ["ajv", "ajv-formats"]) require.resolve(name);

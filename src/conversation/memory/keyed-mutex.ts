@@ -1,11 +1,11 @@
 /** A place in a line whose turn has come. */
-export interface Turn {
+export interface Lock {
   /** Lets the next one have its turn. */
   end(): void;
 }
 
 /** Lets those of one key have their turn one after the other, in the order in which they came. */
-export class Lines {
+export class KeyedMutex {
   /** By key: settled when the last one in the line has ended. */
   readonly #ends = new Map<string, Promise<void>>();
   /** Settled when the last one has ended that had the turn for all keys without a line. */
@@ -21,9 +21,9 @@ export class Lines {
    *
    * @returns undefined if `signal` fires first
    */
-  async enter(key: string, signal?: AbortSignal): Promise<Turn | undefined> {
+  async lock(key: string, signal?: AbortSignal): Promise<Lock | undefined> {
     const before = this.#endBefore(key);
-    const { end, ended } = openTurn(before);
+    const { end, ended } = openLock(before);
     this.#ends.set(key, ended);
     void ended.then(() => {
       if (this.#ends.get(key) === ended) this.#ends.delete(key);
@@ -38,15 +38,15 @@ export class Lines {
    *
    * @returns the keys of the lines with a promise of the turn in each, and one for all other keys
    */
-  enterAll(): { lines: [key: string, turn: Promise<Turn | undefined>][]; others: Promise<Turn> } {
-    const lines = [...this.#ends.keys()].map((key): [string, Promise<Turn | undefined>] => [key, this.enter(key)]);
+  lockAll(): { locks: [key: string, lock: Promise<Lock | undefined>][]; others: Promise<Lock> } {
+    const locks = [...this.#ends.keys()].map((key): [string, Promise<Lock | undefined>] => [key, this.lock(key)]);
     const before = this.#endOfOthers;
-    const { end, ended } = openTurn(before);
+    const { end, ended } = openLock(before);
     this.#endOfOthers = ended;
     void ended.then(() => {
       if (this.#endOfOthers === ended) this.#endOfOthers = undefined;
     });
-    return { lines, others: Promise.resolve(before).then(() => ({ end })) };
+    return { locks, others: Promise.resolve(before).then(() => ({ end })) };
   }
 
   #endBefore(key: string): Promise<void> | undefined {
@@ -55,7 +55,7 @@ export class Lines {
 }
 
 /** @returns what ends a turn, and a promise that it has ended, with all before it */
-function openTurn(before: Promise<void> | undefined): Turn & { ended: Promise<void> } {
+function openLock(before: Promise<void> | undefined): Lock & { ended: Promise<void> } {
   let end = (): void => {};
   const mine = new Promise<void>((resolve) => {
     end = resolve;

@@ -160,8 +160,8 @@ export function buildRequest(input: RequestInput): Question {
   if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
   // The model comes first, so that a router can tell the provider from the beginning of the body
   // (huggingface_hub `_providers/_common.py`).
-  const said = withImages(prompt.messages, readImages(input.images, input.imagesName ?? "images"), input.history);
-  const conversation = input.history ? joinHistory(input.history, said) : said;
+  const messages = withImages(prompt.messages, readImages(input.images, input.imagesName ?? "images"), input.history);
+  const conversation = input.history ? joinHistory(input.history, messages) : messages;
   const request: Request = {
     model: model.trim(),
     messages: withSystem(conversation, options.system ?? input.system),

@@ -153,8 +153,8 @@ function isMessage(value: unknown): boolean {
 function readMessage(value: unknown, name: string): Message {
   const object = asRecord(value);
   if (!object) throw new ChatError("message_not_object", { name });
-  const said = typeof object.role === "string" ? object.role : "";
-  const role = Object.hasOwn(ROLE_ALIASES, said) ? (ROLE_ALIASES[said] ?? said) : said;
+  const given = typeof object.role === "string" ? object.role : "";
+  const role = Object.hasOwn(ROLE_ALIASES, given) ? (ROLE_ALIASES[given] ?? given) : given;
   if (!ROLES.has(role)) throw new ChatError("message_role", { name, role });
   if (role === "tool" && !object.tool_call_id) throw new ChatError("message_tool_call_id", { name });
   const { content } = object;

@@ -8,7 +8,7 @@ export interface Fallback {
 }
 
 /** The models that a question may go to, in their order. One that has answered stays for the whole question. */
-export class ModelChoice {
+export class FallbackChain {
   readonly #models: string[];
   /** Those that did not answer, and why. */
   readonly failed: Fallback[] = [];

@@ -4,17 +4,17 @@ import type { Fallback } from "./fallback";
 import { addUsage } from "./usage";
 
 /** One round of a question. */
-export interface Step {
+export interface RoundReport {
   finish_reason?: string;
   usage?: Usage;
   tool_calls: CallReport[];
 }
 
 /** `msg.completion`. */
-export type Answer = Omit<Completion, "echo"> & { steps: Step[]; fallbacks?: Fallback[] };
+export type Report = Omit<Completion, "reasoningToReturn"> & { steps: RoundReport[]; fallbacks?: Fallback[] };
 
 /** A completion for which no request was made. */
-export const nothing = (content = ""): Completion => ({
+export const emptyCompletion = (content = ""): Completion => ({
   message: { role: "assistant", content } satisfies AssistantMessage,
   attempts: 0,
   timing: { queued_ms: 0, total_ms: 0 },
@@ -44,8 +44,8 @@ function sumOfCosts(before: number | undefined, last: number | undefined): numbe
 }
 
 /** Adds up the rounds of a question. */
-export class AnswerBuilder {
-  readonly #steps: Step[] = [];
+export class ReportBuilder {
+  readonly #steps: RoundReport[] = [];
   #sum: Completion | undefined;
 
   get isEmpty(): boolean {
@@ -61,9 +61,9 @@ export class AnswerBuilder {
   callRounds = 0;
 
   /** Takes a round into the sums. @returns its step, to which the calls are added */
-  add(completion: Completion): Step {
+  add(completion: Completion): RoundReport {
     const { finish_reason, usage } = completion;
-    const step: Step = { tool_calls: [] };
+    const step: RoundReport = { tool_calls: [] };
     if (finish_reason !== undefined) step.finish_reason = finish_reason;
     if (usage) step.usage = usage;
     this.#steps.push(step);
@@ -80,10 +80,10 @@ export class AnswerBuilder {
    * @param fallbacks - models that did not answer
    * @param unfinished - a round that is not in the sums yet
    */
-  build(fallbacks: Fallback[], unfinished?: Completion): Answer {
+  build(fallbacks: Fallback[], unfinished?: Completion): Report {
     // Without a request there was no round.
     if (unfinished && unfinished.attempts > 0) this.add(unfinished);
-    const { echo: _, ...completion } = this.#sum ?? unfinished ?? nothing();
+    const { reasoningToReturn: _, ...completion } = this.#sum ?? unfinished ?? emptyCompletion();
     return { ...completion, steps: this.#steps, ...(fallbacks.length > 0 && { fallbacks }) };
   }
 }

@@ -3,16 +3,16 @@ import {
   type ChatClient,
   type ChatError,
   type ChatRequest,
-  type Claim,
   type Completion,
   isOfModel,
+  type Priority,
   type ProgressListener,
 } from "../../client";
 import { askInPrompt, type JsonOutput } from "../json/structured-output";
 import type { Message } from "../request/prompt";
-import type { ModelChoice } from "./fallback";
-import { nothing, sumOf } from "./report";
-import { heldBackReply, type Refusal, type Refusals, refusalOf } from "./unsupported-params";
+import type { FallbackChain } from "./fallback";
+import { emptyCompletion, sumOf } from "./report";
+import { heldBackReply, type UnsupportedParam, type UnsupportedParams, unsupportedParam } from "./unsupported-params";
 
 /** The body of a request whose messages we have read. */
 export interface Request extends ChatRequest {
@@ -22,7 +22,7 @@ export interface Request extends ChatRequest {
 /** What is told of a round. */
 export interface RoundListener extends ProgressListener {
   /** A server does not take a field, and the question goes without it. Told once for a model. */
-  onRefused?(field: "response_format" | "stream_options", params: { model: string; said: string }): void;
+  onRefused?(field: "response_format" | "stream_options", params: { model: string; message: string }): void;
   /** A model does not answer, and another one is asked. The error's message may be put into the user's language. */
   onFallback?(error: ChatError): void;
 }
@@ -30,11 +30,11 @@ export interface RoundListener extends ProgressListener {
 export interface RoundOptions {
   signal: AbortSignal;
   listener: RoundListener;
-  claim: Claim;
-  models: ModelChoice;
+  priority: Priority;
+  models: FallbackChain;
   /** What the reply must be; undefined for a text. */
   output: JsonOutput | undefined;
-  refusals: Refusals;
+  unsupported: UnsupportedParams;
 }
 
 /**
@@ -47,15 +47,19 @@ export interface RoundOptions {
  */
 export async function completeRound(client: ChatClient, whole: Request, options: RoundOptions): Promise<Completion> {
   const { listener, models, output, signal } = options;
-  let { claim } = options;
-  let refused = new Map<Refusal, string>();
-  let before = nothing();
+  let { priority } = options;
+  let refused = new Map<UnsupportedParam, string>();
+  let before = emptyCompletion();
   for (;;) {
     const wanted = { ...whole, model: models.current };
-    const request = without(wanted, output, (refusal) => refused.has(refusal) || options.refusals.has(wanted, refusal));
+    const request = without(
+      wanted,
+      output,
+      (refusal) => refused.has(refusal) || options.unsupported.has(wanted, refusal),
+    );
     try {
       const { hasFallback } = models;
-      const completion = await client.complete(request, { signal, listener, claim, hasFallback });
+      const completion = await client.complete(request, { signal, listener, priority, hasFallback });
       remember(refused, wanted, options);
       return sumOf(before, completion);
     } catch (cause) {
@@ -63,9 +67,9 @@ export async function completeRound(client: ChatClient, whole: Request, options:
       if (error.completion) error.completion = sumOf(before, error.completion);
       const heldBack = output && heldBackReply(error);
       if (heldBack) return heldBack;
-      const refusal = refusalOf(error, request);
+      const refusal = unsupportedParam(error, request);
       if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
-        refused.set(refusal, String(error.params.said ?? ""));
+        refused.set(refusal, String(error.params.message ?? ""));
       } else if (models.hasFallback && isOfModel(error) && !hasBegun(error)) {
         listener.onFallback?.(error);
         models.moveOn(error);
@@ -74,7 +78,7 @@ export async function completeRound(client: ChatClient, whole: Request, options:
         throw error;
       }
       before = error.completion ?? before;
-      claim = "begun";
+      priority = "begun";
     }
   }
 }
@@ -85,12 +89,16 @@ function hasBegun({ completion }: ChatError): boolean {
 }
 
 /** A prompt can ask for JSON, and for no other format. */
-function canDoWithout(refusal: Refusal, output: JsonOutput | undefined): boolean {
+function canDoWithout(refusal: UnsupportedParam, output: JsonOutput | undefined): boolean {
   return refusal === "stream_options" || output !== undefined;
 }
 
 /** The request as the server takes it. */
-function without(wanted: Request, output: JsonOutput | undefined, isRefused: (refusal: Refusal) => boolean): Request {
+function without(
+  wanted: Request,
+  output: JsonOutput | undefined,
+  isRefused: (refusal: UnsupportedParam) => boolean,
+): Request {
   const request = { ...wanted };
   if (isRefused("stream_options")) delete request.stream_options;
   if (!output) return request;
@@ -102,9 +110,13 @@ function without(wanted: Request, output: JsonOutput | undefined, isRefused: (re
 }
 
 /** Done only when the server has answered: its error may have had another reason than the one that it seemed to name. */
-function remember(refused: Map<Refusal, string>, wanted: Request, { listener, refusals }: RoundOptions): void {
-  for (const [refusal, said] of refused) {
-    const isNew = refusals.add(wanted, refusal);
-    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, said });
+function remember(
+  refused: Map<UnsupportedParam, string>,
+  wanted: Request,
+  { listener, unsupported }: RoundOptions,
+): void {
+  for (const [refusal, message] of refused) {
+    const isNew = unsupported.add(wanted, refusal);
+    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, message });
   }
 }

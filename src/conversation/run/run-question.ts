@@ -3,41 +3,41 @@ import {
   asChatError,
   type ChatClient,
   ChatError,
-  type Claim,
   type Completion,
+  type Priority,
 } from "../../client";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import {
-  carryOut,
   dropCalls,
   droppedNote,
   MOST_CALLS,
-  type ReadCall,
-  readCall,
+  type ParsedCall,
+  parseCall,
+  runTool,
   sendableCall,
   type Tool,
   toolMessage,
 } from "../tools";
-import { ModelChoice } from "./fallback";
-import { type Answer, AnswerBuilder, nothing } from "./report";
+import { FallbackChain } from "./fallback";
+import { emptyCompletion, type Report, ReportBuilder } from "./report";
 import { completeRound, type Request, type RoundListener } from "./round";
-import { Refusals } from "./unsupported-params";
+import { UnsupportedParams } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
 export interface Outcome {
-  completion: Answer;
+  completion: Report;
   /** The conversation including the reply, ready to be sent on; without reasoning and without failed repairs. */
   messages: Message[];
   /** The text of the reply, or the value of its JSON. */
   reply: unknown;
   /** Calls that nobody here carries out; empty for a reply. */
-  calls: ReadCall[];
+  calls: ParsedCall[];
 }
 
 /** What is told while a question runs: its progress, and how each round ended. */
-export interface AskListener extends RoundListener {
+export interface QuestionListener extends RoundListener {
   /** A round begins. What it returns is waited for before anything is asked. */
   onRoundStart?(): Promise<void> | undefined;
   /** A round is over; for streams this is the closing message. */
@@ -48,9 +48,9 @@ export interface AskListener extends RoundListener {
   onCallsDropped?(params: { count: number; most: number }): void;
 }
 
-export interface AskOptions {
+export interface QuestionOptions {
   signal: AbortSignal;
-  listener: AskListener;
+  listener: QuestionListener;
   /** Functions that are carried out here. */
   tools?: Tool[];
   /** Rounds in which calls are carried out. */
@@ -62,11 +62,11 @@ export interface AskOptions {
   /** Models to ask where the one of the request does not answer. */
   fallback?: readonly string[];
   /** `admitted` for a question that has waited before. */
-  claim?: Claim;
+  priority?: Priority;
   /** How long the question has waited before, in ms. */
   waitedMs?: number;
   /** What is known of the server, and will be known for the next question. */
-  refusals?: Refusals;
+  unsupported?: UnsupportedParams;
 }
 
 /** Finish reasons of replies of which a part is missing; `model_length` is Mistral's, `max_tokens` Anthropic's. */
@@ -84,23 +84,28 @@ const CUT: Record<string, "output_truncated" | "output_filtered"> = {
  *
  * @throws ChatError; its `completion` holds what had come
  */
-export async function ask(client: ChatClient, request: Request, options: AskOptions): Promise<Outcome> {
+export async function ask(client: ChatClient, request: Request, options: QuestionOptions): Promise<Outcome> {
   return new Conversation(client, request, options).run();
 }
 
 /** The outcome of a question that was aborted before it could be asked. */
-export function nothingAsked(): Outcome {
-  return { completion: { ...nothing(), finish_reason: "aborted", steps: [] }, messages: [], reply: "", calls: [] };
+export function abortedBeforeStart(): Outcome {
+  return {
+    completion: { ...emptyCompletion(), finish_reason: "aborted", steps: [] },
+    messages: [],
+    reply: "",
+    calls: [],
+  };
 }
 
 /** The rounds of one question. */
 class Conversation {
   readonly #client: ChatClient;
   readonly #request: Request;
-  readonly #options: AskOptions;
+  readonly #options: QuestionOptions;
   readonly #tools: Map<string, Tool>;
-  readonly #models: ModelChoice;
-  readonly #answer = new AnswerBuilder();
+  readonly #models: FallbackChain;
+  readonly #report = new ReportBuilder();
   /** What is sent on: the question, and the rounds that are complete. */
   readonly #messages: Message[];
   /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
@@ -111,11 +116,11 @@ class Conversation {
   #hasCalled: boolean;
   #isRoundOpen = false;
 
-  constructor(client: ChatClient, request: Request, options: AskOptions) {
+  constructor(client: ChatClient, request: Request, options: QuestionOptions) {
     this.#client = client;
     this.#request = request;
     this.#options = options;
-    this.#models = new ModelChoice(request.model, options.fallback ?? []);
+    this.#models = new FallbackChain(request.model, options.fallback ?? []);
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
     this.#messages = [...request.messages];
     this.#sent = [...request.messages];
@@ -133,7 +138,7 @@ class Conversation {
       const aborted = error.code === "cancelled" ? error.completion : undefined;
       this.#endRound(aborted ? "aborted" : "error");
       if (aborted) return this.#aborted(aborted);
-      if (!this.#answer.isEmpty || error.completion) error.completion = this.#told(error.completion);
+      if (!this.#report.isEmpty || error.completion) error.completion = this.#buildReport(error.completion);
       if (error.completion) error.cause.attempts = error.completion.attempts;
       throw error;
     }
@@ -143,7 +148,7 @@ class Conversation {
     for (;;) {
       const completion = await this.#round();
       const dropped = dropCalls(completion.message);
-      const calls = (completion.message.tool_calls ?? []).map(readCall);
+      const calls = (completion.message.tool_calls ?? []).map(parseCall);
       if (calls.length === 0) {
         const outcome = this.#readReply(completion);
         if (outcome) return outcome;
@@ -151,13 +156,13 @@ class Conversation {
       }
       this.#endRound(completion.finish_reason);
       if (dropped > 0) this.#options.listener.onCallsDropped?.({ count: calls.length + dropped, most: MOST_CALLS });
-      const own: ReadCall[] = [];
-      const others: ReadCall[] = [];
+      const own: ParsedCall[] = [];
+      const others: ParsedCall[] = [];
       for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
       if (own.length > 0) {
-        await this.#carryOut(completion, own, dropped);
+        await this.#runTool(completion, own, dropped);
       } else {
-        this.#answer.add(completion);
+        this.#report.add(completion);
         this.#messages.push(sendable(completion.message));
       }
       if (others.length > 0) return this.#outcome(undefined, others);
@@ -166,7 +171,7 @@ class Conversation {
 
   /** One round. Its end is told when it is known what came of it. */
   async #round(): Promise<Completion> {
-    const { claim = "new", listener, output, refusals = new Refusals(), signal } = this.#options;
+    const { priority = "new", listener, output, unsupported = new UnsupportedParams(), signal } = this.#options;
     this.#isRoundOpen = true;
     await listener.onRoundStart?.();
     const request = { ...this.#request, messages: this.#sent };
@@ -174,10 +179,10 @@ class Conversation {
     return completeRound(this.#client, request, {
       signal,
       listener,
-      claim: this.#answer.rounds > 0 ? "begun" : claim,
+      priority: this.#report.rounds > 0 ? "begun" : priority,
       models: this.#models,
       output,
-      refusals,
+      unsupported,
     });
   }
 
@@ -188,7 +193,7 @@ class Conversation {
   }
 
   /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
-  #isOwn(call: ReadCall): boolean {
+  #isOwn(call: ParsedCall): boolean {
     if (this.#tools.has(call.name)) return true;
     return this.#tools.size > 0 && !isDeclared(this.#request.tools, call.name);
   }
@@ -198,36 +203,36 @@ class Conversation {
    *
    * @param dropped - further calls of the round, of which the last result tells
    */
-  async #carryOut(completion: Completion, calls: ReadCall[], dropped: number): Promise<void> {
+  async #runTool(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
     const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
-    const step = this.#answer.add(completion);
-    if (++this.#answer.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
+    const step = this.#report.add(completion);
+    if (++this.#report.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
     this.#hasCalled = true;
     const names = [...this.#tools.keys()];
     const budget = checkBudget();
     step.tool_calls = await Promise.all(
       calls.map((call) => {
         listener.onTool?.(call.name);
-        return carryOut(this.#tools.get(call.name), call, names, signal, budget);
+        return runTool(this.#tools.get(call.name), call, names, signal, budget);
       }),
     );
     if (signal.aborted) {
       const { content } = completion.message;
-      throw Object.assign(new ChatError("cancelled"), { completion: nothing(content ?? "") });
+      throw Object.assign(new ChatError("cancelled"), { completion: emptyCompletion(content ?? "") });
     }
     const message = sendable(completion.message);
     const results = step.tool_calls.map(toolMessage);
     const last = results.at(-1);
     if (last) last.content += droppedNote(dropped);
     this.#messages.push(message, ...results);
-    this.#sent.push({ ...message, ...completion.echo }, ...results);
+    this.#sent.push({ ...message, ...completion.reasoningToReturn }, ...results);
   }
 
   /** @returns undefined for a reply that has been sent back */
   #readReply(completion: Completion): Outcome | undefined {
     const { output } = this.#options;
     const { finish_reason, message } = completion;
-    this.#answer.add(completion);
+    this.#report.add(completion);
     const text = message.content ?? "";
     const read = output ? readJsonReply(text, finish_reason, output) : { value: text };
     if ("value" in read) {
@@ -243,16 +248,16 @@ class Conversation {
     return undefined;
   }
 
-  #outcome(reply: unknown, calls: ReadCall[]): Outcome {
-    return { completion: this.#told(), messages: this.#messages, reply, calls };
+  #outcome(reply: unknown, calls: ParsedCall[]): Outcome {
+    return { completion: this.#buildReport(), messages: this.#messages, reply, calls };
   }
 
   /** @param unfinished - a round that is not in the sums yet */
-  #told(unfinished?: Completion): Answer {
-    const { timing, ...answer } = this.#answer.build(this.#models.failed, unfinished);
+  #buildReport(unfinished?: Completion): Report {
+    const { timing, ...report } = this.#report.build(this.#models.failed, unfinished);
     const waited = Math.round(this.#options.waitedMs ?? 0);
     return {
-      ...answer,
+      ...report,
       timing: {
         ...timing,
         queued_ms: timing.queued_ms + waited,
@@ -267,10 +272,10 @@ class Conversation {
     const text = completion.message.content ?? "";
     // The text of an abort may be empty, and no server takes an empty message back.
     if (text) this.#messages.push({ role: "assistant", content: text });
-    const answer = { ...this.#told(completion), finish_reason: "aborted" };
-    const last = answer.steps.at(-1);
+    const report = { ...this.#buildReport(completion), finish_reason: "aborted" };
+    const last = report.steps.at(-1);
     if (last && last.tool_calls.length === 0) last.finish_reason = "aborted";
-    return { completion: answer, messages: this.#messages, reply: text, calls: [] };
+    return { completion: report, messages: this.#messages, reply: text, calls: [] };
   }
 }
 

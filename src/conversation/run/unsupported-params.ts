@@ -5,29 +5,29 @@ import { asRecord, asText, type ChatError, type ChatRequest, type Completion } f
  * What a server will not take as it is: a field that a question can do without, or a `response_format` while no message
  * speaks of JSON (OpenAI and others want the word there).
  */
-export type Refusal = "response_format" | "stream_options" | "json_word";
+export type UnsupportedParam = "response_format" | "stream_options" | "json_word";
 
 /** How refusals name a field. TGI speaks of grammars, others of the schema; the words of vLLM and OpenAI name the field. */
 const NAMES = {
   json_word: /must contain the word ['"]?json/i,
   stream_options: /stream.?options|include.?usage/i,
   response_format: /response.?format|json.?schema|json.?object|json.?mode|structured.?output|schema|grammar|guided/i,
-} satisfies Record<Refusal, RegExp>;
+} satisfies Record<UnsupportedParam, RegExp>;
 
 /** Messages may bring any number of models and schemas. */
 const MOST_KNOWN = 1000;
 
 /** What servers are known to refuse. */
-export class Refusals {
+export class UnsupportedParams {
   readonly #known = new Set<string>();
 
   /** Whether it is known that a request would be refused so. */
-  has(request: ChatRequest, refusal: Refusal): boolean {
+  has(request: ChatRequest, refusal: UnsupportedParam): boolean {
     return this.#known.has(keyOf(request, refusal));
   }
 
   /** @returns whether this is the first one of its kind for the model */
-  add(request: ChatRequest, refusal: Refusal): boolean {
+  add(request: ChatRequest, refusal: UnsupportedParam): boolean {
     const ofModel = `${refusal} ${request.model}`;
     const isNew = !this.#known.has(ofModel);
     for (const key of [ofModel, keyOf(request, refusal)]) this.#known.add(key);
@@ -40,7 +40,7 @@ export class Refusals {
 }
 
 /** A schema that is refused says nothing of others: it may be the schema that is wrong. */
-function keyOf(request: ChatRequest, refusal: Refusal): string {
+function keyOf(request: ChatRequest, refusal: UnsupportedParam): string {
   if (refusal !== "response_format") return `${refusal} ${request.model}`;
   const format = JSON.stringify(request.response_format) ?? "";
   return `${refusal} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
@@ -51,13 +51,13 @@ function keyOf(request: ChatRequest, refusal: Refusal): string {
  *
  * @returns undefined if the error has another reason
  */
-export function refusalOf(error: ChatError, request: ChatRequest): Refusal | undefined {
+export function unsupportedParam(error: ChatError, request: ChatRequest): UnsupportedParam | undefined {
   const { status, body = "" } = error.cause;
   if (status !== 400 && status !== 422) return undefined;
   // The sentence alone and not the whole body, in which FastAPI repeats the request.
   const param = /"param"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? "";
-  const text = `${param} ${error.params.said ?? ""}`;
-  const possible = (Object.keys(NAMES) as Refusal[]).filter(
+  const text = `${param} ${error.params.message ?? ""}`;
+  const possible = (Object.keys(NAMES) as UnsupportedParam[]).filter(
     (refusal) => request[refusal === "json_word" ? "response_format" : refusal] !== undefined,
   );
   return possible.find((refusal) => NAMES[refusal].test(text));
@@ -76,8 +76,8 @@ export function heldBackReply(error: ChatError): Completion | undefined {
 
 function failedGeneration(body: string): string {
   try {
-    const answer = asRecord(JSON.parse(body));
-    return asText((asRecord(answer?.error) ?? answer)?.failed_generation) ?? "";
+    const report = asRecord(JSON.parse(body));
+    return asText((asRecord(report?.error) ?? report)?.failed_generation) ?? "";
   } catch {
     // cut off at the length that errors keep
     return "";

@@ -1,8 +1,8 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError, redactPieces } from "../../client";
+import { asRecord, asText, ChatError, redactDeltas } from "../../client";
 import { buildRequest } from "../../conversation/request/build";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
-import type { Answer } from "../../conversation/run/report";
+import type { Report } from "../../conversation/run/report";
 import { ask } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
 import { type ChatDef, withDefaults } from "../chat-options";
@@ -10,7 +10,7 @@ import { readFallback, readGrammar, readModel, readServerStreams } from "../conf
 import { renderTemplate } from "../typed-input";
 import { DeployedNodes } from "./deployed";
 import { checkVariables, formClient } from "./form-client";
-import { addPost, errorAnswer } from "./routes";
+import { addPost, errorBody } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** Properties of a chat node that nothing is read from here: a variable in one goes nowhere. */
@@ -42,7 +42,7 @@ export function addChatRoutes(RED: NodeAPI): void {
     try {
       await tryPrompt(RED, asRecord(body) ?? {}, variables, signal, write);
     } catch (error) {
-      write(errorAnswer(RED, variables.hideError(error)));
+      write(errorBody(RED, variables.hideError(error)));
     }
     if (!signal.aborted) response.end();
   });
@@ -77,7 +77,7 @@ async function tryPrompt(
       toolChoice: { choice: def.toolChoice, name: def.toolName },
     });
     // What is waiting of a text comes before its end, whichever that is.
-    const listener = redactPieces(
+    const listener = redactDeltas(
       { onText: (text) => write({ text }), onReasoning: (reasoning) => write({ reasoning }) },
       variables.redaction,
     );
@@ -92,7 +92,7 @@ async function tryPrompt(
     const hide = (text: string) => variables.hideParts(client.redact(text));
     write({ done: { ...mapTexts(factsOf(completion), hide), ...written, ...withheld } });
   } catch (error) {
-    write({ ...errorAnswer(RED, variables.hideError(error)), ...withheld });
+    write({ ...errorBody(RED, variables.hideError(error)), ...withheld });
   } finally {
     await client.close();
   }
@@ -123,7 +123,7 @@ function readChat(
 }
 
 /** What the form shows of a reply beside what the model wrote. */
-function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usage = {} }: Answer): object {
+function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usage = {} }: Report): object {
   const { prompt_tokens, completion_tokens, total_tokens } = usage;
   const tokens = Object.entries({ prompt_tokens, completion_tokens, total_tokens }).filter(
     ([, count]) => typeof count === "number",

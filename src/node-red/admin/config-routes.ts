@@ -5,7 +5,7 @@ import { readModel, readServerStreams } from "../config-options";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
 import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
-import { type AdminRequest, addGet, addPost, answering, errorAnswer } from "./routes";
+import { type AdminRequest, addGet, addPost, errorBody, respondWith } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** What the picker gets, unless an error. */
@@ -59,7 +59,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     const variables = new Variables();
     try {
       const form = formClient(RED, body, new DeployedNodes(RED), variables, changes);
-      const answer = await run(form, variables).catch((error) => errorAnswer(RED, variables.hideError(error)));
+      const answer = await run(form, variables).catch((error) => errorBody(RED, variables.hideError(error)));
       await form.client.close();
       return { ...answer, ...form.withheld };
     } catch (error) {
@@ -115,14 +115,14 @@ export function addConfigRoutes(RED: NodeAPI): void {
 
   const read = "huggingface-config.read";
   const write = "huggingface-config.write";
-  addGet(RED, "/huggingface/models/:id", read, answering(RED, listDeployed));
-  addGet(RED, "/huggingface/environment/:id", read, answering(RED, environment));
-  addGet(RED, "/huggingface/headers/:id", read, answering(RED, headers));
+  addGet(RED, "/huggingface/models/:id", read, respondWith(RED, listDeployed));
+  addGet(RED, "/huggingface/environment/:id", read, respondWith(RED, environment));
+  addGet(RED, "/huggingface/headers/:id", read, respondWith(RED, headers));
   addPost(
     RED,
     "/huggingface/models",
     write,
-    answering(RED, ({ body }, signal) => list(asRecord(body) ?? {}, signal)),
+    respondWith(RED, ({ body }, signal) => list(asRecord(body) ?? {}, signal)),
   );
-  addPost(RED, "/huggingface/test", write, answering(RED, test));
+  addPost(RED, "/huggingface/test", write, respondWith(RED, test));
 }

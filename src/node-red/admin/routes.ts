@@ -26,7 +26,7 @@ export interface AdminError {
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
 
 /** Makes an answer of an error, in Node-RED's language. */
-export function errorAnswer(RED: NodeAPI, error: unknown): AdminError {
+export function errorBody(RED: NodeAPI, error: unknown): AdminError {
   const { code, message } = localizeError(error, makeTranslate(RED));
   return { error: { code, message } };
 }
@@ -46,11 +46,14 @@ export function addPost(RED: NodeAPI, path: string, permission: string, handle: 
 }
 
 /** Makes a handler of what answers with one object, or with its error. */
-export function answering(RED: NodeAPI, find: (request: AdminRequest, signal: AbortSignal) => Promise<object>): Handle {
+export function respondWith(
+  RED: NodeAPI,
+  find: (request: AdminRequest, signal: AbortSignal) => Promise<object>,
+): Handle {
   return async (request, response, signal) => {
     const text = await find(request, signal)
       .then((answer) => JSON.stringify(answer))
-      .catch((error) => JSON.stringify(errorAnswer(RED, error)));
+      .catch((error) => JSON.stringify(errorBody(RED, error)));
     if (signal.aborted) return;
     response.set("content-type", "application/json; charset=utf-8");
     response.send(text);
@@ -69,7 +72,7 @@ function guarded(RED: NodeAPI, handle: Handle): (request: AdminRequest, response
       response.on("close", () => abort.abort());
       await handle(request, response, abort.signal);
     } catch (error) {
-      RED.log.error(errorAnswer(RED, error).error.message);
+      RED.log.error(errorBody(RED, error).error.message);
       response.end();
     }
   };

@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
-import { type Claim, Slots } from "../../../src/client/concurrency";
+import { ConcurrencyLimiter, type Priority } from "../../../src/client/concurrency";
 import type { ChatError } from "../../../src/client/errors/chat-error";
 
 /** Takes slots under names and writes down who got one. */
-function taker(slots: Slots) {
+function taker(slots: ConcurrencyLimiter) {
   const got: string[] = [];
   const waited: string[] = [];
-  const take = (name: string, claim: Claim = "new", signal?: AbortSignal) => {
-    const taken = slots.take(claim, signal, () => waited.push(name)).then(() => void got.push(name));
+  const acquire = (name: string, priority: Priority = "new", signal?: AbortSignal) => {
+    const taken = slots.acquire(priority, signal, () => waited.push(name)).then(() => void got.push(name));
     taken.catch(() => {});
     return taken;
   };
-  return { got, waited, take };
+  return { got, waited, acquire };
 }
 
 const isError = (code: string) => (error: ChatError) => {
@@ -24,15 +24,15 @@ const isError = (code: string) => (error: ChatError) => {
 
 describe("slots", () => {
   it("are given at once as long as there are any", async () => {
-    const { take, waited } = taker(new Slots(2, 0));
-    await Promise.all([take("a"), take("b")]);
+    const { acquire, waited } = taker(new ConcurrencyLimiter(2, 0));
+    await Promise.all([acquire("a"), acquire("b")]);
     assert.deepEqual(waited, []);
   });
 
   it("are given in the order of the questions when they are given back", async () => {
-    const slots = new Slots(1, 10);
-    const { take, got, waited } = taker(slots);
-    for (const name of ["a", "b", "c", "d"]) take(name);
+    const slots = new ConcurrencyLimiter(1, 10);
+    const { acquire, got, waited } = taker(slots);
+    for (const name of ["a", "b", "c", "d"]) acquire(name);
     await turn();
     assert.deepEqual(got, ["a"]);
     assert.deepEqual(waited, ["b", "c", "d"]);
@@ -41,102 +41,102 @@ describe("slots", () => {
       ["a", "b", "c"],
       ["a", "b", "c", "d"],
     ]) {
-      slots.give();
+      slots.release();
       await turn();
       assert.deepEqual(got, expected);
     }
   });
 
   it("go to questions that have begun before new ones, in their own order", async () => {
-    const slots = new Slots(1, 10);
-    const { take, got } = taker(slots);
-    take("first");
-    take("new 1");
-    take("new 2");
-    take("later round 1", "begun");
-    take("later round 2", "begun");
-    for (let i = 0; i < 4; i++) slots.give();
+    const slots = new ConcurrencyLimiter(1, 10);
+    const { acquire, got } = taker(slots);
+    acquire("first");
+    acquire("new 1");
+    acquire("new 2");
+    acquire("later round 1", "begun");
+    acquire("later round 2", "begun");
+    for (let i = 0; i < 4; i++) slots.release();
     await turn();
     assert.deepEqual(got, ["first", "later round 1", "later round 2", "new 1", "new 2"]);
   });
 
   it("are refused to one question more than may wait", async () => {
-    const slots = new Slots(1, 2);
-    const { take, got } = taker(slots);
-    for (const name of ["a", "b", "c"]) take(name);
-    await assert.rejects(take("d"), (error: ChatError) => {
+    const slots = new ConcurrencyLimiter(1, 2);
+    const { acquire, got } = taker(slots);
+    for (const name of ["a", "b", "c"]) acquire(name);
+    await assert.rejects(acquire("d"), (error: ChatError) => {
       assert.equal(error.code, "rate_limit");
       assert.equal(error.cause.retryable, true);
       assert.match(error.message, /^2 questions are waiting/);
       return true;
     });
-    slots.give();
-    take("e");
-    slots.give();
-    slots.give();
+    slots.release();
+    acquire("e");
+    slots.release();
+    slots.release();
     await turn();
     assert.deepEqual(got, ["a", "b", "c", "e"]);
   });
 
   it("are never refused to a question that has begun, and it takes no place of those that wait", async () => {
-    const slots = new Slots(1, 1);
-    const { take, got } = taker(slots);
-    take("a");
-    take("later round 1", "begun");
-    take("b");
-    take("later round 2", "begun");
-    await assert.rejects(take("c"), isError("rate_limit"));
-    for (let i = 0; i < 3; i++) slots.give();
+    const slots = new ConcurrencyLimiter(1, 1);
+    const { acquire, got } = taker(slots);
+    acquire("a");
+    acquire("later round 1", "begun");
+    acquire("b");
+    acquire("later round 2", "begun");
+    await assert.rejects(acquire("c"), isError("rate_limit"));
+    for (let i = 0; i < 3; i++) slots.release();
     await turn();
     assert.deepEqual(got, ["a", "later round 1", "later round 2", "b"]);
   });
 
   it("are refused at once where nothing may wait", async () => {
-    const { take } = taker(new Slots(1, 0));
-    await take("a");
-    await assert.rejects(take("b"), isError("rate_limit"));
+    const { acquire } = taker(new ConcurrencyLimiter(1, 0));
+    await acquire("a");
+    await assert.rejects(acquire("b"), isError("rate_limit"));
   });
 
   it("are not given to a question that was aborted before", async () => {
-    const slots = new Slots(1, 0);
-    const { take } = taker(slots);
-    await assert.rejects(take("a", "new", AbortSignal.abort()), isError("cancelled"));
-    await take("b");
+    const slots = new ConcurrencyLimiter(1, 0);
+    const { acquire } = taker(slots);
+    await assert.rejects(acquire("a", "new", AbortSignal.abort()), isError("cancelled"));
+    await acquire("b");
   });
 
   it("pass by a question that was aborted while it waited", async () => {
-    const slots = new Slots(1, 1);
-    const { take, got } = taker(slots);
+    const slots = new ConcurrencyLimiter(1, 1);
+    const { acquire, got } = taker(slots);
     const abort = new AbortController();
-    take("a");
-    const aborted = take("b", "new", abort.signal);
+    acquire("a");
+    const aborted = acquire("b", "new", abort.signal);
     abort.abort();
     await assert.rejects(aborted, isError("cancelled"));
-    take("c");
-    slots.give();
+    acquire("c");
+    slots.release();
     await turn();
     assert.deepEqual(got, ["a", "c"], "and its place in the line is free");
-    slots.give();
-    await take("d");
+    slots.release();
+    await acquire("d");
     await assert.rejects(async () => {
-      take("e");
-      await take("f");
+      acquire("e");
+      await acquire("f");
     }, isError("rate_limit"));
   });
 
   it("are kept by a question that is aborted when it has one", async () => {
-    const slots = new Slots(1, 1);
-    const { take, got } = taker(slots);
+    const slots = new ConcurrencyLimiter(1, 1);
+    const { acquire, got } = taker(slots);
     const abort = new AbortController();
-    take("a");
-    take("b", "new", abort.signal);
-    slots.give();
+    acquire("a");
+    acquire("b", "new", abort.signal);
+    slots.release();
     assert.equal(getEventListeners(abort.signal, "abort").length, 0, "nothing of it is kept");
     abort.abort();
-    take("c");
+    acquire("c");
     await turn();
     assert.deepEqual(got, ["a", "b"]);
-    slots.give();
+    slots.release();
     await turn();
     assert.deepEqual(got, ["a", "b", "c"]);
   });
@@ -149,13 +149,13 @@ describe("slots", () => {
     afterEach(() => clock.restore());
 
     it("are given to nobody, and then to as many as there are slots, those that have begun first", async () => {
-      const slots = new Slots(2, 10);
-      const { take, got, waited } = taker(slots);
-      take("runs");
-      slots.hold(1);
-      for (const name of ["a", "b", "c"]) take(name);
-      take("retry", "begun");
-      slots.give();
+      const slots = new ConcurrencyLimiter(2, 10);
+      const { acquire, got, waited } = taker(slots);
+      acquire("runs");
+      slots.pauseFor(1);
+      for (const name of ["a", "b", "c"]) acquire(name);
+      acquire("retry", "begun");
+      slots.release();
       clock.tick(999);
       await turn();
       assert.deepEqual(got, ["runs"]);
@@ -163,21 +163,21 @@ describe("slots", () => {
       clock.tick(1);
       await turn();
       assert.deepEqual(got, ["runs", "retry", "a"]);
-      slots.give();
+      slots.release();
       await turn();
       assert.deepEqual(got, ["runs", "retry", "a", "b"]);
     });
 
     it("wait for the longest of several pauses", async () => {
-      const slots = new Slots(1, 10);
-      const { take, got } = taker(slots);
-      slots.hold(2);
-      slots.hold(1);
-      take("a");
+      const slots = new ConcurrencyLimiter(1, 10);
+      const { acquire, got } = taker(slots);
+      slots.pauseFor(2);
+      slots.pauseFor(1);
+      acquire("a");
       clock.tick(1999);
       await turn();
       assert.deepEqual(got, []);
-      slots.hold(1);
+      slots.pauseFor(1);
       clock.tick(999);
       await turn();
       assert.deepEqual(got, []);
@@ -187,11 +187,11 @@ describe("slots", () => {
     });
 
     it("are refused to one question more than may wait, though they are free", async () => {
-      const slots = new Slots(5, 1);
-      const { take } = taker(slots);
-      slots.hold(1);
-      take("a");
-      await assert.rejects(take("b"), isError("rate_limit"));
+      const slots = new ConcurrencyLimiter(5, 1);
+      const { acquire } = taker(slots);
+      slots.pauseFor(1);
+      acquire("a");
+      await assert.rejects(acquire("b"), isError("rate_limit"));
     });
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ChatError } from "../../../src/client/errors/chat-error";
-import { errorFromAnswer } from "../../../src/client/errors/from-response";
+import { errorFromResponse } from "../../../src/client/errors/from-response";
 import { oneLine } from "../../../src/client/one-line";
 
 describe("a text from outside", () => {
@@ -22,20 +22,20 @@ describe("a text from outside", () => {
   }
 
   it("is so in the sentence of an error, whatever it names", () => {
-    const error = new ChatError("model_not_found", { model: "m\u001b[2J".repeat(500_000), said: "No." });
+    const error = new ChatError("model_not_found", { model: "m\u001b[2J".repeat(500_000), message: "No." });
     assert.ok(error.message.length < 2000);
     assert.ok(!error.message.includes("\u001b"));
   });
 
   it("is so in an error's code, and no secret stands in the name of the model", () => {
-    const facts = {
+    const context = {
       model: "hf_a_token",
       host: "h",
       hasToken: true,
       redact: (text: string) => text.replace("hf_a_token", "***"),
     };
     const body = JSON.stringify({ error: { message: "no", code: `c\u001b${"d".repeat(60_000)}` } });
-    const { cause, message } = errorFromAnswer({ status: 404, headers: {}, body }, facts);
+    const { cause, message } = errorFromResponse({ status: 404, headers: {}, body }, context);
     assert.equal(cause.code, `c ${"d".repeat(998)}…`);
     assert.ok(!message.includes("hf_a_token"));
   });

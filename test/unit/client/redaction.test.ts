@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { redactPieces } from "../../../src/client/completion/redact-deltas";
+import { redactDeltas } from "../../../src/client/completion/redact-deltas";
 import { makeRedaction, withoutUserInfo } from "../../../src/client/redaction";
 
 const TOKEN = "hf_AbCdEfGhIjKlMn";
@@ -87,10 +87,10 @@ describe("secrets in what a server sends back", () => {
   });
 
   it("are gone from any text, and the rest stays as it was", () => {
-    const piece = fc.string({ unit: fc.constantFrom("x", "y", " ", "\n", "ü", "😀") });
+    const delta = fc.string({ unit: fc.constantFrom("x", "y", " ", "\n", "ü", "😀") });
     fc.assert(
-      fc.property(fc.array(piece, { minLength: 1 }), (pieces) => {
-        assert.equal(makeRedaction([TOKEN]).error(pieces.join(TOKEN)), pieces.join("***"));
+      fc.property(fc.array(delta, { minLength: 1 }), (deltas) => {
+        assert.equal(makeRedaction([TOKEN]).error(deltas.join(TOKEN)), deltas.join("***"));
       }),
     );
   });
@@ -147,15 +147,15 @@ describe("a reply that is handed on in pieces", () => {
   type Kind = "text" | "reasoning";
 
   /** Hands pieces on, and tells what came. */
-  const pass = (pieces: [kind: Kind, piece: string][]) => {
+  const pass = (deltas: [kind: Kind, delta: string][]) => {
     const told: Record<Kind, string[]> = { text: [], reasoning: [] };
-    const listener = redactPieces(
-      { onText: (piece) => told.text.push(piece), onReasoning: (piece) => told.reasoning.push(piece) },
+    const listener = redactDeltas(
+      { onText: (delta) => told.text.push(delta), onReasoning: (delta) => told.reasoning.push(delta) },
       redaction,
     );
-    for (const [kind, piece] of pieces) {
-      if (kind === "text") listener.onText?.(redaction.reply(piece));
-      else listener.onReasoning?.(redaction.reply(piece));
+    for (const [kind, delta] of deltas) {
+      if (kind === "text") listener.onText?.(redaction.reply(delta));
+      else listener.onReasoning?.(redaction.reply(delta));
     }
     listener.end();
     return told;
@@ -181,17 +181,17 @@ describe("a reply that is handed on in pieces", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(kind, part), { maxLength: 16 }), sizes, (parts, cuts) => {
         const said: Record<Kind, string> = { text: "", reasoning: "" };
-        const pieces: [Kind, string][] = [];
+        const deltas: [Kind, string][] = [];
         let turn = 0;
         for (const [of, text] of parts) {
           said[of] += text;
           for (let at = 0; at < text.length; ) {
             const size = cuts[turn++ % cuts.length] ?? 1;
-            pieces.push([of, text.slice(at, at + size)]);
+            deltas.push([of, text.slice(at, at + size)]);
             at += size;
           }
         }
-        const told = pass(pieces);
+        const told = pass(deltas);
         for (const of of ["text", "reasoning"] as const) {
           const joined = told[of].join("");
           assert.ok(!secrets.some((text) => joined.includes(text)), joined);
@@ -202,16 +202,16 @@ describe("a reply that is handed on in pieces", () => {
     );
   });
 
-  const asTheyCome: [what: string, pieces: string[]][] = [
+  const asTheyCome: [what: string, deltas: string[]][] = [
     ["words that end with a letter of a secret", ["h", " with", " English", " both", " ab", " aba", " p", " hf", "_"]],
     ["the first three letters", ["hf_", "xyz", "hf_", " "]],
     ["three letters, one by one", ["h", "f", "_", "x"]],
     ["a beginning inside of a piece", ["the hf_abc is", " no token"]],
     ["`Bearer`, which is only around a secret", ["Bear", "er", " ", "Bearer "]],
   ];
-  for (const [what, pieces] of asTheyCome) {
+  for (const [what, deltas] of asTheyCome) {
     it(`comes piece for piece: ${what}`, () => {
-      assert.deepEqual(pass(pieces.map((piece) => ["text", piece])).text, pieces);
+      assert.deepEqual(pass(deltas.map((delta) => ["text", delta])).text, deltas);
     });
   }
 

@@ -81,16 +81,16 @@ describe("the pause that a server wants for all", () => {
 });
 
 describe("x-should-retry", () => {
-  const cases: [header: string | undefined, said: boolean | undefined][] = [
+  const cases: [header: string | undefined, message: boolean | undefined][] = [
     ["true", true],
     ["false", false],
     [undefined, undefined],
     ["maybe", undefined],
     ["", undefined],
   ];
-  for (const [header, said] of cases) {
-    it(`says ${said} with ${header}`, () => {
-      assert.equal(shouldRetryHeader(header === undefined ? {} : { "x-should-retry": header }), said);
+  for (const [header, message] of cases) {
+    it(`says ${message} with ${header}`, () => {
+      assert.equal(shouldRetryHeader(header === undefined ? {} : { "x-should-retry": header }), message);
     });
   }
 });

@@ -4,10 +4,10 @@ import sinon from "sinon";
 import { CHUNK_MODES, type ChunkMode, makeChunker } from "../../../src/conversation/chunker";
 
 /** The chunks of a text that comes in these pieces. */
-function chunksOf(mode: ChunkMode, pieces: Iterable<string>): string[] {
+function chunksOf(mode: ChunkMode, deltas: Iterable<string>): string[] {
   const chunks: string[] = [];
   const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
-  for (const piece of pieces) chunker.push(piece);
+  for (const delta of deltas) chunker.push(delta);
   chunker.flush();
   return chunks;
 }
@@ -20,17 +20,17 @@ describe("the chunks of a reply", () => {
   for (const mode of CHUNK_MODES) {
     it(`are together the whole text, none of them empty: ${mode}`, () => {
       fc.assert(
-        fc.property(fc.array(word), fc.array(fc.nat(20)), (pieces, flushes) => {
+        fc.property(fc.array(word), fc.array(fc.nat(20)), (deltas, flushes) => {
           const chunks: string[] = [];
           const chunker = makeChunker(mode, 0, (chunk) => chunks.push(chunk));
-          pieces.forEach((piece, index) => {
-            chunker.push(piece);
+          deltas.forEach((delta, index) => {
+            chunker.push(delta);
             if (!flushes.includes(index)) return;
             chunker.flush();
-            assert.equal(chunks.join(""), pieces.slice(0, index + 1).join(""), "a flush holds nothing back");
+            assert.equal(chunks.join(""), deltas.slice(0, index + 1).join(""), "a flush holds nothing back");
           });
           chunker.flush();
-          assert.equal(chunks.join(""), pieces.join(""));
+          assert.equal(chunks.join(""), deltas.join(""));
           assert.ok(!chunks.includes(""));
           const count = chunks.length;
           chunker.flush();
@@ -60,8 +60,8 @@ describe("chunks at intervals", () => {
 
   it("begin at once, and then gather what comes", () => {
     const { chunks, chunker } = timed(100);
-    for (const piece of ["a", "b", "c", "d", "e", "f"]) {
-      chunker.push(piece);
+    for (const delta of ["a", "b", "c", "d", "e", "f"]) {
+      chunker.push(delta);
       clock.tick(40);
     }
     clock.tick(1000);
@@ -87,13 +87,13 @@ describe("chunks at intervals", () => {
   it("keep the interval where reasoning and text follow each other, each in a chunk of its own", () => {
     const chunks: unknown[] = [];
     const chunker = makeChunker("interval", 100, (chunk, kind) => chunks.push([Date.now(), kind, chunk]));
-    for (const [kind, piece] of [
+    for (const [kind, delta] of [
       ["reasoning", "Hm"],
       ["reasoning", "."],
       ["text", "a"],
       ["text", "b"],
     ] as const) {
-      chunker.push(piece, kind);
+      chunker.push(delta, kind);
       clock.tick(10);
     }
     clock.tick(1000);
@@ -120,14 +120,14 @@ describe("chunks at intervals", () => {
   });
 
   it("are never closer than the interval, and hold nothing back for longer", () => {
-    const pieces = fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.nat(120)));
+    const deltas = fc.array(fc.tuple(fc.string({ minLength: 1 }), fc.nat(120)));
     fc.assert(
-      fc.property(pieces, fc.integer({ min: 1, max: 200 }), (list, intervalMs) => {
+      fc.property(deltas, fc.integer({ min: 1, max: 200 }), (list, intervalMs) => {
         const { chunks, chunker } = timed(intervalMs);
         let sent = "";
-        for (const [piece, pause] of list) {
-          chunker.push(piece);
-          sent += piece;
+        for (const [delta, pause] of list) {
+          chunker.push(delta);
+          sent += delta;
           clock.tick(pause);
         }
         clock.tick(intervalMs);
@@ -171,7 +171,7 @@ describe("chunks by sentence", () => {
   it("are not cut at a point that may belong to a number", () => {
     const chunks: string[] = [];
     const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
-    for (const piece of ["It is 3", ".", "14", " now", ".", " "]) chunker.push(piece);
+    for (const delta of ["It is 3", ".", "14", " now", ".", " "]) chunker.push(delta);
     assert.deepEqual(chunks, []);
     chunker.push("Next");
     assert.deepEqual(chunks, ["It is 3.14 now. "]);
@@ -193,7 +193,7 @@ describe("chunks by sentence, however the text is cut", () => {
   it("are handed on when no sentence ends for long", () => {
     const chunks: string[] = [];
     const chunker = makeChunker("sentence", 0, (chunk) => chunks.push(chunk));
-    for (let piece = 0; piece < 2000; piece++) chunker.push("low. er ");
+    for (let delta = 0; delta < 2000; delta++) chunker.push("low. er ");
     assert.ok(chunks.length >= 7, String(chunks.length));
   });
 });
@@ -263,7 +263,7 @@ describe("chunks of a long piece", () => {
     const text = fc.array(fc.constantFrom("Hi", ". ", "\n", "3", "a", "? ", "。", " "), { maxLength: 60 });
     fc.assert(
       fc.property(fc.constantFrom("sentence", "line"), fc.array(text), (mode, texts) => {
-        const pieces = texts.map((parts) => parts.join(""));
+        const deltas = texts.map((parts) => parts.join(""));
         const chunks: string[] = [];
         const chunker = makeChunker(
           mode,
@@ -271,12 +271,12 @@ describe("chunks of a long piece", () => {
           (chunk) => chunks.push(chunk),
           () => false,
         );
-        for (const piece of pieces) {
-          let isDone = chunker.push(piece);
+        for (const delta of deltas) {
+          let isDone = chunker.push(delta);
           while (!isDone) isDone = chunker.resume();
         }
         chunker.flush();
-        assert.deepEqual(chunks, chunksOf(mode, pieces));
+        assert.deepEqual(chunks, chunksOf(mode, deltas));
       }),
     );
   });
@@ -299,7 +299,7 @@ describe("chunks by line", () => {
   it("leave as soon as the line has ended", () => {
     const chunks: string[] = [];
     const chunker = makeChunker("line", 0, (chunk) => chunks.push(chunk));
-    for (const piece of ["a", "b\nc", "d"]) chunker.push(piece);
+    for (const delta of ["a", "b\nc", "d"]) chunker.push(delta);
     assert.deepEqual(chunks, ["ab\n"]);
   });
 });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CompletionBuilder } from "../../../../src/client/completion/accumulator";
+import { CompletionAccumulator } from "../../../../src/client/completion/accumulator";
 import type { PartialCompletion } from "../../../../src/client/types";
 
 type Chunk = Record<string, unknown>;
 
 /** Builds the completion of these chunks. */
 function build(...chunks: Chunk[]): PartialCompletion {
-  const builder = new CompletionBuilder({});
+  const builder = new CompletionAccumulator({});
   for (const chunk of chunks) builder.add(chunk);
   builder.end();
   return builder.build();
@@ -87,7 +87,7 @@ describe("the text of a completion", () => {
 
   it("is read from the message of a whole reply that has an empty delta beside it, with or without a finish reason", () => {
     for (const more of [{}, { finish_reason: "stop" }, { finish_reason: null }]) {
-      const builder = new CompletionBuilder({});
+      const builder = new CompletionAccumulator({});
       builder.add({ choices: [{ ...EMPTY, ...more }] }, 0, true);
       builder.end();
       assert.equal(builder.build().message.content, "Hi");
@@ -150,9 +150,9 @@ describe("the reasoning of a completion", () => {
 describe("the pieces of a completion", () => {
   it("are told in their order, text apart from reasoning, none of them empty", () => {
     const told: string[] = [];
-    const builder = new CompletionBuilder({
-      onText: (piece) => told.push(`text ${piece}`),
-      onReasoning: (piece) => told.push(`reasoning ${piece}`),
+    const builder = new CompletionAccumulator({
+      onText: (delta) => told.push(`text ${delta}`),
+      onReasoning: (delta) => told.push(`reasoning ${delta}`),
     });
     for (const fields of [
       { content: "" },
@@ -168,7 +168,7 @@ describe("the pieces of a completion", () => {
 
   it("are told whole at the end if the tag that they might be never came", () => {
     const told: string[] = [];
-    const builder = new CompletionBuilder({ onText: (piece) => told.push(piece) });
+    const builder = new CompletionAccumulator({ onText: (delta) => told.push(delta) });
     builder.add(delta({ content: "<thi" }));
     assert.deepEqual(told, []);
     builder.end();
@@ -184,7 +184,7 @@ describe("the pieces of a completion", () => {
   ];
   for (const [what, fields, hasContent] of beginnings) {
     it(`${hasContent ? "have" : "have not"} begun with ${what}`, () => {
-      const builder = new CompletionBuilder({});
+      const builder = new CompletionAccumulator({});
       builder.add(delta(fields));
       assert.equal(builder.hasContent, hasContent);
       assert.equal(builder.hasChoice, true);
@@ -192,7 +192,7 @@ describe("the pieces of a completion", () => {
   }
 
   it("are counted in characters", () => {
-    const builder = new CompletionBuilder({});
+    const builder = new CompletionAccumulator({});
     builder.add(delta({ content: "abc", reasoning: "de" }));
     assert.equal(builder.size, 5);
     builder.add(delta({ tool_calls: [{ index: 0, function: { name: "now", arguments: "{}" } }] }));
@@ -202,14 +202,14 @@ describe("the pieces of a completion", () => {
 
   it("come to the same text however it is cut", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.boolean(), fc.string())), (pieces) => {
+      fc.property(fc.array(fc.tuple(fc.boolean(), fc.string())), (deltas) => {
         const { message } = build(
-          ...pieces.map(([isText, piece]) => delta(isText ? { content: piece } : { reasoning: piece })),
+          ...deltas.map(([isText, text]) => delta(isText ? { content: text } : { reasoning: text })),
         );
         const joined = (wanted: boolean) =>
-          pieces
+          deltas
             .filter(([isText]) => isText === wanted)
-            .map(([, piece]) => piece)
+            .map(([, text]) => text)
             .join("");
         fc.pre(!joined(true).includes("<think>"));
         assert.equal(message.content, joined(true));
@@ -242,7 +242,7 @@ describe("the finish reason of a completion", () => {
 
   for (const reason of [null, undefined, ""]) {
     it(`has not come with ${JSON.stringify(reason)}`, () => {
-      const builder = new CompletionBuilder({});
+      const builder = new CompletionAccumulator({});
       builder.add(delta({ content: "a" }, { finish_reason: reason }));
       assert.equal(builder.hasFinished, false);
       assert.equal("finish_reason" in builder.build(), false);
@@ -351,7 +351,7 @@ describe("the other fields of a completion", () => {
   });
 
   it("say who answered, from the headers", () => {
-    const builder = new CompletionBuilder({});
+    const builder = new CompletionAccumulator({});
     builder.setOrigin("novita", "Root=1-abc");
     builder.add(delta({ content: "a" }));
     assert.equal(builder.build().provider, "novita");
@@ -384,7 +384,7 @@ describe("the size of a completion", () => {
 
   /** The size after these events, each with the length of its JSON text. */
   function sizeOf(...chunks: Chunk[]): number {
-    const builder = new CompletionBuilder({});
+    const builder = new CompletionAccumulator({});
     for (const chunk of chunks) builder.add(chunk, event(chunk).length);
     return builder.size;
   }
@@ -440,7 +440,7 @@ describe("what is nested too deep in a completion", () => {
 
   /** Builds the completion, and says what was left out. */
   function buildWithout(...chunks: Chunk[]) {
-    const builder = new CompletionBuilder({});
+    const builder = new CompletionAccumulator({});
     for (const chunk of chunks) builder.add(chunk);
     builder.end();
     return { completion: builder.build(), leftOut: builder.leftOut };
@@ -465,7 +465,7 @@ describe("what is nested too deep in a completion", () => {
         assert.deepEqual(completion.extra, { fine: "yes" });
         assert.equal(completion.usage, undefined);
         assert.equal(completion.logprobs, undefined);
-        assert.equal(completion.echo, undefined);
+        assert.equal(completion.reasoningToReturn, undefined);
       });
     }
     it(`is kept up to 490 levels: ${name}`, () => assert.deepEqual(buildWithout(make(deep(490))).leftOut, []));

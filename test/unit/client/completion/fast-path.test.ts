@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Dispatcher } from "undici";
-import { ChunkTemplate } from "../../../../src/client/completion/fast-path";
+import { FastDeltaPath } from "../../../../src/client/completion/fast-path";
 import type { Endpoint } from "../../../../src/client/connection/endpoint";
 import { makeRedaction } from "../../../../src/client/redaction";
 import { exchange } from "../../../../src/client/response/exchange";
@@ -19,7 +19,7 @@ const chunk = (delta: object, rest: object = {}): Chunk => ({
 /** Learns from the first of two chunks, and reads the second. */
 function readAfter(first: string | Chunk, second: string | Chunk): string | undefined {
   const [before, after] = [first, second].map((each) => (typeof each === "string" ? each : JSON.stringify(each)));
-  const template = new ChunkTemplate();
+  const template = new FastDeltaPath();
   template.learn(before as string, JSON.parse(before as string));
   return template.read(after as string);
 }
@@ -32,16 +32,16 @@ describe("a chunk that is like the one before", () => {
         assert.equal(readAfter(chunk({ content: first }), chunk({ content: second })), second);
       }),
     );
-    const pieces = ['"', "\\", '\\"', '"}}]', '"content":"x"', "\n\u0000", "é…🙂", "\ud83d", "x".repeat(1e6), ""];
-    for (const first of pieces) {
-      for (const second of pieces) {
+    const deltas = ['"', "\\", '\\"', '"}}]', '"content":"x"', "\n\u0000", "é…🙂", "\ud83d", "x".repeat(1e6), ""];
+    for (const first of deltas) {
+      for (const second of deltas) {
         assert.equal(readAfter(chunk({ content: first }), chunk({ content: second })), second);
       }
     }
   });
 
   it("is read as JSON has it, for every character", () => {
-    const template = new ChunkTemplate();
+    const template = new FastDeltaPath();
     const json = JSON.stringify(chunk({ content: "a" }));
     template.learn(json, JSON.parse(json));
     for (let code = 0; code < 0x10000; code++) {
@@ -96,8 +96,8 @@ describe("a chunk that is like the one before", () => {
     ];
     for (const json of others) {
       const next = json.replace('"a"', '"c"');
-      const piece = readAfter(json, next);
-      assert.ok(piece === undefined || piece === JSON.parse(next).choices[0].delta.content, json);
+      const delta = readAfter(json, next);
+      assert.ok(delta === undefined || delta === JSON.parse(next).choices[0].delta.content, json);
     }
   });
 
@@ -106,13 +106,13 @@ describe("a chunk that is like the one before", () => {
     for (const delta of deltas) assert.equal(readAfter(chunk(delta), chunk({ ...delta, content: "b" })), undefined);
     const probabilities = { logprobs: { content: [] } };
     assert.equal(readAfter(chunk({ content: "a" }, probabilities), chunk({ content: "b" }, probabilities)), undefined);
-    const template = new ChunkTemplate();
+    const template = new FastDeltaPath();
     for (const first of [chunk({ content: "a" }), chunk({})]) template.learn(JSON.stringify(first), first);
     assert.equal(template.read(JSON.stringify(chunk({ content: "b" }))), undefined);
   });
 
   it("is not looked for any longer in a stream whose chunks have nothing in common", () => {
-    const template = new ChunkTemplate();
+    const template = new FastDeltaPath();
     for (let at = 0; at < 20; at++) {
       const other = { ...chunk({ content: "a" }), id: `reply-${at}` };
       template.learn(JSON.stringify(other), other);
@@ -128,7 +128,7 @@ describe("chunks of a reply, of which some are like others", () => {
 
   /** Reads a stream of these data, and tells all that a listener hears and all that comes of it. */
   async function read(events: string[], name = ""): Promise<object> {
-    const heard: [kind: string, piece: string][] = [];
+    const heard: [kind: string, delta: string][] = [];
     const bytes = Buffer.from([...events, "[DONE]"].map((data) => `${name}data: ${data}\n\n`).join(""));
     const controller = { abort: () => {} } as unknown as Dispatcher.DispatchController;
     const dispatch = (_: object, handler: Dispatcher.DispatchHandler) => {
@@ -143,12 +143,12 @@ describe("chunks of a reply, of which some are like others", () => {
       endpoint: { origin: "http://server", path: "/" } as Endpoint,
       headers: {},
       body: Buffer.alloc(0),
-      facts: { model: "m", host: "server", hasToken: true, redact: redaction.error },
+      context: { model: "m", host: "server", hasToken: true, redact: redaction.error },
       onFailure: () => {},
       redaction,
       listener: {
-        onText: (piece) => heard.push(["text", piece]),
-        onReasoning: (piece) => heard.push(["reasoning", piece]),
+        onText: (delta) => heard.push(["text", delta]),
+        onReasoning: (delta) => heard.push(["reasoning", delta]),
       },
       signal: undefined,
       onClose: () => {},

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { TextBuffer } from "../../../../src/client/completion/text-buffer";
 
-function bufferOf(pieces: string[]): TextBuffer {
+function bufferOf(deltas: string[]): TextBuffer {
   const buffer = new TextBuffer();
-  for (const piece of pieces) buffer.add(piece);
+  for (const delta of deltas) buffer.add(delta);
   return buffer;
 }
 
@@ -16,12 +16,12 @@ describe("a text buffer", () => {
 
   it("gives all pieces back in their order, read at any time", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.string(), fc.boolean())), (pieces) => {
+      fc.property(fc.array(fc.tuple(fc.string(), fc.boolean())), (deltas) => {
         const buffer = new TextBuffer();
         let text = "";
-        for (const [piece, isRead] of pieces) {
-          buffer.add(piece);
-          text += piece;
+        for (const [delta, isRead] of deltas) {
+          buffer.add(delta);
+          text += delta;
           assert.equal(buffer.length, text.length);
           if (isRead) assert.equal(buffer.toString(), text);
         }
@@ -38,11 +38,11 @@ describe("a text buffer", () => {
   ];
   for (const [what, count, length] of sizes) {
     it(`keeps ${what}`, () => {
-      const pieces = Array.from({ length: count }, (_, index) => String(index % 10).repeat(length));
-      const buffer = bufferOf(pieces);
+      const deltas = Array.from({ length: count }, (_, index) => String(index % 10).repeat(length));
+      const buffer = bufferOf(deltas);
       assert.equal(buffer.length, count * length);
-      assert.ok(buffer.toString() === pieces.join(""));
-      assert.ok(buffer.toString() === pieces.join(""), "read again");
+      assert.ok(buffer.toString() === deltas.join(""));
+      assert.ok(buffer.toString() === deltas.join(""), "read again");
     });
   }
 });

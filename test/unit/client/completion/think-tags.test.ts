@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ThinkSplitter } from "../../../../src/client/completion/think-tags";
+import { ThinkTagParser } from "../../../../src/client/completion/think-tags";
 
 /** Splits a reply that comes in these pieces; a piece that is handed on empty is a mistake. */
-function split(pieces: string[]): { text: string; reasoning: string } {
+function split(deltas: string[]): { text: string; reasoning: string } {
   const parts = { text: "", reasoning: "" };
-  const splitter = new ThinkSplitter({
-    text: (piece) => {
-      assert.notEqual(piece, "");
-      parts.text += piece;
+  const splitter = new ThinkTagParser({
+    text: (delta) => {
+      assert.notEqual(delta, "");
+      parts.text += delta;
     },
-    reasoning: (piece) => {
-      assert.notEqual(piece, "");
-      parts.reasoning += piece;
+    reasoning: (delta) => {
+      assert.notEqual(delta, "");
+      parts.reasoning += delta;
     },
   });
-  for (const piece of pieces) splitter.push(piece);
+  for (const delta of deltas) splitter.push(delta);
   splitter.end();
   return parts;
 }
@@ -61,8 +61,8 @@ describe("a leading <think>…</think>", () => {
         const places = [...new Set([0, ...cuts.filter((cut) => cut < whole.length), whole.length])].sort(
           (a, b) => a - b,
         );
-        const pieces = places.slice(1).map((end, index) => whole.slice(places[index], end));
-        assert.deepEqual(split(pieces), split(whole ? [whole] : []));
+        const deltas = places.slice(1).map((end, index) => whole.slice(places[index], end));
+        assert.deepEqual(split(deltas), split(whole ? [whole] : []));
       }),
       { numRuns: 2000 },
     );
@@ -70,11 +70,11 @@ describe("a leading <think>…</think>", () => {
 
   it("is handed on while it comes, not at its end", () => {
     const seen: string[] = [];
-    const splitter = new ThinkSplitter({
-      text: (piece) => seen.push(`text ${piece}`),
-      reasoning: (piece) => seen.push(`reasoning ${piece}`),
+    const splitter = new ThinkTagParser({
+      text: (delta) => seen.push(`text ${delta}`),
+      reasoning: (delta) => seen.push(`reasoning ${delta}`),
     });
-    for (const piece of ["<think>", "one", " two", "</think>", "three", " four"]) splitter.push(piece);
+    for (const delta of ["<think>", "one", " two", "</think>", "three", " four"]) splitter.push(delta);
     assert.deepEqual(seen, ["reasoning one", "reasoning  two", "text three", "text  four"]);
   });
 });

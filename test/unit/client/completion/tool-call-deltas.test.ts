@@ -36,7 +36,7 @@ interface Dialect {
   /** Whether one delta may have several pieces. */
   isBundled?: boolean;
   /** All but the arguments of a piece. */
-  piece(call: SplitCall, position: number, isFirst: boolean): { name?: unknown; [field: string]: unknown };
+  delta(call: SplitCall, position: number, isFirst: boolean): { name?: unknown; [field: string]: unknown };
 }
 
 interface SplitCall {
@@ -53,7 +53,7 @@ const DIALECTS: Record<string, Dialect> = {
     hasIds: true,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, index, isFirst) =>
+    delta: ({ name }, index, isFirst) =>
       isFirst ? { index, id: callId(0, index), type: "function", name } : { index, name: undefined },
   },
   "sparse indices, blank ids and names later on": {
@@ -61,7 +61,7 @@ const DIALECTS: Record<string, Dialect> = {
     hasIds: true,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, at, isFirst) => ({
+    delta: ({ name }, at, isFirst) => ({
       index: 1 + at * 1_000_000,
       id: isFirst ? callId(0, at) : "",
       name: isFirst ? name : "",
@@ -72,66 +72,66 @@ const DIALECTS: Record<string, Dialect> = {
     hasIds: true,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, at) => ({ index: String(at - 9), id: callId(0, at), type: "function", name }),
+    delta: ({ name }, at) => ({ index: String(at - 9), id: callId(0, at), type: "function", name }),
   },
   "an index and no id": {
     hasIndex: true,
     hasIds: false,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, index, isFirst) => ({ index, id: null, name: isFirst ? name : null }),
+    delta: ({ name }, index, isFirst) => ({ index, id: null, name: isFirst ? name : null }),
   },
   "an index, and one id for all": {
     hasIndex: true,
     hasIds: false,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, index, isFirst) => ({ index, id: 0, name: isFirst ? name : null }),
+    delta: ({ name }, index, isFirst) => ({ index, id: 0, name: isFirst ? name : null }),
   },
   "an id in every piece and no index": {
     hasIds: true,
     isInterleaved: true,
     isBundled: true,
-    piece: ({ name }, at, isFirst) => ({ id: callId(0, at), name: isFirst ? name : undefined }),
+    delta: ({ name }, at, isFirst) => ({ id: callId(0, at), name: isFirst ? name : undefined }),
   },
   "an id and a name in every piece and no index": {
     hasIds: true,
     isInterleaved: true,
-    piece: ({ name }, at) => ({ id: callId(0, at), name }),
+    delta: ({ name }, at) => ({ id: callId(0, at), name }),
   },
   "an id in the first piece and no index": {
     hasIds: true,
     isBundled: true,
-    piece: ({ name }, at, isFirst) => (isFirst ? { id: callId(0, at), name } : {}),
+    delta: ({ name }, at, isFirst) => (isFirst ? { id: callId(0, at), name } : {}),
   },
   "one index for all": {
     hasIds: true,
     isBundled: true,
-    piece: ({ name }, at, isFirst) => (isFirst ? { index: 0, id: callId(0, at), name } : { index: 0, id: "" }),
+    delta: ({ name }, at, isFirst) => (isFirst ? { index: 0, id: callId(0, at), name } : { index: 0, id: "" }),
   },
   "one index for all, the name in every piece": {
     hasIds: false,
     isBundled: true,
-    piece: ({ name }) => ({ index: 0, name }),
+    delta: ({ name }) => ({ index: 0, name }),
   },
   "one index and one id for all": {
     hasIds: false,
     isBundled: true,
-    piece: ({ name }, _, isFirst) => ({ index: 0, id: "0", name: isFirst ? name : "" }),
+    delta: ({ name }, _, isFirst) => ({ index: 0, id: "0", name: isFirst ? name : "" }),
   },
-  "a name and nothing else": { hasIds: false, piece: ({ name }, _, isFirst) => (isFirst ? { name } : {}) },
-  "a name in every piece and nothing else": { hasIds: false, piece: ({ name }) => ({ name }) },
+  "a name and nothing else": { hasIds: false, delta: ({ name }, _, isFirst) => (isFirst ? { name } : {}) },
+  "a name in every piece and nothing else": { hasIds: false, delta: ({ name }) => ({ name }) },
   "whole calls with one id for all": {
     hasIds: false,
     isWhole: true,
     isBundled: true,
-    piece: ({ name }) => ({ id: "0", name }),
+    delta: ({ name }) => ({ id: "0", name }),
   },
   "whole calls with neither index nor id": {
     hasIds: false,
     isWhole: true,
     isBundled: true,
-    piece: ({ name }) => ({ name }),
+    delta: ({ name }) => ({ name }),
   },
 };
 
@@ -148,15 +148,15 @@ function splitCalls(dialect: Dialect): fc.Arbitrary<{ calls: SplitCall[]; deltas
   const turns = dialect.isInterleaved ? fc.array(fc.nat(3)) : fc.constant<number[]>([]);
   const sizes = dialect.isBundled ? fc.array(fc.integer({ min: 1, max: 3 })) : fc.constant<number[]>([]);
   return fc.tuple(calls, turns, sizes, fc.boolean(), fc.boolean()).map(([list, order, bundles, isBare, isFlat]) => {
-    const pieces = list.map((call, position) =>
+    const deltas = list.map((call, position) =>
       cut(call.args, call.cuts).map((args, part) => {
-        const { name, ...more } = dialect.piece(call, position, part === 0);
+        const { name, ...more } = dialect.delta(call, position, part === 0);
         return isFlat ? { ...more, name, arguments: args } : { ...more, function: { name, arguments: args } };
       }),
     );
     return {
       calls: list,
-      deltas: bundle(take(pieces, order, dialect.isInterleaved && !dialect.hasIndex), bundles, isBare),
+      deltas: bundle(take(deltas, order, dialect.isInterleaved && !dialect.hasIndex), bundles, isBare),
     };
   });
 }
@@ -177,10 +177,10 @@ function take<T>(lists: T[][], turns: number[], isOrdered = false): T[] {
 }
 
 /** Lists of so many pieces, then of one, which may stand bare; what is no call stands in between. */
-function bundle(pieces: unknown[], sizes: number[], isBare: boolean): unknown[] {
-  const rest = [...pieces];
+function bundle(deltas: unknown[], sizes: number[], isBare: boolean): unknown[] {
+  const rest = [...deltas];
   const lists = sizes.map((size) => [null, ...rest.splice(0, size)]);
-  return [...lists, null, ...rest.map((piece) => (isBare ? piece : [piece]))];
+  return [...lists, null, ...rest.map((delta) => (isBare ? delta : [delta]))];
 }
 
 const fn = (name: unknown, args?: unknown) => ({ name, arguments: args });
@@ -412,7 +412,7 @@ describe("tool calls of a stream", () => {
 
   // What takes time in the square of its length does not end before mocha's limit.
   it("may have very many pieces", () => {
-    const piece = "0123456789".repeat(10);
+    const delta = "0123456789".repeat(10);
     for (const more of [
       { index: 0 },
       { id: "a", index: 0, function: { name: "add" } },
@@ -422,10 +422,10 @@ describe("tool calls of a stream", () => {
       const merger = new ToolCallMerger();
       merger.add([{ index: 0, id: "a", ...more, function: fn("add", '{"x":"') }]);
       for (let at = 0; at < 20_000; at++) {
-        merger.add([{ ...more, function: { ...more.function, arguments: piece } }]);
+        merger.add([{ ...more, function: { ...more.function, arguments: delta } }]);
         assert.equal(merger.size, 1);
       }
-      assert.equal(merger.build()[0]?.function.arguments.length, 6 + 20_000 * piece.length);
+      assert.equal(merger.build()[0]?.function.arguments.length, 6 + 20_000 * delta.length);
     }
     const objects = Array.from({ length: 20_000 }, (_, at) => ({ arguments: { [`x${at}`]: at } }));
     assert.equal(merge({ name: "add" }, ...objects).length, 1);

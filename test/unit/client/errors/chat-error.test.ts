@@ -16,7 +16,7 @@ const file = path.join(root, "nodes/locales/en-US/huggingface-chat.json");
 const sentences: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"].errors;
 
 /** What every place in the code that makes such an error passes along. */
-const SERVER = ["status", "said", "model", "host"];
+const SERVER = ["status", "message", "model", "host"];
 const CONNECTION = ["host", "reason", "proxy"];
 const PARAMS: Record<ErrorKey, string[]> = {
   config_missing: [],
@@ -121,7 +121,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   undici_unfit: ["undici", "needed", "version"],
   certificate: CONNECTION,
   proxy_refused: CONNECTION,
-  reply_error: ["said", "host"],
+  reply_error: ["message", "host"],
   reply_senseless: ["host", "reason"],
   reply_incomplete: ["host"],
   reply_damaged: ["host", "reason"],

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ChatError, ErrorCode } from "../../../../src/client/errors/chat-error";
-import { errorFromAnswer, errorInReply, sentence } from "../../../../src/client/errors/from-response";
+import { errorFromResponse, errorInReply, sentence } from "../../../../src/client/errors/from-response";
 
 const FACTS = { model: "org/name", host: "router.huggingface.co", hasToken: true, redact: String };
 
-function answer(status: number, body: unknown = "", headers: IncomingHttpHeaders = {}, facts = FACTS): ChatError {
-  return errorFromAnswer({ status, headers, body: typeof body === "string" ? body : JSON.stringify(body) }, facts);
+function response(status: number, body: unknown = "", headers: IncomingHttpHeaders = {}, context = FACTS): ChatError {
+  return errorFromResponse({ status, headers, body: typeof body === "string" ? body : JSON.stringify(body) }, context);
 }
 
 function inReply(value: Record<string, unknown>, eventName?: string): ChatError {
@@ -45,7 +45,7 @@ describe("the code of an answer", () => {
   ];
   for (const [status, code, isRetryable] of byStatus) {
     it(`is ${code} for status ${status}, ${isRetryable ? "" : "not "}worth another try`, () => {
-      const error = answer(status);
+      const error = response(status);
       assert.equal(error.code, code);
       assert.equal(error.cause.status, status);
       assert.equal(error.cause.retryable, isRetryable);
@@ -54,15 +54,15 @@ describe("the code of an answer", () => {
   }
 
   it("is provider_unavailable for a redirect, which names the place and is never followed", () => {
-    const error = answer(307, "", { location: "https://elsewhere.example/v1" });
+    const error = response(307, "", { location: "https://elsewhere.example/v1" });
     assert.equal(error.code, "provider_unavailable");
     assert.match(error.message, /https:\/\/elsewhere\.example\/v1/);
-    assert.doesNotMatch(answer(301).message, /__/);
+    assert.doesNotMatch(response(301).message, /__/);
   });
 
   for (const code of ["model_not_found", "model_not_supported"]) {
     it(`is not_found for status 400 with ${code}`, () => {
-      const error = answer(400, { error: { message: "The requested model 'x' …", code, param: "model" } });
+      const error = response(400, { error: { message: "The requested model 'x' …", code, param: "model" } });
       assert.equal(error.code, "not_found");
       assert.equal(error.cause.code, code);
       assert.match(error.message, /org\/name/);
@@ -70,13 +70,13 @@ describe("the code of an answer", () => {
   }
 
   it("tells a token that is missing from one that is refused", () => {
-    assert.equal(answer(401, "", {}, { ...FACTS, hasToken: false }).key, "token_missing");
-    assert.equal(answer(401).key, "token_refused");
+    assert.equal(response(401, "", {}, { ...FACTS, hasToken: false }).key, "token_missing");
+    assert.equal(response(401).key, "token_refused");
   });
 
   it("tells an unknown model from a wrong address", () => {
-    assert.equal(answer(404, { error: "Model org/name does not exist" }).key, "model_not_found");
-    assert.equal(answer(404, "Not Found").key, "path_not_found");
+    assert.equal(response(404, { error: "Model org/name does not exist" }).key, "model_not_found");
+    assert.equal(response(404, "Not Found").key, "path_not_found");
   });
 
   const quotas: [what: string, body: unknown][] = [
@@ -94,7 +94,7 @@ describe("the code of an answer", () => {
   ];
   for (const [what, body] of quotas) {
     it(`is budget_exhausted for status 429 with ${what}, and not worth another try`, () => {
-      const error = answer(429, body);
+      const error = response(429, body);
       assert.equal(error.code, "budget_exhausted");
       assert.equal(error.cause.retryable, false);
     });
@@ -107,7 +107,7 @@ describe("the code of an answer", () => {
     "Too Many Requests",
   ]) {
     it(`stays rate_limit for "${message}"`, () => {
-      const error = answer(429, { error: message });
+      const error = response(429, { error: message });
       assert.equal(error.code, "rate_limit");
       assert.equal(error.cause.retryable, true);
     });
@@ -116,20 +116,20 @@ describe("the code of an answer", () => {
 
 describe("the wait that an answer asks for", () => {
   it("is in the cause", () => {
-    assert.equal(answer(429, "", { "retry-after": "7" }).cause.retry_after, 7);
-    assert.equal("retry_after" in answer(429).cause, false);
+    assert.equal(response(429, "", { "retry-after": "7" }).cause.retry_after, 7);
+    assert.equal("retry_after" in response(429).cause, false);
   });
 
   for (const status of [429, 503]) {
     it(`is in the sentence of ${status} if it is too long to wait for`, () => {
-      assert.match(answer(status, "", { "retry-after": "3600" }).message, /Try again in 3600 s\./);
-      assert.doesNotMatch(answer(status, "", { "retry-after": "60" }).message, / 60 s/);
+      assert.match(response(status, "", { "retry-after": "3600" }).message, /Try again in 3600 s\./);
+      assert.doesNotMatch(response(status, "", { "retry-after": "60" }).message, / 60 s/);
     });
   }
 });
 
 describe("what the server said", () => {
-  const cases: [what: string, body: unknown, said: string, headers?: IncomingHttpHeaders][] = [
+  const cases: [what: string, body: unknown, message: string, headers?: IncomingHttpHeaders][] = [
     ["error as text", { error: "A", message: "no", detail: "no" }, "A."],
     ["error.message", { error: { message: "A", type: "t", param: null, code: null }, message: "no" }, "A."],
     ["error as a list of texts", { error: ["A", "B"], message: "no" }, "A; B."],
@@ -169,8 +169,8 @@ describe("what the server said", () => {
     ["the name of the status for JSON without a message", "{}", "Internal Server Error."],
     ["the name of the status for JSON null", "null", "Internal Server Error."],
   ];
-  for (const [what, body, said, headers] of cases) {
-    it(`is ${what}`, () => assert.equal(answer(500, body, headers).params.said, said));
+  for (const [what, body, message, headers] of cases) {
+    it(`is ${what}`, () => assert.equal(response(500, body, headers).params.message, message));
   }
 
   const codes: [body: unknown, headers: IncomingHttpHeaders, code: string | undefined][] = [
@@ -183,7 +183,7 @@ describe("what the server said", () => {
   ];
   for (const [body, headers, code] of codes) {
     it(`has the code ${code} in ${JSON.stringify(body)} ${JSON.stringify(headers)}`, () => {
-      assert.equal(answer(500, body, headers).cause.code, code);
+      assert.equal(response(500, body, headers).cause.code, code);
     });
   }
 });
@@ -203,7 +203,7 @@ describe("the sentence", () => {
 
   it("is one line of bounded length, whatever the server sends", () => {
     for (const body of ["x".repeat(60_000), { error: "line\n".repeat(10_000) }, { error: { message: "\r\n\u2028" } }]) {
-      const { message } = answer(500, body);
+      const { message } = response(500, body);
       assert.doesNotMatch(message, /[\r\n\u2028\u2029]/);
       assert.ok(message.length < 1300, String(message.length));
     }
@@ -212,7 +212,7 @@ describe("the sentence", () => {
   it("takes no long time over a body made to take long", () => {
     const start = performance.now();
     for (const body of [`a${" ".repeat(60_000)}b`, "<title".repeat(10_000), `<title>${"\t".repeat(60_000)}`]) {
-      answer(500, body);
+      response(500, body);
     }
     assert.ok(performance.now() - start < 500, "a server could stop the event loop");
   });
@@ -220,21 +220,22 @@ describe("the sentence", () => {
   it("leaves no place unfilled", () => {
     for (let status = 300; status < 600; status++) {
       for (const headers of [{}, { "retry-after": "999" }]) {
-        assert.doesNotMatch(answer(status, "", headers).message, /__|undefined|NaN/);
+        assert.doesNotMatch(response(status, "", headers).message, /__|undefined|NaN/);
       }
     }
   });
 });
 
 describe("the body in the cause", () => {
-  it("is cut after 4 KB", () => assert.equal(answer(500, "x".repeat(60_000)).cause.body?.length, 4096));
+  it("is cut after 4 KB", () => assert.equal(response(500, "x".repeat(60_000)).cause.body?.length, 4096));
   it("is cut between characters", () => {
-    const { body } = answer(500, "好".repeat(9000)).cause;
+    const { body } = response(500, "好".repeat(9000)).cause;
     assert.equal(body, "好".repeat(1365));
     assert.equal(inReply({ error: "好".repeat(9000) }).cause.body?.at(-1), "好");
   });
-  it("is as the server sent it", () => assert.equal(answer(500, ' {"error": "A"}\n').cause.body, ' {"error": "A"}\n'));
-  it("is absent where there is none", () => assert.equal("body" in answer(500).cause, false));
+  it("is as the server sent it", () =>
+    assert.equal(response(500, ' {"error": "A"}\n').cause.body, ' {"error": "A"}\n'));
+  it("is absent where there is none", () => assert.equal("body" in response(500).cause, false));
 });
 
 describe("an error inside a reply", () => {
@@ -248,7 +249,7 @@ describe("an error inside a reply", () => {
     value: Record<string, unknown>,
     eventName: string | undefined,
     code: ErrorCode,
-    said: RegExp,
+    message: RegExp,
   ][] = [
     [
       "TGI's text with its type",
@@ -299,17 +300,22 @@ describe("an error inside a reply", () => {
     ["a timeout by its status", { error: { message: "A", code: 504 } }, undefined, "timeout", /A/],
     ["a bare object of the kind error", { object: "error", message: "A", code: 404 }, undefined, "not_found", /A/],
   ];
-  for (const [what, value, eventName, code, said] of byStatus) {
+  for (const [what, value, eventName, code, message] of byStatus) {
     it(`goes by the status that it names: ${what}`, () => {
       const error = inReply(value, eventName);
       assert.equal(error.code, code);
       assert.equal(typeof error.cause.status, "number");
-      assert.match(error.message, said);
+      assert.match(error.message, message);
       assert.equal(error.cause.body, JSON.stringify(value));
     });
   }
 
-  const withoutStatus: [what: string, value: Record<string, unknown>, eventName: string | undefined, said: RegExp][] = [
+  const withoutStatus: [
+    what: string,
+    value: Record<string, unknown>,
+    eventName: string | undefined,
+    message: RegExp,
+  ][] = [
     ["a text", { error: "A" }, undefined, /A/],
     ["an object with a code that is a word", { error: { message: "A", code: "server_error" } }, undefined, /A/],
     ["a code that is no HTTP status", { error: { message: "A", code: 1301 } }, undefined, /A/],
@@ -318,12 +324,12 @@ describe("an error inside a reply", () => {
     ["a type and message", { error_type: "x", error_message: "A" }, undefined, /A/],
     ["a detail", { detail: "A" }, undefined, /A/],
   ];
-  for (const [what, value, eventName, said] of withoutStatus) {
+  for (const [what, value, eventName, message] of withoutStatus) {
     it(`is provider_unavailable where it names none: ${what}`, () => {
       const error = inReply(value, eventName);
       assert.equal(error.code, "provider_unavailable");
       assert.equal("status" in error.cause, false);
-      assert.match(error.message, said);
+      assert.match(error.message, message);
     });
   }
 

@@ -9,7 +9,7 @@ async function decode(encoding: string, body: Buffer | string, size = 7): Promis
   const bytes = Buffer.from(body);
   if (!decoder) return bytes.toString();
   const out: Buffer[] = [];
-  decoder.on("data", (piece: Buffer) => out.push(piece));
+  decoder.on("data", (delta: Buffer) => out.push(delta));
   const end = new Promise<void>((resolve, reject) => decoder.on("end", resolve).on("error", reject));
   for (let at = 0; at < bytes.length; at += size) decoder.write(bytes.subarray(at, at + size));
   decoder.end();

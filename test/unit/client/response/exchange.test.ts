@@ -31,7 +31,7 @@ describe("an exchange", () => {
       endpoint,
       headers: {},
       body: Buffer.alloc(0),
-      facts: { model: "test/model", host: endpoint.host, hasToken: false, redact: redaction.error },
+      context: { model: "test/model", host: endpoint.host, hasToken: false, redact: redaction.error },
       redaction,
       listener: {},
       signal: undefined,

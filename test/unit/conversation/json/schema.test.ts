@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import sinon from "sinon";
-import { TimeBudget } from "../../../../src/conversation/json/deadline";
 import { compileSchema } from "../../../../src/conversation/json/schema";
+import { TimeBudget } from "../../../../src/conversation/json/time-budget";
 
 describe("a schema", () => {
   const city = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };

@@ -5,10 +5,10 @@ import { asRecord, toText } from "../unknown";
 /** Fields of an event that is no longer than this, in characters, are counted by its length and not measured. */
 const SHORT_EVENT = 1024;
 
-type Fields = Omit<PartialCompletion, "message" | "echo">;
+type Fields = Omit<PartialCompletion, "message" | "reasoningToReturn">;
 
 /** Collects what a reply says beside its message: id, model, usage, finish reason, and what has no place of its own. */
-export class ReplyFields {
+export class CompletionMetadata {
   readonly #known: Fields = {};
   /** The server says its usage where the API has it; what Groq says beside it does not count then. */
   #hasUsage = false;

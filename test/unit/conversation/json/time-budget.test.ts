@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { TimeBudget } from "../../../../src/conversation/json/deadline";
 import { compileSchema } from "../../../../src/conversation/json/schema";
+import { TimeBudget } from "../../../../src/conversation/json/time-budget";
 
 /** Stands still without working, as a process does that is stopped, or whose machine sleeps. */
 function standStill(ms: number): void {
