@@ -30,7 +30,7 @@ const compilerNotes = at(".build/tsc.tsbuildinfo");
 
 const compiler = at("node_modules/typescript/bin/tsc");
 /** For the compiler, whether it runs once or watches. */
-export const compilerOptions = ["--project", root, "--incremental", "--tsBuildInfoFile", compilerNotes];
+export const compilerOptions = ["--project", at("src"), "--incremental", "--tsBuildInfoFile", compilerNotes];
 
 /** The scripts of the editor: each is one file of `src/editor`, with what that imports. */
 const BUNDLES = { validators: "validators-bundle.ts", forms: "forms-bundle.ts" };

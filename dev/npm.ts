@@ -7,7 +7,7 @@ import path from "node:path";
  */
 export function npmCommand(...args: string[]): [program: string, args: string[]] {
   // Set by npm for the scripts that it runs.
-  const cli = process.env.npm_execpath ?? "";
+  const cli = process.env["npm_execpath"] ?? "";
   if (path.basename(cli) === "npm-cli.js") return [process.execPath, [cli, ...args]];
   if (process.platform !== "win32") return ["npm", args];
   return [process.execPath, [path.join(path.dirname(process.execPath), "node_modules/npm/bin/npm-cli.js"), ...args]];

@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./client";
+import { ChatClient, ChatError, type Endpoint, isReadable, resolveEndpoint } from "./client/internal";
 import { addConfigRoutes } from "./node-red/admin/config-routes";
 import {
   type ConfigCredentials,

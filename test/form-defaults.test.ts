@@ -8,6 +8,10 @@ import { root } from "./support/root";
 
 const NODES = resolve(root, "nodes");
 const EDITOR = resolve(root, "src/editor");
+const editorCode = readdirSync(EDITOR, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => readFileSync(join(EDITOR, file), "utf8"))
+  .join("\n");
 
 /** What Node-RED and its tools read from a node's html: the inline literals of `registerType`. */
 interface Definition {
@@ -131,8 +135,7 @@ describe("the forms' texts", () => {
         (match) => match[1] as string,
       );
       const form = type.replace("huggingface-", "");
-      const inCode = readdirSync(EDITOR)
-        .map((file) => readFileSync(join(EDITOR, file), "utf8"))
+      const inCode = [editorCode]
         .flatMap((code) => [...code.matchAll(new RegExp(`"(huggingface-${form}\\.[\\w.]+)"`, "g"))])
         .map((match) => match[1] as string);
       const keys = [...inHtml.filter((key) => !key.startsWith("node-red:")), ...inScript, ...inCode].filter(
@@ -156,23 +159,20 @@ describe("the forms' texts", () => {
   }
 
   it("those that the forms share are in the catalogue, and none is there in vain", () => {
-    const folder = join(NODES, "../src/editor");
-    const code = readdirSync(folder)
-      .filter((file) => file.endsWith(".ts"))
-      .map((file) => readFileSync(join(folder, file), "utf8"))
-      .join("\n");
     const catalogue: Record<string, Record<string, Record<string, string>>> = JSON.parse(
       readFileSync(join(NODES, "locales/en-US/huggingface-config.json"), "utf8"),
     );
     const known = catalogue["huggingface-config"] ?? {};
-    const used = [...code.matchAll(/"((?:rows|example|functions|validate|json|schema)\.\w+)"/g)].map((m) => m[1] ?? "");
+    const used = [...editorCode.matchAll(/"((?:rows|example|functions|validate|json|schema)\.\w+)"/g)].map(
+      (m) => m[1] ?? "",
+    );
     assert.ok(used.length > 30);
     for (const key of used)
       assert.equal(typeof known[key.split(".")[0] ?? ""]?.[key.split(".")[1] ?? ""], "string", key);
     for (const section of ["example", "schema"]) {
       for (const key of Object.keys(known[section] ?? {})) assert.ok(used.includes(`${section}.${key}`), key);
     }
-    const failures = [...code.matchAll(/fail\("(\w+)"\)|close === .* \? "(\w+)" : "(\w+)"/g)].flatMap((m) =>
+    const failures = [...editorCode.matchAll(/fail\("(\w+)"\)|close === .* \? "(\w+)" : "(\w+)"/g)].flatMap((m) =>
       m.slice(1),
     );
     for (const key of failures.filter((found) => found !== undefined))

@@ -113,7 +113,11 @@ function allTexts(language: string): Texts {
 }
 
 /** What a reader reads: without codes, parameters, addresses and signs. */
-const words = (text: string): string => text.replace(/`[^`]*`|__\w+__|https?:\S+|\]\([^)]*\)|[^\p{L}]+/gu, " ").trim();
+const words = (text: string): string =>
+  text
+    .replace(/__\w+?__/g, " ")
+    .replace(/`[^`]*`|https?:\S+|\]\([^)]*\)|[^\p{L}]+/gu, " ")
+    .trim();
 
 function known(language: string): Language {
   return JSON.parse(readFileSync(join(root, `test/fixtures/languages/${language}.json`), "utf8"));

@@ -78,7 +78,7 @@ export class Attempts {
     timing.first_ms = Math.round(firstAt - this.#startedAt);
     // A reply that came as one piece has no time between its first and its last token but that of reading it.
     const writing = endedAt - firstAt > SHORTEST_WRITING_MS ? endedAt - firstAt : endedAt - this.sentAt;
-    const tokens = completion.usage?.completion_tokens;
+    const tokens = completion.usage?.["completion_tokens"];
     if (typeof tokens === "number" && writing > 0) {
       timing.tokens_per_second = Math.round((tokens / writing) * 10_000) / 10;
     }

@@ -87,7 +87,7 @@ export class ChatClient {
         ? undefined
         : environmentToken(this.endpoint.origin, all.endpointsUseEnvironment)?.value);
     this.#headers = requestHeaders(all, token);
-    this.#hasToken = this.#headers.authorization !== undefined;
+    this.#hasToken = this.#headers["authorization"] !== undefined;
     this.#route = {
       url: this.endpoint.origin + this.endpoint.path,
       tls: all.tls,
@@ -272,7 +272,7 @@ export class ChatClient {
         proxyHost: this.#connection.proxyHost,
         endpoint: this.endpoint,
         headers: {
-          accept: request.stream ? "text/event-stream, application/json" : "application/json",
+          accept: request["stream"] ? "text/event-stream, application/json" : "application/json",
           ...this.#headers,
         },
         body,

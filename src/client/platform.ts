@@ -22,9 +22,9 @@ export function platformProblem(
   if (isOlder(version, OLDEST_NODE)) return new ChatError("node_too_old", { needed: OLDEST_NODE, version });
   if (typeof WebAssembly === "undefined") return new ChatError("webassembly_missing");
   const installed = asRecord(undici);
-  const needed = /^>=\s*(\d+\.\d+\.\d+)$/.exec(asText(asRecord(installed?.engines)?.node) ?? "")?.[1];
+  const needed = /^>=\s*(\d+\.\d+\.\d+)$/.exec(asText(asRecord(installed?.["engines"])?.["node"]) ?? "")?.[1];
   if (needed === undefined || !isOlder(version, needed)) return undefined;
-  return new ChatError("undici_unfit", { undici: asText(installed?.version) ?? "?", needed, version });
+  return new ChatError("undici_unfit", { undici: asText(installed?.["version"]) ?? "?", needed, version });
 }
 
 function readPackage(name: string): unknown {

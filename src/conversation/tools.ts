@@ -1,4 +1,12 @@
-import { type AssistantMessage, asRecord, asText, ChatError, type ToolCall, thrownText, toJson } from "../client";
+import {
+  type AssistantMessage,
+  asRecord,
+  asText,
+  ChatError,
+  type ToolCall,
+  thrownText,
+  toJson,
+} from "../client/internal";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
@@ -66,8 +74,8 @@ export function readDeclarations(value: unknown): unknown[] {
   if (!Array.isArray(value)) throw new ChatError("tool_not_declared", { index: "" });
   return value.map((item, index) => {
     const object = asRecord(item);
-    if (object && typeof object.type === "string") return object;
-    if (!object || !asText(object.name)) throw new ChatError("tool_not_declared", { index: `[${index}]` });
+    if (object && typeof object["type"] === "string") return object;
+    if (!object || !asText(object["name"])) throw new ChatError("tool_not_declared", { index: `[${index}]` });
     return { type: "function", function: object };
   });
 }
@@ -82,9 +90,9 @@ export function readFunctions(value: unknown): Declaration[] {
   return value.map((item) => {
     const fields = asRecord(item);
     if (!fields) throw new ChatError("functions_not_list");
-    const name = asText(fields.name) ?? "";
-    const parameters = readParameters(name, fields.parameters);
-    return declare({ name, description: asText(fields.description) ?? "", parameters, strict: false });
+    const name = asText(fields["name"]) ?? "";
+    const parameters = readParameters(name, fields["parameters"]);
+    return declare({ name, description: asText(fields["description"]) ?? "", parameters, strict: false });
   });
 }
 
@@ -111,7 +119,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
 export function checkNames(declarations: unknown[]): void {
   const seen = new Set<string>();
   for (const declaration of declarations) {
-    const name = asText(asRecord(asRecord(declaration)?.function)?.name);
+    const name = asText(asRecord(asRecord(declaration)?.["function"])?.["name"]);
     if (name === undefined) continue;
     if (seen.has(name)) throw new ChatError("tool_twice", { name });
     seen.add(name);

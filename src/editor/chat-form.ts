@@ -48,7 +48,7 @@ export function createChatForm(node: EditedNode): NodeForm {
     offerNames();
     showLimits();
   });
-  const functions = createFunctionList(container("functions"), node.functions, toolNames, offerNames);
+  const functions = createFunctionList(container("functions"), node["functions"], toolNames, offerNames);
   offerNames();
   showLimits();
   prepareToolChoice();
@@ -63,7 +63,7 @@ export function createChatForm(node: EditedNode): NodeForm {
         // Variables depend on where the node stands.
         id: node.id,
         z: node.z,
-        g: node.g,
+        g: node["g"],
         ...Object.fromEntries(fields),
         system: system.value(),
         stop: stop.entries(),
@@ -83,9 +83,9 @@ export function createChatForm(node: EditedNode): NodeForm {
     save: () => {
       prompt.save();
       system.save();
-      node.stop = stop.value();
-      node.tools = tools.ids();
-      node.functions = functions.value();
+      node["stop"] = stop.value();
+      node["tools"] = tools.ids();
+      node["functions"] = functions.value();
       schemaField.save();
     },
     close: () => {
@@ -152,7 +152,7 @@ function prepareToolChoice(): void {
 /** The schema and its rows matter only with their format. */
 function prepareFormat(node: EditedNode): SchemaField {
   const format = field("format");
-  const schema = createSchemaField("schema", node.schema, true);
+  const schema = createSchemaField("schema", node["schema"], true);
   schema.setCodeHeight(180);
   const showRows = () => {
     const chosen = String(format.val());

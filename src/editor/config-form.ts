@@ -20,7 +20,7 @@ export function createConfigForm(node: EditedNode): NodeForm {
   const tabs = createTabs("huggingface-config", ["model", "limits", "requests"], node, () => {});
   const fallback = createTextList(
     container("fallback"),
-    node.fallback,
+    node["fallback"],
     {
       label: node._("huggingface-config.label.fallback"),
       placeholder: node._("huggingface-config.placeholder.model"),
@@ -28,7 +28,7 @@ export function createConfigForm(node: EditedNode): NodeForm {
     },
     { show: (text) => text, read: (written) => written.trim() },
   );
-  const headers = createHeaderList(container("headers"), node.headers, {
+  const headers = createHeaderList(container("headers"), node["headers"], {
     name: node._("huggingface-config.placeholder.headerName"),
     value: node._("huggingface-config.placeholder.headerValue"),
   });
@@ -43,8 +43,8 @@ export function createConfigForm(node: EditedNode): NodeForm {
   return {
     resize: () => tabs.resize(),
     save: () => {
-      node.fallback = fallback.value();
-      node.headers = headers.value();
+      node["fallback"] = fallback.value();
+      node["headers"] = headers.value();
       saveSecretHeaders(node, headers);
       saveCredential(node, "token");
     },

@@ -3,7 +3,7 @@ import { createSchemaField } from "./schema/schema-field.js";
 
 /** Makes what the form of a tool node needs beyond its template. */
 export function createToolForm(node: EditedNode): NodeForm {
-  const parameters = createSchemaField("parameters", node.parameters, false);
+  const parameters = createSchemaField("parameters", node["parameters"], false);
   return {
     resize: () => {
       const spare = ($("#dialog-form").height() ?? 0) - ($("#dialog-form .huggingface-form").outerHeight(true) ?? 0);

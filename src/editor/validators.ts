@@ -247,7 +247,7 @@ function placed(source: string, { key, params, start }: Problem): string {
 /** A validator for the functions that are declared in a form. */
 export const functions = validator("functions", (node, value) => {
   if (isUnset(value)) return undefined;
-  const tools = [node.tools].flat().flatMap((id) => RED.nodes.node(String(id))?.name ?? []);
+  const tools = [node["tools"]].flat().flatMap((id) => RED.nodes.node(String(id))?.name ?? []);
   const problem = functionProblems(value, tools)[0];
   if (!problem) return undefined;
   const label = labelOf(node, "functions");

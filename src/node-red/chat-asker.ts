@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, type ChatClient, ChatError } from "../client";
+import { asInputError, type ChatClient, ChatError } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
@@ -88,7 +88,7 @@ export class ChatAsker {
     if (question.ignoresSchema) {
       this.#warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });
     }
-    if (question.request.tools !== undefined) checkProperties(msg, ["payload"]);
+    if (question.request["tools"] !== undefined) checkProperties(msg, ["payload"]);
     const stream = reading(() => openStream(this.#RED, this.#node, this.#def, msg, options.stream, send));
     const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
     signal.addEventListener("abort", onAbort);

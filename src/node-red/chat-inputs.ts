@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError } from "../client";
+import { ChatError } from "../client/internal";
 import type { MessageOptions } from "../conversation/request/build";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
 import { resolveTypedInput } from "./typed-input";

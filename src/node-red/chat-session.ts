@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, asRecord, type ChatError, reasonOf } from "../client";
+import { asInputError, asRecord, type ChatError, reasonOf } from "../client/internal";
 import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
 import { type Asked, ChatAsker } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
-import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client";
+import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client/internal";
 import { GRAMMARS, type Grammar } from "../conversation/json/structured-output";
 import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
 import { CONFIG_DEFAULTS } from "./defaults";
@@ -82,7 +82,7 @@ export function readClientOptions(
     headers: headers(readHeaders(RED, node, def)),
     secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
     endpointsUseEnvironment: readEndpointsUseEnvironment(def),
-    proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>).proxyOptions) ?? {},
+    proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>)["proxyOptions"]) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
   const proxy = def.proxy ? proxyChoice(RED, def.proxy) : undefined;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Node } from "node-red";
-import { asRecord, ChatError, reasonOf } from "../client";
+import { asRecord, ChatError, reasonOf } from "../client/internal";
 import type { Message } from "../conversation/request/prompt";
 import { codeOf, isCancelled, untilAbort } from "./until-abort";
 
@@ -229,6 +229,6 @@ function knownOf(name: string, { key, used, messages }: Entry = { key: "", used:
 
 function isEntry(value: unknown): value is Entry {
   const entry = asRecord(value);
-  if (typeof entry?.key !== "string" || !Array.isArray(entry.messages)) return false;
-  return entry.messages.every((message) => typeof asRecord(message)?.role === "string");
+  if (typeof entry?.["key"] !== "string" || !Array.isArray(entry["messages"])) return false;
+  return entry["messages"].every((message) => typeof asRecord(message)?.["role"] === "string");
 }

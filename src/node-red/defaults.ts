@@ -1,4 +1,4 @@
-import { CLIENT_DEFAULTS } from "../client";
+import { CLIENT_DEFAULTS } from "../client/internal";
 
 /**
  * What the nodes' properties are where nothing is set. The forms repeat them as inline literals, since Node-RED's

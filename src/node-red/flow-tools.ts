@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { LONGEST_TIMER_MS } from "../client";
+import { LONGEST_TIMER_MS } from "../client/internal";
 import { readBoolean } from "../conversation/request/fields";
 import { readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";

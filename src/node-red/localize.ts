@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asChatError, type ChatError, oneLine } from "../client";
+import { asChatError, type ChatError, oneLine } from "../client/internal";
 
 /** Looks a text up in the language that Node-RED runs in. */
 export type Translate = (key: string, params?: Record<string, string | number>) => string;

@@ -1,5 +1,5 @@
 import type { Node } from "node-red";
-import type { ChatClient, Priority } from "../client";
+import type { ChatClient, Priority } from "../client/internal";
 import { tokenCorrection, trimHistory } from "../conversation/memory/history";
 import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
 import type { Question } from "../conversation/request/build";

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
-import { ChatError } from "../client";
+import { ChatError } from "../client/internal";
 import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
 import { label, storeTypedInput, type TypedInput } from "./typed-input";

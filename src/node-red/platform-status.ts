@@ -1,5 +1,5 @@
 import type { Node, NodeAPI } from "node-red";
-import { type ChatError, platformProblem } from "../client";
+import { type ChatError, platformProblem } from "../client/internal";
 import { localizeError, makeTranslate, type Translate } from "./localize";
 
 /** What is missing, in a word, where no question can be asked. */

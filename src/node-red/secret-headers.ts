@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError } from "../client";
+import { asRecord, asText, ChatError } from "../client/internal";
 
 /** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
 export interface HeaderCredentials {
@@ -34,7 +34,7 @@ export function withStored(headers: Headers, stored: Headers): Headers {
 
 /** The stored header whose value a form has kept; undefined for a value that was typed. */
 export function storedName(value: unknown): string | undefined {
-  return asText(asRecord(value)?.stored);
+  return asText(asRecord(value)?.["stored"]);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Node, NodeStatus } from "node-red";
-import type { ChatError, Completion } from "../client";
+import type { ChatError, Completion } from "../client/internal";
 import type { Translate } from "./localize";
 import { missingText } from "./platform-status";
 
@@ -151,7 +151,7 @@ export class StatusLine {
   #result({ finish_reason, usage, timing }: Completion): string {
     const seconds = (timing.total_ms / 1000).toFixed(1);
     if (finish_reason === "aborted") return this.#translate("status.aborted", { seconds });
-    const tokens = usage?.completion_tokens;
+    const tokens = usage?.["completion_tokens"];
     if (typeof tokens !== "number") return this.#translate("status.done", { seconds });
     return this.#translate("status.done_tokens", { tokens, seconds });
   }

@@ -1,10 +1,15 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, ChatError, loadModule, reasonOf } from "../client";
+import { asRecord, ChatError, loadModule, reasonOf } from "../client/internal";
 import { checkEnvironment } from "../conversation/request/fields";
 import { codeOf } from "./until-abort";
 
 // Loaded by the first template, and found now: see `loadModule`.
 require.resolve("mustache");
+
+/** What is used of mustache. Its types say one thing to an import and another to a `require`. */
+interface Renderer {
+  render(template: string, view: unknown, partials: undefined, config: { escape: (text: string) => string }): string;
+}
 
 /** A value as the editor's typed input stores it. */
 export interface TypedInput {
@@ -68,7 +73,7 @@ function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
 
 /** What Node-RED says of a path, as against what a store says. */
 function isNoPath(error: unknown): boolean {
-  return asRecord(error)?.code === "INVALID_EXPR";
+  return asRecord(error)?.["code"] === "INVALID_EXPR";
 }
 
 /** A store that cannot be read may be asked again. Where it could not be written the reply has been paid for. */
@@ -103,7 +108,7 @@ function plain(value: unknown): string {
 /** @throws ChatError `template_failed`, `module_failed` */
 export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
   // Loaded by the first template.
-  const Mustache = loadModule("mustache", (): typeof import("mustache") => require("mustache"));
+  const Mustache = loadModule("mustache", (): Renderer => require("mustache"));
   try {
     return Mustache.render(template, msg, undefined, { escape: plain });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asRecord, asText, backoff, ChatError } from "../client";
+import { asRecord, asText, backoff, ChatError } from "../client/internal";
 
 /**
  * Waits for something that may never come.
@@ -22,7 +22,7 @@ export function isCancelled(error: unknown): boolean {
 
 /** The system's code of an error, for the facts behind ours. */
 export function codeOf(error: unknown): { code?: string } {
-  const code = asText(asRecord(error)?.code);
+  const code = asText(asRecord(error)?.["code"]);
   return code === undefined ? {} : { code };
 }
 

@@ -37,7 +37,8 @@ describe("the build", function () {
 
   before(() => {
     folder = mkdtempSync(path.join(tmpdir(), "huggingface-build-"));
-    for (const name of ["dev/build.ts", "tsconfig.json", "package.json"]) cpSync(path.join(root, name), at(name));
+    for (const name of ["dev/build.ts", "tsconfig.json", "src/tsconfig.json", "package.json"])
+      cpSync(path.join(root, name), at(name));
     symlinkSync(path.join(root, "node_modules"), at("node_modules"), "junction");
     write("src/one.ts", "export const one = 1;\n");
     write("src/folder/two.ts", "export const two = 2;\n");

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { platformProblem } from "../../src/client";
+import { platformProblem } from "../../src/client/internal";
 import { flowNode, type Message, type NodeDef, tab, tabId } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
 import { root } from "../support/root";

@@ -61,7 +61,7 @@ export class CompletionAccumulator implements TextSink {
    */
   add(chunk: Record<string, unknown>, length = 0, isWhole = false): void {
     this.#fields.add(chunk, length);
-    const choices = chunk.choices;
+    const choices = chunk["choices"];
     const choice = Array.isArray(choices) ? asRecord(choices[0]) : undefined;
     if (!choice) return;
     this.hasChoice = true;
@@ -69,10 +69,10 @@ export class CompletionAccumulator implements TextSink {
     const delta = this.#deltaOf(choice, isWhole);
     let hasList = delta !== undefined && this.#addDelta(delta);
     // Some servers write "" for "not yet".
-    if (choice.finish_reason != null && choice.finish_reason !== "") {
-      this.#fields.setFinishReason(choice.finish_reason, length);
+    if (choice["finish_reason"] != null && choice["finish_reason"] !== "") {
+      this.#fields.setFinishReason(choice["finish_reason"], length);
     }
-    if (choice.logprobs != null && this.#fields.addLogprobs(choice.logprobs, length)) hasList = true;
+    if (choice["logprobs"] != null && this.#fields.addLogprobs(choice["logprobs"], length)) hasList = true;
     // What else was kept of the chunk is part of its text.
     if (hasList) this.#listSize += Math.max(0, length - (this.contentSize - before));
   }
@@ -123,25 +123,25 @@ export class CompletionAccumulator implements TextSink {
 
   /** A last chunk may repeat the whole message beside an empty delta; a whole reply of Perplexity has both, too. */
   #deltaOf(choice: Record<string, unknown>, isWhole: boolean): Record<string, unknown> | undefined {
-    const delta = asRecord(choice.delta);
-    if (delta && (choice.message === undefined || !isBlank(delta))) return delta;
-    const mayBeWhole = isWhole || !delta || choice.finish_reason != null;
+    const delta = asRecord(choice["delta"]);
+    if (delta && (choice["message"] === undefined || !isBlank(delta))) return delta;
+    const mayBeWhole = isWhole || !delta || choice["finish_reason"] != null;
     const isFirst = !this.hasContent && !this.#splitter.isHolding;
-    return mayBeWhole && isFirst ? (asRecord(choice.message) ?? delta) : delta;
+    return mayBeWhole && isFirst ? (asRecord(choice["message"]) ?? delta) : delta;
   }
 
   /** @returns whether a list of it was kept that is not counted yet */
   #addDelta(delta: Record<string, unknown>): boolean {
     const hasDetails = hasMoreThanContent(delta) && this.#addReasoning(delta);
-    const content = delta.content;
+    const content = delta["content"];
     if (typeof content === "string") {
       if (content) this.#splitter.push(content);
     } else if (content != null) {
       this.#addParts(Array.isArray(content) ? content : [content]);
     }
     // What a model says when it will not answer has a field of its own.
-    if (typeof delta.refusal === "string" && delta.refusal) this.#splitter.push(delta.refusal);
-    const calls = delta.tool_calls ?? delta.function_call;
+    if (typeof delta["refusal"] === "string" && delta["refusal"]) this.#splitter.push(delta["refusal"]);
+    const calls = delta["tool_calls"] ?? delta["function_call"];
     if (calls != null) {
       this.contentSize += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
@@ -155,7 +155,7 @@ export class CompletionAccumulator implements TextSink {
    * @returns whether it has come as a list of details, which is kept
    */
   #addReasoning(delta: Record<string, unknown>): boolean {
-    const details = delta.reasoning_details;
+    const details = delta["reasoning_details"];
     const hasDetails = Array.isArray(details) && details.length > 0;
     if (hasDetails) {
       this.#reasoningDetails ??= [];
@@ -181,7 +181,7 @@ export class CompletionAccumulator implements TextSink {
   #addParts(parts: unknown[]): void {
     for (const part of parts) {
       const record = asRecord(part);
-      const thinking = record && (record.thinking ?? record.reasoning);
+      const thinking = record && (record["thinking"] ?? record["reasoning"]);
       if (thinking !== undefined && thinking !== null) {
         const text = joinText(thinking);
         if (text) this.reasoning(text);
@@ -214,5 +214,5 @@ function joinText(value: unknown, levels = DEEPEST_PART): string {
   if (levels === 0) return "";
   if (Array.isArray(value)) return value.map((part) => joinText(part, levels - 1)).join("");
   const part = asRecord(value);
-  return part ? joinText(part.text ?? part.summary ?? part.thinking ?? "", levels - 1) : "";
+  return part ? joinText(part["text"] ?? part["summary"] ?? part["thinking"] ?? "", levels - 1) : "";
 }

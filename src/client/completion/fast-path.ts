@@ -67,19 +67,20 @@ export class FastDeltaPath {
  */
 function isPlain(chunk: Record<string, unknown>): boolean {
   const choice = firstChoice(chunk);
-  const delta = asRecord(choice?.delta);
-  if (!delta || typeof delta.content !== "string" || choice?.logprobs != null || choice?.message != null) return false;
+  const delta = asRecord(choice?.["delta"]);
+  if (!delta || typeof delta["content"] !== "string" || choice?.["logprobs"] != null || choice?.["message"] != null)
+    return false;
   for (const name in delta) if (name !== "content" && name !== "role" && delta[name] != null) return false;
   return true;
 }
 
 function firstChoice(chunk: unknown): Record<string, unknown> | undefined {
-  const choices = asRecord(chunk)?.choices;
+  const choices = asRecord(chunk)?.["choices"];
   return Array.isArray(choices) ? asRecord(choices[0]) : undefined;
 }
 
 function contentOf(chunk: unknown): unknown {
-  return asRecord(firstChoice(chunk)?.delta)?.content;
+  return asRecord(firstChoice(chunk)?.["delta"])?.["content"];
 }
 
 /** @param begin - where its first quotation mark stands @returns the place behind the last one */

@@ -83,7 +83,7 @@ export class CompletionMetadata {
 
   /** @returns whether a list of them was kept, which is counted by the length of the chunk */
   addLogprobs(value: unknown, length: number): boolean {
-    const content = asRecord(value)?.content;
+    const content = asRecord(value)?.["content"];
     if (!Array.isArray(content)) {
       if (this.#logprobs) return false;
       this.#known.logprobs = value;
@@ -113,7 +113,7 @@ export class CompletionMetadata {
     extra[name] = value;
     this.#count(name, value, length);
     if (name !== "x_groq") return;
-    const usage = asRecord(asRecord(value)?.usage);
+    const usage = asRecord(asRecord(value)?.["usage"]);
     if (usage && !this.#hasUsage) this.#known.usage = usage;
   }
 

@@ -179,7 +179,7 @@ export class CompletionReader {
     const before = builder.contentSize;
     const sizeBefore = builder.size;
     try {
-      if (chunk.error || name === "error" || !("choices" in chunk)) {
+      if (chunk["error"] || name === "error" || !("choices" in chunk)) {
         const error = errorInReply(chunk, name, this.#input.context);
         if (error) {
           this.#listener.onFailure(error, error.cause.status !== undefined);

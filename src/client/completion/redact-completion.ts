@@ -28,7 +28,7 @@ export function redactCompletion(
   hideTexts(reasoningToReturn, hide);
   // What lists the same text token by token, or part by part, would tell it all the same.
   if (wasHidden && texts.some((text) => text.includes("***"))) delete completion.logprobs;
-  if (message.reasoning !== reasoning) delete reasoningToReturn.reasoning_details;
+  if (message.reasoning !== reasoning) delete reasoningToReturn["reasoning_details"];
   return completion;
 }
 

@@ -192,13 +192,13 @@ export class ToolCallMerger {
 }
 
 function readDelta(delta: Record<string, unknown>): CallDelta {
-  const fn = asRecord(delta.function) ?? delta;
+  const fn = asRecord(delta["function"]) ?? delta;
   return {
-    index: readIndex(delta.index),
-    id: asText(delta.id) ?? "",
-    name: asText(fn.name) ?? "",
+    index: readIndex(delta["index"]),
+    id: asText(delta["id"]) ?? "",
+    name: asText(fn["name"]) ?? "",
     // Old TGI calls the arguments `parameters`.
-    args: readArguments(fn.arguments ?? fn.parameters),
+    args: readArguments(fn["arguments"] ?? fn["parameters"]),
   };
 }
 

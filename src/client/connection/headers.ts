@@ -75,10 +75,10 @@ export function requestHeaders(
     "accept-encoding": "identity",
     "user-agent": USER_AGENT,
   };
-  if (token) headers.authorization = `Bearer ${token}`;
+  if (token) headers["authorization"] = `Bearer ${token}`;
   if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
   if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
-  checkHeader("authorization", headers.authorization ?? "", "token_invalid");
+  checkHeader("authorization", headers["authorization"] ?? "", "token_invalid");
   checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
   for (const [name, value] of [options.headers, options.secretHeaders].flatMap((set) => Object.entries(set ?? {}))) {
     const lower = name.toLowerCase();

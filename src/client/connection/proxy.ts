@@ -26,7 +26,7 @@ export interface ProxyChoice {
  */
 export function proxyForUrl(url: URL, rules: ProxyRules = {}): string {
   const variable = variableReader(rules);
-  const override = process.env.NR_PROXY_MODE;
+  const override = process.env["NR_PROXY_MODE"];
   const mode = override === "legacy" || override === "strict" ? override : rules.mode;
   if (mode === "legacy") return legacyProxy(url, rules.env ?? process.env);
 
@@ -77,7 +77,7 @@ function matches(entry: string, hostname: string, port: number): boolean {
 }
 
 function legacyProxy(url: URL, env: Record<string, string | undefined>): string {
-  const proxy = env.HTTP_PROXY || env.http_proxy || "";
-  const exempt = (env.NO_PROXY || env.no_proxy || "").split(",").map((entry) => entry.trim());
+  const proxy = env["HTTP_PROXY"] || env["http_proxy"] || "";
+  const exempt = (env["NO_PROXY"] || env["no_proxy"] || "").split(",").map((entry) => entry.trim());
   return exempt.some((entry) => entry && url.href.includes(entry)) ? "" : proxy;
 }

@@ -100,7 +100,7 @@ export function reasonOf(error: unknown): string {
  */
 export function thrownText(error: unknown): string {
   try {
-    const message = asRecord(error)?.message;
+    const message = asRecord(error)?.["message"];
     return String(error instanceof Error || typeof message === "string" ? message : error);
   } catch {
     return "an error that cannot be read";

@@ -78,9 +78,10 @@ export function errorInReply(
   context: RequestContext,
 ): ChatError | undefined {
   const isError =
-    Boolean(value.error) ||
+    Boolean(value["error"]) ||
     eventName === "error" ||
-    (!("choices" in value) && (Boolean(value.error_type) || value.object === "error" || Boolean(value.detail)));
+    (!("choices" in value) &&
+      (Boolean(value["error_type"]) || value["object"] === "error" || Boolean(value["detail"])));
   if (!isError) return undefined;
   const body = toJson(value);
   const status = namedStatus(value);
@@ -115,14 +116,14 @@ export function brokenBody(error: Error, status: number, context: RequestContext
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {
-  const error = asRecord(value.error) ?? value;
-  const candidates = [error.http_status_code, error.status_code, error.status, error.code, value.code];
+  const error = asRecord(value["error"]) ?? value;
+  const candidates = [error["http_status_code"], error["status_code"], error["status"], error["code"], value["code"]];
   for (const candidate of candidates) {
     // An object that has no text would throw.
     const status = typeof candidate === "object" ? Number.NaN : Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
-  const type = asText(value.error_type) ?? asText(error.error_type) ?? "";
+  const type = asText(value["error_type"]) ?? asText(error["error_type"]) ?? "";
   return Object.hasOwn(STATUS_OF_TYPE, type) ? STATUS_OF_TYPE[type] : undefined;
 }
 
@@ -209,27 +210,27 @@ function readJson(json: unknown): ServerMessage {
   // Some wrap the one error into an array.
   const body = asRecord(Array.isArray(json) ? json[0] : json);
   if (!body) return { message: "" };
-  const error = asRecord(body.error);
+  const error = asRecord(body["error"]);
   const source = error ?? body;
   const server: ServerMessage = {
     message:
-      (typeof body.error === "string" ? body.error : "") ||
-      asText(error?.message) ||
-      texts(error?.message) ||
-      texts(body.error) ||
-      asText(body.message) ||
-      texts(body.message) ||
-      asText(body.detail) ||
-      texts(body.detail) ||
-      texts(body.errors) ||
-      asText(body.title) ||
-      asText(body.error_description) ||
-      asText(body.error_message) ||
-      asText(body.details) ||
-      nested(error?.message ?? error ?? body.message),
+      (typeof body["error"] === "string" ? body["error"] : "") ||
+      asText(error?.["message"]) ||
+      texts(error?.["message"]) ||
+      texts(body["error"]) ||
+      asText(body["message"]) ||
+      texts(body["message"]) ||
+      asText(body["detail"]) ||
+      texts(body["detail"]) ||
+      texts(body["errors"]) ||
+      asText(body["title"]) ||
+      asText(body["error_description"]) ||
+      asText(body["error_message"]) ||
+      asText(body["details"]) ||
+      nested(error?.["message"] ?? error ?? body["message"]),
   };
-  const code = asText(source.code) || asText(body.code);
-  const type = asText(source.type) || asText(body.error_type);
+  const code = asText(source["code"]) || asText(body["code"]);
+  const type = asText(source["type"]) || asText(body["error_type"]);
   if (code) server.code = code;
   if (type) server.type = type;
   return server;
@@ -242,8 +243,10 @@ function texts(value: unknown): string {
     .map((item) => {
       const record = asRecord(item);
       if (!record) return asText(item) ?? "";
-      const place = Array.isArray(record.loc) ? ` (${record.loc.map((part) => asText(part) ?? "?").join(".")})` : "";
-      const message = asText(record.message) ?? asText(record.msg) ?? "";
+      const place = Array.isArray(record["loc"])
+        ? ` (${record["loc"].map((part) => asText(part) ?? "?").join(".")})`
+        : "";
+      const message = asText(record["message"]) ?? asText(record["msg"]) ?? "";
       return message && message + place;
     })
     .filter(Boolean)

@@ -94,23 +94,23 @@ function parse(text: string): unknown {
 }
 
 function readModels(response: unknown, redact: Redact): ModelEntry[] {
-  const list = asRecord(response)?.data;
+  const list = asRecord(response)?.["data"];
   if (!Array.isArray(list)) throw new Error("this is no list of models");
   const read = new FieldReader(redact);
   return list.flatMap((value) => {
     const entry = asRecord(value) ?? {};
-    const id = read.text(entry.id);
+    const id = read.text(entry["id"]);
     if (id === undefined) return [];
-    const architecture = asRecord(entry.architecture);
+    const architecture = asRecord(entry["architecture"]);
     const fields = {
       architecture:
         architecture &&
         definedOnly({
-          input_modalities: read.texts(architecture.input_modalities),
-          output_modalities: read.texts(architecture.output_modalities),
+          input_modalities: read.texts(architecture["input_modalities"]),
+          output_modalities: read.texts(architecture["output_modalities"]),
         }),
-      providers: Array.isArray(entry.providers)
-        ? entry.providers.flatMap((provider) => readProvider(asRecord(provider) ?? {}, read))
+      providers: Array.isArray(entry["providers"])
+        ? entry["providers"].flatMap((provider) => readProvider(asRecord(provider) ?? {}, read))
         : undefined,
     };
     return { id, ...definedOnly(fields) };
@@ -118,18 +118,18 @@ function readModels(response: unknown, redact: Redact): ModelEntry[] {
 }
 
 function readProvider(entry: Record<string, unknown>, read: FieldReader): ModelProvider[] {
-  const provider = read.text(entry.provider);
+  const provider = read.text(entry["provider"]);
   if (provider === undefined) return [];
-  const pricing = asRecord(entry.pricing);
+  const pricing = asRecord(entry["pricing"]);
   const fields = {
-    status: read.text(entry.status),
-    context_length: read.number(entry.context_length),
-    pricing: pricing && definedOnly({ input: read.number(pricing.input), output: read.number(pricing.output) }),
-    is_free: read.boolean(entry.is_free),
-    supports_tools: read.boolean(entry.supports_tools),
-    supports_structured_output: read.boolean(entry.supports_structured_output),
-    first_token_latency_ms: read.number(entry.first_token_latency_ms),
-    throughput: read.number(entry.throughput),
+    status: read.text(entry["status"]),
+    context_length: read.number(entry["context_length"]),
+    pricing: pricing && definedOnly({ input: read.number(pricing["input"]), output: read.number(pricing["output"]) }),
+    is_free: read.boolean(entry["is_free"]),
+    supports_tools: read.boolean(entry["supports_tools"]),
+    supports_structured_output: read.boolean(entry["supports_structured_output"]),
+    first_token_latency_ms: read.number(entry["first_token_latency_ms"]),
+    throughput: read.number(entry["throughput"]),
   };
   return [{ provider, ...definedOnly(fields) }];
 }

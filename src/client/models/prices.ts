@@ -49,8 +49,8 @@ export class PriceList {
   costOf(model: string, { provider, usage }: Pick<Completion, "provider" | "usage">): number | undefined {
     const [id = "", suffix = ""] = model.split(":");
     const price = this.#prices.get(`${id} ${provider ?? suffix}`);
-    const input = usage?.prompt_tokens;
-    const output = usage?.completion_tokens;
+    const input = usage?.["prompt_tokens"];
+    const output = usage?.["completion_tokens"];
     if (!price || typeof input !== "number" || typeof output !== "number") return undefined;
     return inUsd((input * price.input + output * price.output) / 1e6);
   }

@@ -1,4 +1,4 @@
-import { nestingProblem } from "../../client";
+import { nestingProblem } from "../../client/internal";
 
 /** Places in a text that are tried. */
 const MOST_CANDIDATES = 20;

@@ -1,6 +1,6 @@
 import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
-import { asText, loadModule } from "../../client";
+import { asText, loadModule } from "../../client/internal";
 import { TimeBudget } from "./time-budget";
 
 // Loaded by the first schema, and found now: see `loadModule`.

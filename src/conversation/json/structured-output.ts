@@ -1,4 +1,4 @@
-import { asRecord, asText, ChatError } from "../../client";
+import { asRecord, asText, ChatError } from "../../client/internal";
 import type { Message } from "../request/prompt";
 import { findJson, jsonProblem } from "./find-json";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
@@ -38,15 +38,15 @@ export function readOutput(responseFormat: unknown, grammar: Grammar, hasTools: 
     schema,
     validate: schema ? compile(schema) : checkObject,
   });
-  switch (format?.type) {
+  switch (format?.["type"]) {
     case "json":
     case "json_object":
-      if (format.value !== undefined) return finish(readSchema(format.value), format);
+      if (format["value"] !== undefined) return finish(readSchema(format["value"]), format);
       return finish(undefined, isTgi ? { type: "json_object", value: { type: "object" } } : format);
     case "json_schema": {
-      const named = asRecord(format.json_schema ?? format.value);
-      const schema = readSchema(named?.schema);
-      return finish(schema, isTgi && format.value === undefined ? { type: "json_object", value: schema } : format);
+      const named = asRecord(format["json_schema"] ?? format["value"]);
+      const schema = readSchema(named?.["schema"]);
+      return finish(schema, isTgi && format["value"] === undefined ? { type: "json_object", value: schema } : format);
     }
     default:
       return undefined;

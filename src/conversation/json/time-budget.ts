@@ -56,11 +56,11 @@ export class TimeBudget {
 function runWithin<T>(task: () => T, limitMs: number): T {
   context ??= vm.createContext({});
   script ??= new vm.Script("run()");
-  context.run = task;
+  context["run"] = task;
   try {
     return script.runInContext(context, { timeout: limitMs });
   } finally {
-    context.run = undefined;
+    context["run"] = undefined;
   }
 }
 

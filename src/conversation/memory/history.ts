@@ -1,4 +1,4 @@
-import type { Usage } from "../../client";
+import type { Usage } from "../../client/internal";
 import type { Message } from "../request/prompt";
 
 /** How much of a conversation is remembered. */
@@ -43,7 +43,7 @@ function answerOpenCalls(messages: Message[]): Message[] {
 }
 
 function callIds(message: Message | undefined): unknown[] {
-  const calls = message?.role === "assistant" ? message.tool_calls : undefined;
+  const calls = message?.role === "assistant" ? message["tool_calls"] : undefined;
   return Array.isArray(calls) ? calls.flatMap((call: { id?: unknown } | null) => call?.id ?? []) : [];
 }
 
@@ -139,7 +139,7 @@ function tokensOf(value: unknown): number {
  * @returns undefined if the server has not said how many tokens they were
  */
 export function tokenCorrection(usage: Usage | undefined, sent: readonly unknown[]): number | undefined {
-  const counted = usage?.prompt_tokens;
+  const counted = usage?.["prompt_tokens"];
   const estimated = estimateTokens(sent);
   // What a short prompt costs is mostly the server's own template.
   if (typeof counted !== "number" || counted <= 0 || estimated < LEAST_COUNTED) return undefined;

@@ -1,4 +1,4 @@
-import { asRecord, ChatError, type ChatRequest } from "../../client";
+import { asRecord, ChatError, type ChatRequest } from "../../client/internal";
 import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
 import { joinHistory } from "../memory/history";
 import type { Request } from "../run/round";
@@ -153,10 +153,10 @@ export function buildRequest(input: RequestInput): Question {
     ...readExtra(form.extra),
     ...formFields(form),
     // What the message replaces need not be right.
-    ...(options.fields.response_format === undefined && formatField(form)),
+    ...(options.fields["response_format"] === undefined && formatField(form)),
     ...options.fields,
   };
-  const model = merged.model ?? input.defaultModel;
+  const model = merged["model"] ?? input.defaultModel;
   if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
   // The model comes first, so that a router can tell the provider from the beginning of the body
   // (huggingface_hub `_providers/_common.py`).
@@ -167,7 +167,7 @@ export function buildRequest(input: RequestInput): Question {
     messages: withSystem(conversation, options.system ?? input.system),
     stream: input.serverStreams,
   };
-  if (input.serverStreams) request.stream_options = { include_usage: true };
+  if (input.serverStreams) request["stream_options"] = { include_usage: true };
   for (const [name, value] of Object.entries(merged)) {
     if (name === "model") continue;
     if (value === null && KNOWN.has(name)) delete request[name];
@@ -175,10 +175,10 @@ export function buildRequest(input: RequestInput): Question {
   }
   addTools(request, input);
   // It belongs to a stream: servers refuse it without one.
-  if (!input.serverStreams) delete request.stream_options;
-  const output = readOutput(request.response_format, input.grammar, request.tools !== undefined);
-  if (output?.responseFormat) request.response_format = output.responseFormat;
-  else if (output) delete request.response_format;
+  if (!input.serverStreams) delete request["stream_options"];
+  const output = readOutput(request["response_format"], input.grammar, request["tools"] !== undefined);
+  if (output?.responseFormat) request["response_format"] = output.responseFormat;
+  else if (output) delete request["response_format"];
   // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
   const [first] = request.messages;
   const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
@@ -187,25 +187,25 @@ export function buildRequest(input: RequestInput): Question {
 
 /** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
 function addTools(request: ChatRequest, { options, tools = [], toolChoice }: RequestInput): void {
-  const asked = request.tools === undefined ? [] : readDeclarations(request.tools);
+  const asked = request["tools"] === undefined ? [] : readDeclarations(request["tools"]);
   // Those of the message are the whole list; those of the extra fields come on top of the node's.
-  const offered = options.fields.tools == null ? [...tools, ...asked] : asked;
+  const offered = options.fields["tools"] == null ? [...tools, ...asked] : asked;
   checkNames(offered);
-  delete request.tools;
+  delete request["tools"];
   if (offered.length === 0) {
-    delete request.tool_choice;
-    delete request.parallel_tool_calls;
+    delete request["tool_choice"];
+    delete request["parallel_tool_calls"];
     return;
   }
-  request.tools = offered;
-  if (request.tool_choice === undefined && toolChoice) setToolChoice(request, toolChoice);
+  request["tools"] = offered;
+  if (request["tool_choice"] === undefined && toolChoice) setToolChoice(request, toolChoice);
 }
 
 function setToolChoice(request: ChatRequest, { choice, name }: ToolChoice): void {
-  if (choice === "none" || choice === "required") request.tool_choice = choice;
+  if (choice === "none" || choice === "required") request["tool_choice"] = choice;
   if (choice !== "function") return;
   if (typeof name !== "string" || name.trim() === "") throw new ChatError("tool_name_missing");
-  request.tool_choice = { type: "function", function: { name: name.trim() } };
+  request["tool_choice"] = { type: "function", function: { name: name.trim() } };
 }
 
 function asMessages(value: unknown): unknown[] {
@@ -218,9 +218,9 @@ function formFields(form: FormOptions): Fields {
   for (const [name, apiName] of FORM_FIELDS) fields[apiName] = form[name];
   if (Array.isArray(form.stop)) {
     const stop = form.stop.filter((sequence) => sequence !== "");
-    fields.stop = stop.length > 0 ? stop : undefined;
+    fields["stop"] = stop.length > 0 ? stop : undefined;
   }
-  if (typeof form.model === "string" && form.model.trim() !== "") fields.model = form.model;
+  if (typeof form.model === "string" && form.model.trim() !== "") fields["model"] = form.model;
   return cleanFields(fields, undefined);
 }
 
@@ -258,7 +258,7 @@ function cleanFields(fields: Fields, place: string | undefined): Fields {
     if (value === "" && KNOWN.has(name)) continue;
     clean[name] = cleanField(name, value, fullName);
   }
-  if (typeof clean.n === "number" && clean.n > 1) throw new ChatError("n_not_one");
+  if (typeof clean["n"] === "number" && clean["n"] > 1) throw new ChatError("n_not_one");
   return clean;
 }
 

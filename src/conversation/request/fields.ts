@@ -1,4 +1,4 @@
-import { asRecord, ChatError, toJson } from "../../client";
+import { asRecord, ChatError, toJson } from "../../client/internal";
 
 /** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
 

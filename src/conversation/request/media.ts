@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../../client";
+import { asRecord, ChatError } from "../../client/internal";
 
 /** Largest image, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;
@@ -47,8 +47,8 @@ function urlOf(value: unknown, name: string, isPart = false): string {
   if (bytes) return bytesUrl(bytes, name);
   const record = asRecord(value);
   // As the API has it, once: what holds itself has no end.
-  const inner = isPart ? undefined : record?.image_url;
-  if (inner !== undefined) return urlOf(asRecord(inner)?.url ?? inner, name, true);
+  const inner = isPart ? undefined : record?.["image_url"];
+  if (inner !== undefined) return urlOf(asRecord(inner)?.["url"] ?? inner, name, true);
   if (typeof value !== "string") throw new ChatError("images_invalid", { name });
   if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
   const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;
@@ -71,7 +71,7 @@ export function bytesOf(value: unknown): Buffer | undefined {
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (types.isAnyArrayBuffer(value)) return Buffer.from(value);
   const record = asRecord(value);
-  return record?.type === "Buffer" && Array.isArray(record.data) ? Buffer.from(record.data) : undefined;
+  return record?.["type"] === "Buffer" && Array.isArray(record["data"]) ? Buffer.from(record["data"]) : undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../../client";
+import { asRecord, ChatError } from "../../client/internal";
 import { bytesOf, checkImageSize, imageUrl } from "./media";
 
 /** A message as the API writes it. Fields that we do not know are kept. */
@@ -63,7 +63,7 @@ function readAny(value: unknown, name: string): Prompt {
   if (Array.isArray(value)) return fromArray(value, name);
   const object = asRecord(value);
   if (!object) throw promptError(value, name);
-  if (Array.isArray(object.messages)) return fromBody(object, object.messages, name);
+  if (Array.isArray(object["messages"])) return fromBody(object, object["messages"], name);
   if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
   return fromUser(toJson(object, name));
 }
@@ -102,7 +102,7 @@ function imageUrls({ content }: Message): unknown[] {
 }
 
 function urlOf(part: unknown): unknown {
-  return asRecord(asRecord(part)?.image_url)?.url;
+  return asRecord(asRecord(part)?.["image_url"])?.["url"];
 }
 
 /** A copy of messages that nobody else can change. */
@@ -128,7 +128,7 @@ function fromArray(items: unknown[], name: string): Prompt {
 
 function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {
   if (messages.length === 0) throw new ChatError("prompt_empty", { name: `${name}.messages` });
-  const ignoresSchema = hasSchema(body.response_format);
+  const ignoresSchema = hasSchema(body["response_format"]);
   const isIgnored = (field: string) => IGNORED_FIELDS.has(field) || (field === "response_format" && ignoresSchema);
   return {
     messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
@@ -144,23 +144,28 @@ function hasSchema(responseFormat: unknown): boolean {
 
 function isMessage(value: unknown): boolean {
   const object = asRecord(value);
-  if (!object || typeof object.role !== "string") return false;
+  if (!object || typeof object["role"] !== "string") return false;
   return (
-    "content" in object || "tool_calls" in object || ROLES.has(object.role) || Object.hasOwn(ROLE_ALIASES, object.role)
+    "content" in object ||
+    "tool_calls" in object ||
+    ROLES.has(object["role"]) ||
+    Object.hasOwn(ROLE_ALIASES, object["role"])
   );
 }
 
 function readMessage(value: unknown, name: string): Message {
   const object = asRecord(value);
   if (!object) throw new ChatError("message_not_object", { name });
-  const given = typeof object.role === "string" ? object.role : "";
+  const given = typeof object["role"] === "string" ? object["role"] : "";
   const role = Object.hasOwn(ROLE_ALIASES, given) ? (ROLE_ALIASES[given] ?? given) : given;
   if (!ROLES.has(role)) throw new ChatError("message_role", { name, role });
-  if (role === "tool" && !object.tool_call_id) throw new ChatError("message_tool_call_id", { name });
+  if (role === "tool" && !object["tool_call_id"]) throw new ChatError("message_tool_call_id", { name });
   const { content } = object;
   if (content === null || content === undefined) {
     // A message that only calls functions has no content.
-    const hasCalls = Array.isArray(object.tool_calls) ? object.tool_calls.length > 0 : Boolean(object.function_call);
+    const hasCalls = Array.isArray(object["tool_calls"])
+      ? object["tool_calls"].length > 0
+      : Boolean(object["function_call"]);
     if (role !== "assistant" || !hasCalls) throw new ChatError("message_content", { name });
     return { ...copy(object), role, content: null };
   }
@@ -180,14 +185,14 @@ function readContent(content: unknown, name: string): unknown {
 function readPart(part: unknown, name: string): unknown {
   if (typeof part === "string") return { type: "text", text: part };
   const object = asRecord(part);
-  if (!object || typeof object.type !== "string") throw new ChatError("message_part", { name });
-  if (object.type === "text" && typeof object.text !== "string") throw new ChatError("message_part", { name });
-  if (object.type !== "image_url") return copy(object);
-  const image = typeof object.image_url === "string" ? { url: object.image_url } : asRecord(object.image_url);
-  if (typeof image?.url !== "string" || !/^(https?:\/\/|data:image\/)/i.test(image.url)) {
+  if (!object || typeof object["type"] !== "string") throw new ChatError("message_part", { name });
+  if (object["type"] === "text" && typeof object["text"] !== "string") throw new ChatError("message_part", { name });
+  if (object["type"] !== "image_url") return copy(object);
+  const image = typeof object["image_url"] === "string" ? { url: object["image_url"] } : asRecord(object["image_url"]);
+  if (typeof image?.["url"] !== "string" || !/^(https?:\/\/|data:image\/)/i.test(image["url"])) {
     throw new ChatError("message_image", { name });
   }
-  checkImageSize(image.url, name);
+  checkImageSize(image["url"], name);
   return { ...object, image_url: { ...image } };
 }
 
@@ -195,7 +200,7 @@ function readPart(part: unknown, name: string): unknown {
 function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copy) as T;
   const object = Object.prototype.toString.call(value) === "[object Object]" ? asRecord(value) : undefined;
-  if (!object || typeof object.toJSON === "function") return value;
+  if (!object || typeof object["toJSON"] === "function") return value;
   return Object.fromEntries(Object.entries(object).map(([name, item]) => [name, copy(item)])) as T;
 }
 

@@ -1,4 +1,4 @@
-import type { ChatError } from "../../client";
+import type { ChatError } from "../../client/internal";
 
 /** A model that did not answer, as `msg.completion.fallbacks` tells it. */
 export interface Fallback {

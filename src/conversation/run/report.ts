@@ -1,4 +1,4 @@
-import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client";
+import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client/internal";
 import type { CallReport } from "../tools";
 import type { Fallback } from "./fallback";
 import { addUsage } from "./usage";

@@ -7,7 +7,7 @@ import {
   isOfModel,
   type Priority,
   type ProgressListener,
-} from "../../client";
+} from "../../client/internal";
 import { askInPrompt, type JsonOutput } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import type { FallbackChain } from "./fallback";
@@ -69,7 +69,7 @@ export async function completeRound(client: ChatClient, whole: Request, options:
       if (heldBack) return heldBack;
       const refusal = unsupportedParam(error, request);
       if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
-        refused.set(refusal, String(error.params.message ?? ""));
+        refused.set(refusal, String(error.params["message"] ?? ""));
       } else if (models.hasFallback && isOfModel(error) && !hasBegun(error)) {
         listener.onFallback?.(error);
         models.moveOn(error);
@@ -100,10 +100,10 @@ function without(
   isRefused: (refusal: UnsupportedParam) => boolean,
 ): Request {
   const request = { ...wanted };
-  if (isRefused("stream_options")) delete request.stream_options;
+  if (isRefused("stream_options")) delete request["stream_options"];
   if (!output) return request;
-  if (isRefused("response_format")) delete request.response_format;
-  if (request.response_format === undefined || isRefused("json_word")) {
+  if (isRefused("response_format")) delete request["response_format"];
+  if (request["response_format"] === undefined || isRefused("json_word")) {
     request.messages = askInPrompt(request.messages, output);
   }
   return request;

@@ -5,7 +5,7 @@ import {
   ChatError,
   type Completion,
   type Priority,
-} from "../../client";
+} from "../../client/internal";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
 import type { Message } from "../request/prompt";
@@ -195,7 +195,7 @@ class Conversation {
   /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
   #isOwn(call: ParsedCall): boolean {
     if (this.#tools.has(call.name)) return true;
-    return this.#tools.size > 0 && !isDeclared(this.#request.tools, call.name);
+    return this.#tools.size > 0 && !isDeclared(this.#request["tools"], call.name);
   }
 
   /**
@@ -295,7 +295,8 @@ function invalidOutput(problems: string[], { provider, request_id }: Completion)
 
 /** A call that is demanded has been made: with the demand still there the model could never reply. */
 function relaxToolChoice(request: Request): void {
-  if (request.tool_choice === "required" || typeof request.tool_choice === "object") delete request.tool_choice;
+  if (request["tool_choice"] === "required" || typeof request["tool_choice"] === "object")
+    delete request["tool_choice"];
 }
 
 function isDeclared(tools: unknown, name: string): boolean {

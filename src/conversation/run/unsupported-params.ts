@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { asRecord, asText, type ChatError, type ChatRequest, type Completion } from "../../client";
+import { asRecord, asText, type ChatError, type ChatRequest, type Completion } from "../../client/internal";
 
 /**
  * What a server will not take as it is: a field that a question can do without, or a `response_format` while no message
@@ -42,7 +42,7 @@ export class UnsupportedParams {
 /** A schema that is refused says nothing of others: it may be the schema that is wrong. */
 function keyOf(request: ChatRequest, refusal: UnsupportedParam): string {
   if (refusal !== "response_format") return `${refusal} ${request.model}`;
-  const format = JSON.stringify(request.response_format) ?? "";
+  const format = JSON.stringify(request["response_format"]) ?? "";
   return `${refusal} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
 }
 
@@ -56,7 +56,7 @@ export function unsupportedParam(error: ChatError, request: ChatRequest): Unsupp
   if (status !== 400 && status !== 422) return undefined;
   // The sentence alone and not the whole body, in which FastAPI repeats the request.
   const param = /"param"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? "";
-  const text = `${param} ${error.params.message ?? ""}`;
+  const text = `${param} ${error.params["message"] ?? ""}`;
   const possible = (Object.keys(NAMES) as UnsupportedParam[]).filter(
     (refusal) => request[refusal === "json_word" ? "response_format" : refusal] !== undefined,
   );
@@ -77,7 +77,7 @@ export function heldBackReply(error: ChatError): Completion | undefined {
 function failedGeneration(body: string): string {
   try {
     const report = asRecord(JSON.parse(body));
-    return asText((asRecord(report?.error) ?? report)?.failed_generation) ?? "";
+    return asText((asRecord(report?.["error"]) ?? report)?.["failed_generation"]) ?? "";
   } catch {
     // cut off at the length that errors keep
     return "";

@@ -1,4 +1,4 @@
-import { asRecord, type Usage } from "../../client";
+import { asRecord, type Usage } from "../../client/internal";
 
 /** Adds up token counts, also those inside details. What only one of them says is kept. */
 export function addUsage(sum: Usage | undefined, usage: Usage | undefined): Usage | undefined {

@@ -9,7 +9,7 @@ export function createStopList(element: HTMLElement, node: EditedNode): TextList
   const placeholder = node._("huggingface-chat.placeholder.stop");
   return createTextList(
     element,
-    node.stop,
+    node["stop"],
     { label: placeholder, placeholder, class: "huggingface-chat-stop" },
     { show: escapeStop, read: unescapeStop },
   );

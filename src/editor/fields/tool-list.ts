@@ -69,7 +69,7 @@ export function createToolList(element: JQuery, filter: JQuery, node: EditedNode
     picked,
     ids: () => {
       const ids = picked().map(({ id }) => id);
-      const kept = [node.tools].flat().filter((id): id is string => ids.includes(id as string));
+      const kept = [node["tools"]].flat().filter((id): id is string => ids.includes(id as string));
       return [...new Set([...kept, ...ids])];
     },
   };
@@ -93,7 +93,7 @@ function toolGroups(node: EditedNode): Group[] {
         node: tool,
         label: tool.d ? node._("huggingface-chat.group.disabled", { name }) : name,
         checkbox: true,
-        selected: [node.tools].flat().includes(tool.id),
+        selected: [node["tools"]].flat().includes(tool.id),
       });
   }
   return groups.filter(({ children }) => children.length > 0);

@@ -53,7 +53,7 @@ function readModelRow(entry: unknown): ModelRow[] {
   const { id, providers, architecture } = asRecord(entry);
   if (typeof id !== "string" || id === "") return [];
   const rows = Array.isArray(providers) ? providers.flatMap(readProviderRow) : [];
-  const inputs = asRecord(architecture).input_modalities;
+  const inputs = asRecord(architecture)["input_modalities"];
   return [
     {
       id,
@@ -72,21 +72,21 @@ function readModelRow(entry: unknown): ModelRow[] {
 
 function readProviderRow(entry: unknown): ProviderRow[] {
   const provider = asRecord(entry);
-  if (typeof provider.provider !== "string" || provider.provider === "") return [];
-  const pricing = asRecord(provider.pricing);
-  const latency = asNumber(provider.first_token_latency_ms);
+  if (typeof provider["provider"] !== "string" || provider["provider"] === "") return [];
+  const pricing = asRecord(provider["pricing"]);
+  const latency = asNumber(provider["first_token_latency_ms"]);
   return [
     {
-      name: provider.provider,
-      isLive: provider.status !== "error",
-      isFree: provider.is_free === true,
-      context: asNumber(provider.context_length),
-      input: asNumber(pricing.input),
-      output: asNumber(pricing.output),
+      name: provider["provider"],
+      isLive: provider["status"] !== "error",
+      isFree: provider["is_free"] === true,
+      context: asNumber(provider["context_length"]),
+      input: asNumber(pricing["input"]),
+      output: asNumber(pricing["output"]),
       latency: latency === undefined ? undefined : latency / 1000,
-      throughput: asNumber(provider.throughput),
-      tools: provider.supports_tools === true,
-      json: provider.supports_structured_output === true,
+      throughput: asNumber(provider["throughput"]),
+      tools: provider["supports_tools"] === true,
+      json: provider["supports_structured_output"] === true,
     },
   ];
 }

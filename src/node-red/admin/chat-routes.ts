@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError, redactDeltas } from "../../client";
+import { asRecord, asText, ChatError, redactDeltas } from "../../client/internal";
 import { buildRequest } from "../../conversation/request/build";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
@@ -111,15 +111,15 @@ function readChat(
 ): Record<string, unknown> {
   const used = Object.fromEntries(Object.entries(fields).filter(([name]) => !UNUSED.includes(name)));
   if (!isTrusted) {
-    checkVariables({ ...used, extra: readObject(used.extra, "extra") });
+    checkVariables({ ...used, extra: readObject(used["extra"], "extra") });
     return used;
   }
   const { name, z, g } = fields;
-  const lookup = nodes.lookup(nodes.get(fields.id, "huggingface-chat") ?? { name, z, g });
+  const lookup = nodes.lookup(nodes.get(fields["id"], "huggingface-chat") ?? { name, z, g });
   const resolved = variables.resolve(used, lookup);
-  const extra = readObject(resolved.extra, "extra");
+  const extra = readObject(resolved["extra"], "extra");
   // At run time, too, those in JSON text are replaced where it is read.
-  return { ...resolved, extra: typeof used.extra === "string" ? variables.resolve(extra, lookup) : extra };
+  return { ...resolved, extra: typeof used["extra"] === "string" ? variables.resolve(extra, lookup) : extra };
 }
 
 /** What the form shows of a reply beside what the model wrote. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client";
+import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
 import { readModel, readServerStreams } from "../config-options";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
@@ -69,7 +69,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
 
   const list = (body: Record<string, unknown>, signal: AbortSignal) => {
     // Its request names no model, so that no variable in one needs to be hidden among the models.
-    const { model: _model, fallback: _fallback, ...def } = asRecord(body.def) ?? {};
+    const { model: _model, fallback: _fallback, ...def } = asRecord(body["def"]) ?? {};
     return withForm({ ...body, def }, async (form, variables): Promise<ModelsAnswer> => {
       return { models: mapTexts(await modelsOf(form, signal), (text) => variables.hide(text)) };
     });
@@ -104,14 +104,14 @@ export function addConfigRoutes(RED: NodeAPI): void {
   /** Which variable of the environment the token would come from; the token itself stays here. */
   const environment = async ({ params }: AdminRequest) => {
     const nodes = new DeployedNodes(RED);
-    const deployed = nodes.get(params.id, "huggingface-config");
-    const baseUrl = deployed && new Variables().resolve(deployed.baseUrl, nodes.lookup(deployed));
+    const deployed = nodes.get(params["id"], "huggingface-config");
+    const baseUrl = deployed && new Variables().resolve(deployed["baseUrl"], nodes.lookup(deployed));
     const origin = originOf(baseUrl);
     return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
   };
 
   /** The names of the stored secret headers; their values stay here. */
-  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params.id ?? "") });
+  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params["id"] ?? "") });
 
   const read = "huggingface-config.read";
   const write = "huggingface-config.write";

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
-import { asRecord } from "../../client";
+import { asRecord } from "../../client/internal";
 
 /** Finds the value of a variable; undefined where nobody has set it. */
 export type Lookup = (name: string) => unknown;
@@ -67,14 +67,14 @@ export class DeployedNodes {
     let scope: Scope = new ProcessScope(this.#RED);
     for (const node of this.#nodes.values()) {
       if (node.type !== "global-config") continue;
-      scope = new EnvScope(this.#RED, node.env, asRecord(this.credentials(node.id).map) ?? {}, {}, scope);
+      scope = new EnvScope(this.#RED, node["env"], asRecord(this.credentials(node.id)["map"]) ?? {}, {}, scope);
     }
     return scope;
   }
 
   #scope(node: DeployedNode, kind: string, parent: Scope): Scope {
-    const names = { [`NR_${kind}_NAME`]: node.label ?? node.name, [`NR_${kind}_ID`]: node.id };
-    return new EnvScope(this.#RED, node.env, this.credentials(node.id), names, parent);
+    const names = { [`NR_${kind}_NAME`]: node["label"] ?? node.name, [`NR_${kind}_ID`]: node.id };
+    return new EnvScope(this.#RED, node["env"], this.credentials(node.id), names, parent);
   }
 }
 
@@ -87,7 +87,7 @@ class ProcessScope implements Scope {
   readonly #excluded: unknown;
 
   constructor(RED: NodeAPI) {
-    this.#excluded = (RED.settings as unknown as Record<string, unknown>).envVarExcludes;
+    this.#excluded = (RED.settings as unknown as Record<string, unknown>)["envVarExcludes"];
   }
 
   get(name: string): unknown {
@@ -115,7 +115,7 @@ class EnvScope implements Scope {
     if (name.startsWith("$parent.")) return this.parent.get(name.slice("$parent.".length));
     if (Object.hasOwn(this.names, name)) return this.names[name];
     const entries = Array.isArray(this.env) ? this.env.map((entry) => asRecord(entry) ?? {}) : [];
-    const entry = entries.findLast((candidate) => candidate.name === name);
+    const entry = entries.findLast((candidate) => candidate["name"] === name);
     if (!entry || this.#open.has(name)) return this.parent.get(name);
     this.#open.add(name);
     try {

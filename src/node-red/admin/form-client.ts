@@ -8,7 +8,7 @@ import {
   environmentToken,
   type ProxyChoice,
   resolveEndpoint,
-} from "../../client";
+} from "../../client/internal";
 import { checkEnvironment, readObject } from "../../conversation/request/fields";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
@@ -61,7 +61,7 @@ export function formClient(
   const deployed = nodes.get(id, "huggingface-config");
   const lookup = nodes.lookup(deployed ?? {});
   const { headers: headerFields, ...fields } = asRecord(properties) ?? {};
-  const { baseUrl, origin, isTrusted } = readAddress(fields.baseUrl, deployed?.baseUrl, lookup, variables);
+  const { baseUrl, origin, isTrusted } = readAddress(fields["baseUrl"], deployed?.["baseUrl"], lookup, variables);
   const typed = asText(token)?.trim() ?? "";
   const stored = deployed ? nodes.credentials(deployed.id) : {};
   const secret = readFormHeaders(stored, secretHeaders);
@@ -77,7 +77,7 @@ export function formClient(
   }
   const def: ConfigDef = { ...NO_NODE, ...resolve(fields), baseUrl, headers };
   const isUnchanged = typed === UNCHANGED;
-  const sent = isUnchanged ? (isTrusted ? resolveStored(stored.token) : undefined) : resolve(typed);
+  const sent = isUnchanged ? (isTrusted ? resolveStored(stored["token"]) : undefined) : resolve(typed);
   const marked = { ...(isTrusted && resolveStored(secret.kept)), ...resolve(secret.typed) };
   const options = readOptions(RED, def, { token: asText(sent) ?? "", secretHeaders: marked }, nodes);
   // What was deployed applies to it as it does to the origin.
@@ -91,7 +91,7 @@ export function formClient(
     withheld: isTrusted
       ? {}
       : {
-          ...(!sent && findWithheld(origin, isUnchanged && Boolean(stored.token), endpointsUseEnvironment)),
+          ...(!sent && findWithheld(origin, isUnchanged && Boolean(stored["token"]), endpointsUseEnvironment)),
           ...(Object.keys(secret.kept).length > 0 && { isHeaderWithheld: true }),
         },
   };

@@ -1,4 +1,4 @@
-import { asChatError, ChatError, makeRedaction, oneLine, type Redaction } from "../../client";
+import { asChatError, ChatError, makeRedaction, oneLine, type Redaction } from "../../client/internal";
 import type { Lookup } from "./deployed";
 
 /** As Node-RED replaces them: the whole of a value, also in its old form with round brackets. */
