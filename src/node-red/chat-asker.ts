@@ -138,7 +138,7 @@ export class ChatAsker {
 
   #listener(status: RunStatus, stream: StreamOutput | undefined): QuestionListener {
     const { translate } = this.#shared;
-    const onDelta = status.delta;
+    const { line } = status;
     return {
       onRoundStart: () => stream?.begin(),
       onTool: status.tool,
@@ -149,11 +149,13 @@ export class ChatAsker {
       onFallback: (error) => localizeError(error, translate),
       onRefused: (field, params) => this.#node.warn(translate(`warning.refused_${field}`, params)),
       onText: (delta) => {
-        onDelta();
+        status.deltas++;
+        if (!line.isCounting) status.writing();
         stream?.text(delta);
       },
       onReasoning: (delta) => {
-        onDelta();
+        status.deltas++;
+        if (!line.isCounting) status.writing();
         stream?.reasoning(delta);
       },
       onLeftOut: (field) => this.#node.debug(`left out of the reply, since it is nested too deep: ${field}`),

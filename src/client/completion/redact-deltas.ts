@@ -11,11 +11,11 @@ const LEAST_HELD = 4;
  * @returns the listener that takes the pieces, and what hands on the rest when no more will come
  */
 export function redactDeltas(listener: DeltaListener, redaction: Redaction): DeltaListener & { end(): void } {
-  const text = new DeltaRedactor(redaction, (delta) => listener.onText?.(delta));
-  const reasoning = new DeltaRedactor(redaction, (delta) => listener.onReasoning?.(delta));
+  const text = new DeltaRedactor(redaction, listener.onText?.bind(listener));
+  const reasoning = new DeltaRedactor(redaction, listener.onReasoning?.bind(listener));
   return {
-    onText: (delta) => text.push(delta),
-    onReasoning: (delta) => reasoning.push(delta),
+    onText: text.push,
+    onReasoning: reasoning.push,
     end: () => {
       reasoning.end();
       text.end();
@@ -33,17 +33,22 @@ class DeltaRedactor {
   /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
   #shown = 0;
 
-  constructor(redaction: Redaction, next: (delta: string) => void) {
+  /** @param next - takes the deltas; undefined for nobody */
+  constructor(redaction: Redaction, next: (delta: string) => void = () => {}) {
     this.#redaction = redaction;
     this.#next = next;
     this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
   }
 
-  push(delta: string): void {
-    if (this.#pending === "" && !this.#mayBegin(delta)) {
-      this.#next(delta);
-      return;
-    }
+  /** Runs for every delta; most hold no character with which a secret begins. */
+  push = (delta: string): void => {
+    let mayBegin = this.#pending !== "";
+    for (const first of this.#firsts) if (delta.includes(first)) mayBegin = true;
+    if (mayBegin) this.#search(delta);
+    else this.#next(delta);
+  };
+
+  #search(delta: string): void {
     const joined = this.#pending + delta;
     const text = this.#redaction.reply(joined);
     let shown = 0;
@@ -61,12 +66,6 @@ class DeltaRedactor {
     this.#pending = "";
     this.#shown = 0;
     if (rest) this.#next(rest);
-  }
-
-  /** Runs for every piece, and ends the work for most of them. */
-  #mayBegin(delta: string): boolean {
-    for (const first of this.#firsts) if (delta.includes(first)) return true;
-    return false;
   }
 }
 

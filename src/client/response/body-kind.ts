@@ -1,5 +1,5 @@
 /** What a body is read as: an event stream, one document (JSON, or an error), or not to be told yet. */
-export type BodyKind = "unknown" | "events" | "document";
+export type BodyKind = "unknown" | "event-stream" | "json";
 
 /** In bytes: more are not looked at. */
 const LONGEST_START = 1024;
@@ -18,10 +18,10 @@ export function bodyKind(first: Buffer, contentType: string): BodyKind {
     .toString("utf8", begin, begin + LONGEST_START)
     .replace(/^\uFEFF/, "")
     .trimStart();
-  if (/^[{[<]/.test(start)) return "document";
-  if (/^text\/event-stream/i.test(contentType)) return start === "" ? "unknown" : "events";
-  if (/^(data|event|id|retry)?:/.test(start)) return "events";
-  return FIELDS.some((field) => field.startsWith(start)) ? "unknown" : "document";
+  if (/^[{[<]/.test(start)) return "json";
+  if (/^text\/event-stream/i.test(contentType)) return start === "" ? "unknown" : "event-stream";
+  if (/^(data|event|id|retry)?:/.test(start)) return "event-stream";
+  return FIELDS.some((field) => field.startsWith(start)) ? "unknown" : "json";
 }
 
 /** White space between the parts of a document, and of a stream. */
