@@ -36,7 +36,9 @@ function startServer(): Promise<{ server: http.Server; baseUrl: string }> {
       response.writeHead(200, { "content-type": "text/event-stream" });
       const send = (sent: number): void => {
         const isLast = sent === deltas;
-        const choice = isLast ? { delta: {}, finish_reason: "stop" } : { delta: { content: ` word${sent % 10}` } };
+        const choice = isLast
+          ? { delta: {}, finish_reason: "stop" }
+          : { delta: { content: `${sent > 0 ? " " : ""}word${sent % 10}` } };
         const chunk = { id: "1", object: "chat.completion.chunk", model: "m", choices: [{ index: 0, ...choice }] };
         response.write(`data: ${JSON.stringify(chunk)}\n\n`);
         if (isLast) response.end("data: [DONE]\n\n");
@@ -67,8 +69,8 @@ function flow(baseUrl: string): NodeDef[] {
   const chat = { ...place, type: "huggingface-chat", wires: [["reply"], ["stream"], []] };
   return [
     { id: "tab", type: "tab", label: "Walk" },
-    { ...config, id: "few", headers: { "x-deltas": "10" }, credentials: { token: "hf_walkerwalkerwalker" } },
-    { ...config, id: "many", headers: { "x-deltas": "110" }, credentials: { token: "hf_walkerwalkerwalker" } },
+    { ...config, id: "few", headers: { "x-deltas": "10" }, x: 1 },
+    { ...config, id: "many", headers: { "x-deltas": "110" }, x: 1 },
     { ...chat, id: "plain", config: "few" },
     { ...chat, id: "short", config: "few", stream: true },
     { ...chat, id: "long", config: "many", stream: true },
@@ -161,7 +163,7 @@ async function walk(): Promise<void> {
       if (each > 0.05) console.log(each.toFixed(2), name);
     }
     console.log("calls a delta", sum.toFixed(1));
-    if (process.argv.includes("--list")) console.log(plain.files.join("\n"));
+    if (process.argv.includes("--list")) for (const [name] of plain.calls) console.log(name);
   } finally {
     await red.stop();
     server.closeAllConnections();

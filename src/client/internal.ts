@@ -1,6 +1,6 @@
 /** What the layers above use of the client: more than its users see. */
 export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
-export { redactDeltas } from "./completion/redact-deltas";
+export { redactDeltas } from "./completion/redact-reply";
 export type { ToolCall } from "./completion/tool-call-deltas";
 export type { Priority } from "./concurrency";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";

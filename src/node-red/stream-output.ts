@@ -1,6 +1,6 @@
-import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
-import { type Chunker, type ChunkMode, type DeltaKind, makeChunker } from "../conversation/chunker";
-import { type ChatDef, heldProperties, readStreamSettings } from "./chat-options";
+import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
+import { type Chunker, type DeltaKind, makeChunker } from "../conversation/chunker";
+import type { StreamSettings } from "./chat-options";
 import { copyWithout } from "./message-copy";
 
 /** A message of output 2. */
@@ -14,10 +14,7 @@ export interface StreamMessage extends NodeMessage {
 }
 
 /** Where the messages of a stream go, and how it is cut. */
-export interface StreamOptions {
-  mode: ChunkMode;
-  intervalMs: number;
-  withReasoning: boolean;
+export interface StreamOptions extends Omit<StreamSettings, "isWanted"> {
   /** Takes a message for each output. */
   send: (msg: (NodeMessage | null)[]) => void;
 }
@@ -32,25 +29,6 @@ type Waiting = { kind: DeltaKind; delta: string } | "begin" | { finishReason: st
 
 /** What a chunk has no business with: what ends or steers something, and what is the reply's or its own. */
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
-
-/**
- * The stream of a question, if it is wanted and anybody listens.
- *
- * @param wanted - what the message says of it; undefined for nothing
- */
-export function openStream(
-  RED: NodeAPI,
-  node: Node,
-  def: ChatDef,
-  msg: NodeMessageInFlow,
-  wanted: boolean | undefined,
-  send: (msg: (NodeMessage | null)[]) => void,
-): StreamOutput | undefined {
-  const settings = readStreamSettings(def);
-  const isWired = ((node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
-  if (!(wanted ?? settings.isWanted) || !isWired) return undefined;
-  return new StreamOutput(RED, msg, heldProperties(def), { ...settings, send });
-}
 
 /**
  * Makes the Stream messages of a question. They follow core's convention for parts of a string, so that a join node in

@@ -3,7 +3,7 @@ import type { AssistantMessage, DeltaListener, PartialCompletion } from "../type
 import { asRecord } from "../unknown";
 import { CompletionMetadata } from "./metadata";
 import { TextBuffer } from "./text-buffer";
-import { ThinkTagParser } from "./think-tags";
+import { MAY_BE_TAG, ThinkTagParser } from "./think-tags";
 import { ToolCallMerger } from "./tool-call-deltas";
 
 /** Levels of content parts that are read: no server nests them deep. */
@@ -19,8 +19,9 @@ export class CompletionAccumulator {
   readonly #listener: DeltaListener;
   readonly #text = new TextBuffer();
   readonly #reasoning = new TextBuffer();
-  readonly #calls = new ToolCallMerger();
-  readonly #thinkTags = new ThinkTagParser();
+  #calls: ToolCallMerger | undefined;
+  /** Undefined until something comes that may be a think tag. */
+  #thinkTags: ThinkTagParser | undefined;
   readonly #fields = new CompletionMetadata();
   /** No think tag can come any more. */
   #isPastThinking = false;
@@ -82,10 +83,12 @@ export class CompletionAccumulator {
   /** Takes a delta of the content. */
   addText(delta: string): void {
     if (delta === "") return;
-    if (!this.#isPastThinking) {
-      this.#split(this.#thinkTags.push(delta));
+    if (!this.#isPastThinking && (this.#thinkTags || MAY_BE_TAG.test(delta))) {
+      this.#thinkTags ??= new ThinkTagParser();
+      this.#split(this.#thinkTags.push(delta), this.#thinkTags.reasoning);
       return;
     }
+    this.#isPastThinking = true;
     this.hasContent = true;
     this.contentSize += delta.length;
     this.#text.add(delta);
@@ -94,7 +97,7 @@ export class CompletionAccumulator {
 
   /** Hands on what was held back. Call it once, when no more will come. */
   end(): void {
-    this.#split(this.#thinkTags.end());
+    if (this.#thinkTags) this.#split(this.#thinkTags.end(), this.#thinkTags.reasoning);
   }
 
   /** What the headers say of who answered. */
@@ -105,7 +108,7 @@ export class CompletionAccumulator {
   build(): PartialCompletion {
     const message: AssistantMessage = { role: "assistant", content: this.#text.toString() };
     if (this.#reasoning.length > 0) message.reasoning = this.#reasoning.toString();
-    if (this.#calls.size > 0) {
+    if (this.#calls && this.#calls.size > 0) {
       message.tool_calls = this.#calls.build();
       if (message.content === "") message.content = null;
     }
@@ -117,12 +120,10 @@ export class CompletionAccumulator {
     return completion;
   }
 
-  /** @param text - what the parser of think tags took for text; it knows what is reasoning */
-  #split(text: string): void {
-    const { reasoning } = this.#thinkTags;
+  #split(text: string, reasoning: string): void {
     if (reasoning) this.#addReasoningText(reasoning);
     // Behind the first text, a tag is a word of the model's own.
-    this.#isPastThinking = text !== "";
+    if (text !== "") this.#isPastThinking = true;
     this.addText(text);
   }
 
@@ -138,7 +139,7 @@ export class CompletionAccumulator {
     const delta = asRecord(choice["delta"]);
     if (delta && (choice["message"] === undefined || !isBlank(delta))) return delta;
     const mayBeWhole = isWhole || !delta || choice["finish_reason"] != null;
-    const isFirst = !this.hasContent && !this.#thinkTags.isHolding;
+    const isFirst = !this.hasContent && !this.#thinkTags?.isHolding;
     return mayBeWhole && isFirst ? (asRecord(choice["message"]) ?? delta) : delta;
   }
 
@@ -155,6 +156,7 @@ export class CompletionAccumulator {
     if (typeof delta["refusal"] === "string" && delta["refusal"]) this.addText(delta["refusal"]);
     const calls = delta["tool_calls"] ?? delta["function_call"];
     if (calls != null) {
+      this.#calls ??= new ToolCallMerger();
       this.contentSize += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
     }

@@ -7,8 +7,7 @@ import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
 import { FastDeltaPath } from "./fast-path";
-import { redactCompletion } from "./redact-completion";
-import { redactDeltas } from "./redact-deltas";
+import { redactCompletion, redactDeltas } from "./redact-reply";
 
 /** What a reply is read for. */
 export interface ReaderInput {
@@ -18,6 +17,9 @@ export interface ReaderInput {
   /** Characters that a reply may have. */
   maxReplyLength: number;
 }
+
+/** In chunks: to learn what they have in common is not worth it for fewer. */
+const SHORT_REPLY = 16;
 
 /** Callbacks for what is found while a reply is read. */
 export interface ReaderCallbacks {
@@ -42,7 +44,9 @@ export class CompletionReader {
   readonly #input: ReaderInput;
   readonly #callbacks: ReaderCallbacks;
   readonly #accumulator: CompletionAccumulator;
-  readonly #fastPath = new FastDeltaPath();
+  /** Undefined while the reply is short. */
+  #fastPath: FastDeltaPath | undefined;
+  #chunksUntilFastPath = SHORT_REPLY;
   /** In between where there are secrets that a server may echo. */
   readonly #redacted: ReturnType<typeof redactDeltas> | undefined;
   /** Characters of the shortest secret: a shorter delta holds none. */
@@ -112,7 +116,7 @@ export class CompletionReader {
    */
   readEvent(data: string, name: string | undefined, isCut: boolean): void {
     if (this.isDone) return;
-    const delta = name === undefined ? this.#fastPath.read(data) : undefined;
+    const delta = name === undefined ? this.#fastPath?.read(data) : undefined;
     if (delta === undefined || (delta.length >= this.#shortestSecret && this.#input.redaction.reply(delta) !== delta)) {
       this.#readChunk(data, name, isCut);
       return;
@@ -160,7 +164,7 @@ export class CompletionReader {
   completion(): PartialCompletion {
     const completion = this.#accumulator.build();
     for (const field of this.#accumulator.leftOut) this.#input.listener.onLeftOut?.(field);
-    return redactCompletion(completion, this.#input.redaction, this.#wasHidden);
+    return this.#redacted ? redactCompletion(completion, this.#input.redaction, this.#wasHidden) : completion;
   }
 
   /** Reads an event that has to be parsed. */
@@ -173,7 +177,7 @@ export class CompletionReader {
     const chunk = this.#parse(data);
     if (chunk) {
       this.#onChunk(chunk, name, data.length, false);
-      this.#fastPath.learn(data, chunk);
+      this.#learn(data, chunk);
     } else {
       this.#onSenselessEvent(data, name, isCut);
     }
@@ -182,8 +186,11 @@ export class CompletionReader {
   /** An object, without the secrets that a server may echo in it; undefined for all else. */
   #parse(text: string): Record<string, unknown> | undefined {
     try {
-      const redacted = this.#input.redaction.reply(text);
-      if (redacted !== text) this.#wasHidden = true;
+      let redacted = text;
+      if (this.#redacted) {
+        redacted = this.#input.redaction.reply(text);
+        if (redacted !== text) this.#wasHidden = true;
+      }
       return asRecord(JSON.parse(redacted));
     } catch {
       return undefined;
@@ -211,6 +218,12 @@ export class CompletionReader {
     this.#lengthBeside = accumulator.size - accumulator.contentSize;
     if (accumulator.size + this.#lengthWasted > this.#maxLength) this.#onTooLong();
     if (!hasFinished && accumulator.hasFinished) this.#callbacks.onFinish();
+  }
+
+  #learn(data: string, chunk: Record<string, unknown>): void {
+    if (this.#chunksUntilFastPath-- > 0) return;
+    this.#fastPath ??= new FastDeltaPath();
+    this.#fastPath.learn(data, chunk);
   }
 
   #noteFirst(): void {

@@ -1,5 +1,7 @@
 const OPEN = "<think>";
 const CLOSE = "</think>";
+/** The beginning of a reply that may have a tag; others need no parser. */
+export const MAY_BE_TAG = /^[\s<]/;
 
 /**
  * Keeps a leading `<think>…</think>` out of the text. Reasoning models write their reasoning so when the server does not

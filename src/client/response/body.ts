@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { firstHeader } from "../unknown";
 import { bodyDecoder } from "./body-decoder";
-import { type BodyKind, bodyKind, isBlankByte } from "./body-kind";
-import { type EventReader, EventStream } from "./event-stream";
+import { type BodyKind, bodyKind, type EventReader, EventStream, isBlankByte } from "./event-stream";
 import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
 
