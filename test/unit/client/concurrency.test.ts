@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
-import { ConcurrencyLimiter, type Priority } from "../../../src/client/concurrency";
+import { ConcurrencyLimiter } from "../../../src/client/concurrency";
 import type { ChatError } from "../../../src/client/errors/chat-error";
+import type { Priority } from "../../../src/client/types";
 
 /** Takes slots under names and writes down who got one. */
 function taker(slots: ConcurrencyLimiter) {
@@ -124,21 +125,58 @@ describe("slots", () => {
     }, isError("rate_limit"));
   });
 
-  it("are kept by a question that is aborted when it has one", async () => {
+  it("pass by a question that is aborted by what has freed the slot", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
     const { acquire, got } = taker(slots);
     const abort = new AbortController();
     acquire("a");
-    acquire("b", "new", abort.signal);
+    const aborted = acquire("b", "new", abort.signal);
     slots.release();
     assert.equal(getEventListeners(abort.signal, "abort").length, 0, "nothing of it is kept");
     abort.abort();
+    await assert.rejects(aborted, isError("cancelled"));
     acquire("c");
     await turn();
-    assert.deepEqual(got, ["a", "b"]);
+    assert.deepEqual(got, ["a", "c"]);
+  });
+
+  it("are kept by a question that is aborted when it has one", async () => {
+    const slots = new ConcurrencyLimiter(1, 1);
+    const { acquire, got } = taker(slots);
+    const abort = new AbortController();
+    await acquire("a", "new", abort.signal);
+    abort.abort();
+    acquire("b");
+    await turn();
+    assert.deepEqual(got, ["a"]);
     slots.release();
     await turn();
-    assert.deepEqual(got, ["a", "b", "c"]);
+    assert.deepEqual(got, ["a", "b"]);
+  });
+
+  it("are given to nobody any more when the limiter is closed, and no wait goes on", async () => {
+    const slots = new ConcurrencyLimiter(1, 5);
+    const { acquire } = taker(slots);
+    await acquire("a");
+    const waiting = [acquire("b"), acquire("retry", "begun")];
+    const delay = slots.delay(60, undefined);
+    slots.pauseFor(60);
+    slots.close();
+    for (const taken of waiting) await assert.rejects(taken, isError("cancelled"));
+    await delay;
+    slots.release();
+    await assert.rejects(acquire("c"), isError("cancelled"));
+    await slots.delay(60, undefined);
+  });
+
+  it("are free while a question waits before its retry, until an abort ends the wait", async () => {
+    const slots = new ConcurrencyLimiter(1, 5);
+    const abort = new AbortController();
+    const delay = slots.delay(60, abort.signal);
+    await slots.acquire("new", undefined);
+    abort.abort();
+    await delay;
+    assert.equal(getEventListeners(abort.signal, "abort").length, 0);
   });
 
   describe("while a server wants a pause", () => {
