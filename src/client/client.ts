@@ -4,12 +4,13 @@ import { type Connection, connect } from "./connection/connect";
 import { type Endpoint, isRouter } from "./connection/endpoint";
 import { asChatError, asInputError, ChatError } from "./errors/chat-error";
 import type { RequestContext } from "./errors/from-response";
+import { loadModule } from "./load-module";
 import { fetchModels, listError } from "./models/list";
 import { PriceList } from "./models/prices";
 import type { ClientOptions } from "./options";
 import type { ExchangeResult } from "./response/exchange";
 import { readOptions, type Setup } from "./setup";
-import type { AbortOptions, ChatRequest, CompleteOptions, Completion, ModelEntry } from "./types";
+import type { AbortOptions, ChatRequest, CompleteOptions, Completion, CompletionStream, ModelEntry } from "./types";
 
 /**
  * Talks to one server's chat-completions API, by default Hugging Face's router:
@@ -37,7 +38,7 @@ export class ChatClient {
 
   /**
    * Asks for one completion. With `stream: true` in the request the server sends it delta by delta, and the listener gets
-   * them as they come.
+   * them as they come; {@link stream} has them in a loop.
    *
    * @param request - body of the request, sent as it is
    * @throws ChatError; its `completion` holds what had come of the reply, its `cause` the facts
@@ -57,6 +58,22 @@ export class ChatClient {
       options.listener?.onRetry?.(attempts.retries, retries, wait);
       await this.#limiter.delay(wait, options.signal);
     }
+  }
+
+  /**
+   * Asks for one completion and hands out its deltas as they come:
+   *
+   *     const stream = client.stream({ model: "…", messages: [{ role: "user", content: "Hi" }] });
+   *     for await (const { type, text } of stream) if (type === "text") process.stdout.write(text);
+   *     const { finish_reason, usage } = await stream.completion;
+   *
+   * The request is sent at once, with `stream: true`. Its errors are thrown from the loop.
+   *
+   * @param request - body of the request
+   */
+  stream(request: ChatRequest, { signal }: AbortOptions = {}): CompletionStream {
+    const { DeltaStream } = loadModule("stream", (): typeof import("./stream") => require("./stream"));
+    return new DeltaStream((options) => this.complete({ ...request, stream: true }, options), signal);
   }
 
   /**
