@@ -71,9 +71,9 @@ export class ChatClient {
    *
    * @param request - body of the request
    */
-  stream(request: ChatRequest, { signal }: AbortOptions = {}): CompletionStream {
+  stream(request: ChatRequest, options: AbortOptions = {}): CompletionStream {
     const { DeltaStream } = loadModule("stream", (): typeof import("./stream") => require("./stream"));
-    return new DeltaStream((options) => this.complete({ ...request, stream: true }, options), signal);
+    return new DeltaStream((more) => this.complete({ ...request, stream: true }, more), options.signal);
   }
 
   /**
@@ -81,7 +81,8 @@ export class ChatClient {
    *
    * @throws ChatError as for a completion where the server is not reached or wants another token, else `models_unavailable`
    */
-  async models({ signal }: AbortOptions = {}): Promise<ModelEntry[]> {
+  async models(options: AbortOptions = {}): Promise<ModelEntry[]> {
+    const { signal } = options;
     try {
       // With the token: servers with a key of their own want it.
       return await this.#list(this.#setup.headers, signal);
