@@ -15,15 +15,16 @@ import {
 export = (RED: NodeAPI): void => {
   function HuggingFaceConfig(this: ConfigNode, def: ConfigDef) {
     RED.nodes.createNode(this, def);
-    let client: ChatClient | undefined;
-    this.client = () => {
-      client ??= new ChatClient(readClientOptions(RED, this, def, this.credentials));
-      return client;
+    this.open = () => {
+      this.settings = {
+        client: new ChatClient(readClientOptions(RED, this, def, this.credentials)),
+        model: readModel(def),
+        serverStreams: readServerStreams(def),
+        grammar: readGrammar(def),
+        fallback: readFallback(def),
+      };
+      return this.settings;
     };
-    this.model = () => readModel(def);
-    this.serverStreams = () => readServerStreams(def);
-    this.grammar = () => readGrammar(def);
-    this.fallback = () => readFallback(def);
     const endpoint = endpointOf(def);
     this.origin = () => endpoint?.origin;
     if (endpoint?.retiredHost) {
@@ -34,7 +35,7 @@ export = (RED: NodeAPI): void => {
       this.warn(RED._("huggingface-config.warning.plain", { host: endpoint.host } as never));
     }
     this.on("close", (done: () => void) => {
-      (client?.close() ?? Promise.resolve()).then(done, done);
+      (this.settings?.client.close() ?? Promise.resolve()).then(done, done);
     });
   }
 

@@ -1,6 +1,6 @@
 /** What the layers above use of the client: more than its users see. */
 export { ChatClient } from "./client";
-export { redactDeltas } from "./completion/redact-deltas";
+export { redactDeltas } from "./completion/redact-reply";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
 export {
   asChatError,

@@ -6,37 +6,56 @@ import type { Message } from "../conversation/request/prompt";
 import { ask, type Outcome, type QuestionListener } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
+import type { Arrivals } from "./arrivals";
 import type { ChatInputs, Inputs } from "./chat-inputs";
-import { type ChatDef, heldProperties, inputName, typedInput } from "./chat-options";
-import type { ConfigNode } from "./config-options";
+import { type ChatDef, heldProperties, inputName, readStreamSettings, type StreamSettings } from "./chat-options";
+import type { ConfigNode, ConfigSettings } from "./config-options";
 import { withEnvironment } from "./environment";
 import type { FlowTools } from "./flow-tools";
 import { localizeError, type Translate } from "./localize";
 import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
-import type { Running, RunningQuestions } from "./running-questions";
 import type { RunStatus } from "./status-line";
-import { openStream, type StreamOutput } from "./stream-output";
+import { StreamOutput } from "./stream-output";
 import { findTools } from "./tool-registry";
 import { type ReadOptions, untilAbort } from "./until-abort";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 
+/** A question that runs or waits, or a message that steers while its key is being read. */
+export interface Running {
+  /** Conversation that it belongs to; undefined for none. */
+  conversation: Promise<string | undefined>;
+  abort: AbortController;
+}
+
 /** What becomes of a question, filled in as it goes on. */
 export interface Asked {
-  /** Its turn in the conversation, which is to be ended. */
+  /** Its turn in the conversation, which is to be ended; absent without one. */
   lease?: ConversationLease;
   outcome?: Outcome;
   /** Remembers the outcome. */
   save?: (signal: AbortSignal) => Promise<void>;
 }
 
+/** What all questions of a node have from the form. */
+interface FormSettings {
+  stream: StreamSettings;
+  maxSteps: number;
+  repairs: number;
+}
+
+/** Extra fields that say nothing. */
+const NO_FIELDS = new Set<unknown>(["", "{}"]);
+
+const isEmpty = (list: unknown): boolean => Array.isArray(list) && list.length === 0;
+
 /** What the questions of a node share. */
 interface Shared {
   inputs: ChatInputs;
   flowTools: FlowTools;
   memory: Memory;
-  questions: RunningQuestions;
+  arrivals: Arrivals;
   translate: Translate;
 }
 
@@ -46,7 +65,11 @@ export class ChatAsker {
   readonly #node: Node;
   readonly #def: ChatDef;
   readonly #shared: Shared;
+  /** How the prompt and the images are called in messages to the user. */
+  readonly #names: { promptName: string; imagesName: string };
   readonly #unsupported = new UnsupportedParams();
+  /** Read at the first question, since they may be wrong. */
+  #formSettings: FormSettings | undefined;
   /** What has been warned of since the deploy. */
   readonly #warned = new Set<string>();
   #isClosed = false;
@@ -55,6 +78,7 @@ export class ChatAsker {
     this.#RED = RED;
     this.#node = node;
     this.#def = def;
+    this.#names = { promptName: inputName(def, "prompt"), imagesName: inputName(def, "images") };
     this.#shared = shared;
   }
 
@@ -68,45 +92,44 @@ export class ChatAsker {
     const { inputs } = this.#shared;
     const config = this.#config();
     const options = reading(() => readMessageOptions(msg.huggingface));
-    checkOutput(this.#RED, msg, typedInput(this.#def, "output"));
-    const client = config.client();
+    checkOutput(this.#RED, msg, inputs.output);
+    const settings = config.settings ?? config.open();
+    const { client } = settings;
     const { signal } = running.abort;
     const again = { signal, retries: client.retries, onRetry: status.retry };
-    const conversation = inputs.readConversation(msg, options, again);
-    running.conversation = conversation.catch(() => undefined);
+    const conversation = this.#conversation(msg, options, again, running);
     // As they are when the message comes: contexts may hold the next one's when its turn comes.
     const values = inputs.read(msg, options, again);
     values.catch(() => {});
-    const lease = await this.#begin(conversation, client, again, status);
-    asked.lease = lease;
-    const { priority, history, waitedMs } = lease;
+    const lease = conversation && (await this.#begin(conversation, client, again, status));
+    if (lease) asked.lease = lease;
+    const form = this.#formSettings ?? this.#readFormSettings();
     const tools = reading(() => this.#tools(msg));
     const read = await values.catch((error) => {
       throw asInputError(error);
     });
-    const question = reading(() => this.#question(read, options, config, tools, history));
+    const question = reading(() => this.#question(read, options, settings, tools, lease?.history));
     if (question.ignoresSchema) {
       this.#warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });
     }
     if (question.request["tools"] !== undefined) checkProperties(msg, ["payload"]);
-    const stream = reading(() => openStream(this.#RED, this.#node, this.#def, msg, options.stream, send));
+    const stream = reading(() => this.#openStream(msg, options.stream ?? form.stream.isWanted, form.stream, send));
     const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
     signal.addEventListener("abort", onAbort);
     try {
       const outcome = await ask(client, question.request, {
         signal,
-        priority,
-        waitedMs,
-        fallback: config.fallback(),
+        ...(lease && { priority: lease.priority, waitedMs: lease.waitedMs }),
+        fallback: settings.fallback,
         tools,
-        maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
+        maxSteps: form.maxSteps,
+        repairs: form.repairs,
         output: question.output,
-        repairs: readNumber(this.#def.repairs, "repairs", 0),
         unsupported: this.#unsupported,
         listener: this.#listener(status, stream),
       });
       asked.outcome = outcome;
-      asked.save = (writing) => lease.save(outcome, question, writing);
+      if (lease) asked.save = (writing) => lease.save(outcome, question, writing);
     } finally {
       if (signal.aborted) onAbort();
       await stream?.drained();
@@ -121,24 +144,56 @@ export class ChatAsker {
     client: ChatClient,
     again: ReadOptions,
     status: RunStatus,
-  ): Promise<ConversationLease> {
-    const { memory, questions } = this.#shared;
-    const { before, entered } = questions.arrive();
-    let begun: Promise<ConversationLease>;
+  ): Promise<ConversationLease | undefined> {
+    const { memory, arrivals } = this.#shared;
+    const { before, entered } = arrivals.arrive();
+    let begun: Promise<ConversationLease> | undefined;
     try {
       const key = await conversation;
-      // Without a key no conversation holds it up.
-      if (key !== undefined) await untilAbort(before, again.signal);
-      begun = memory.begin(key, client, again, status.waiting);
+      if (key !== undefined) {
+        await untilAbort(before, again.signal);
+        begun = memory.begin(key, client, again, status.waiting);
+      }
     } finally {
       entered();
     }
     return begun;
   }
 
+  /** Begins to read the key of a question's conversation. @returns undefined where it can have none */
+  #conversation(
+    msg: ChatMessage,
+    options: MessageOptions,
+    again: ReadOptions,
+    running: Running,
+  ): Promise<string | undefined> | undefined {
+    const { inputs } = this.#shared;
+    if (options.conversation === undefined && !inputs.hasConversation) return undefined;
+    const conversation = inputs.readConversation(msg, options, again);
+    running.conversation = conversation.catch(() => undefined);
+    return conversation;
+  }
+
+  /** The stream of a question, if it is wanted and anybody listens. */
+  #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
+    const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
+    if (!isWanted || !isWired) return undefined;
+    return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
+  }
+
+  /** @throws ChatError `invalid_input` */
+  #readFormSettings(): FormSettings {
+    this.#formSettings = {
+      stream: readStreamSettings(this.#def),
+      maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
+      repairs: readNumber(this.#def.repairs, "repairs", 0),
+    };
+    return this.#formSettings;
+  }
+
   #listener(status: RunStatus, stream: StreamOutput | undefined): QuestionListener {
     const { translate } = this.#shared;
-    const onDelta = status.delta;
+    const { line } = status;
     return {
       onRoundStart: () => stream?.begin(),
       onTool: status.tool,
@@ -149,11 +204,13 @@ export class ChatAsker {
       onFallback: (error) => localizeError(error, translate),
       onRefused: (field, params) => this.#node.warn(translate(`warning.refused_${field}`, params)),
       onText: (delta) => {
-        onDelta();
+        status.deltas++;
+        if (!line.isCounting) status.writing();
         stream?.text(delta);
       },
       onReasoning: (delta) => {
-        onDelta();
+        status.deltas++;
+        if (!line.isCounting) status.writing();
         stream?.reasoning(delta);
       },
       onLeftOut: (field) => this.#node.debug(`left out of the reply, since it is nested too deep: ${field}`),
@@ -167,34 +224,38 @@ export class ChatAsker {
   #question(
     inputs: Inputs,
     options: MessageOptions,
-    config: ConfigNode,
+    settings: ConfigSettings,
     tools: Tool[],
     history: Message[] | undefined,
   ): Question {
     const def = this.#def;
     return buildRequest({
       ...inputs,
-      promptName: inputName(def, "prompt"),
-      imagesName: inputName(def, "images"),
+      ...this.#names,
       ...(history && { history }),
-      form: { ...def, extra: withEnvironment(this.#RED, this.#node, readObject(def.extra, "extra")) },
+      form: NO_FIELDS.has(def.extra) ? def : this.#withExtra(def),
       options,
-      defaultModel: config.model(),
-      serverStreams: config.serverStreams(),
-      grammar: config.grammar(),
-      tools: [...tools.map(declare), ...readFunctions(def.functions)],
+      defaultModel: settings.model,
+      serverStreams: settings.serverStreams,
+      grammar: settings.grammar,
+      tools: isEmpty(def.functions) ? tools.map(declare) : [...tools.map(declare), ...readFunctions(def.functions)],
       toolChoice: { choice: def.toolChoice, name: def.toolName },
     });
   }
 
+  #withExtra(def: ChatDef): ChatDef {
+    return { ...def, extra: withEnvironment(this.#RED, this.#node, readObject(def.extra, "extra")) };
+  }
+
   #config(): ConfigNode {
     const config = this.#RED.nodes.getNode(this.#def.config ?? "") as ConfigNode | null;
-    if (typeof config?.client !== "function") throw new ChatError("config_missing");
+    if (typeof config?.open !== "function") throw new ChatError("config_missing");
     return config;
   }
 
   /** The functions that tool nodes carry out. Those that are missing or disabled are not offered. */
   #tools(msg: ChatMessage): Tool[] {
+    if (isEmpty(this.#def.tools)) return [];
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
     for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
     if (found.length === 0) return [];

@@ -2,7 +2,7 @@ import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { ChatError } from "../client/internal";
 import type { MessageOptions } from "../conversation/request/build";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
-import { resolveTypedInput } from "./typed-input";
+import { resolveTypedInput, type TypedInput } from "./typed-input";
 import { type ReadOptions, readAgain } from "./until-abort";
 
 /** What a question takes from the message and from contexts. */
@@ -12,16 +12,35 @@ export interface Inputs {
   images: unknown;
 }
 
+/** Types whose value may take time, and may fail for a moment: contexts, and expressions that read them. */
+const LASTING = new Set(["flow", "global", "jsonata"]);
+
 /** Reads what the typed inputs of the chat form point to. What `msg.huggingface` says in its place is not read. */
 export class ChatInputs {
   readonly #RED: NodeAPI;
   readonly #node: Node;
-  readonly #def: ChatDef;
+  readonly #inputs: Record<InputName, TypedInput>;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
     this.#RED = RED;
     this.#node = node;
-    this.#def = def;
+    this.#inputs = {
+      prompt: typedInput(def, "prompt"),
+      images: typedInput(def, "images"),
+      system: typedInput(def, "system"),
+      conversation: typedInput(def, "conversation"),
+      output: typedInput(def, "output"),
+    };
+  }
+
+  /** Where the reply goes. */
+  get output(): TypedInput {
+    return this.#inputs.output;
+  }
+
+  /** Whether messages may have a key without one of their own in `msg.huggingface`. */
+  get hasConversation(): boolean {
+    return this.#inputs.conversation.value !== "";
   }
 
   /**
@@ -29,7 +48,7 @@ export class ChatInputs {
    * @throws ChatError `invalid_input` for what cannot be resolved, `context_unreadable`, `cancelled`
    */
   async read(msg: NodeMessage, options: MessageOptions, again: ReadOptions): Promise<Inputs> {
-    const resolve = (name: InputName) => readAgain(() => this.#resolve(name, msg), again);
+    const resolve = (name: InputName) => this.#resolve(name, msg, again);
     const [prompt, system, images] = await Promise.all([
       options.messages === undefined ? resolve("prompt") : undefined,
       options.system === undefined ? resolve("system") : undefined,
@@ -48,20 +67,20 @@ export class ChatInputs {
   async readConversation(
     msg: NodeMessage,
     options: Pick<MessageOptions, "conversation">,
-    again?: ReadOptions,
+    again: ReadOptions,
   ): Promise<string | undefined> {
-    const resolve = () => this.#resolve("conversation", msg);
-    const read = () => (again ? readAgain(resolve, again) : resolve());
-    const key = options.conversation === undefined ? await read() : options.conversation;
+    const key =
+      options.conversation === undefined ? await this.#resolve("conversation", msg, again) : options.conversation;
     if (key === undefined || key === null || key === "") return undefined;
     if (typeof key === "string" || typeof key === "number") return String(key);
     throw new ChatError("option_text", { name: "conversation" });
   }
 
-  async #resolve(name: InputName, msg: NodeMessage): Promise<unknown> {
-    const input = typedInput(this.#def, name);
+  async #resolve(name: InputName, msg: NodeMessage, again: ReadOptions): Promise<unknown> {
+    const input = this.#inputs[name];
     // What is left blank is not set, whatever its type. Of a prompt it is said that it is blank.
     if (input.value === "" && name !== "prompt") return undefined;
-    return resolveTypedInput(this.#RED, this.#node, input, msg, name);
+    const resolve = () => resolveTypedInput(this.#RED, this.#node, input, msg, name);
+    return LASTING.has(input.type) ? readAgain(resolve, again) : resolve();
   }
 }

@@ -1,14 +1,14 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, asRecord, type ChatError, reasonOf } from "../client/internal";
 import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
-import { type Asked, ChatAsker } from "./chat-asker";
+import { type Arrival, Arrivals } from "./arrivals";
+import { type Asked, ChatAsker, type Running } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";
-import { type ChatDef, typedInput, withDefaults } from "./chat-options";
+import { type ChatDef, withDefaults } from "./chat-options";
 import { FlowTools } from "./flow-tools";
 import { localizeError, makeTranslate, type Translate } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
-import { type Arrival, abortAll, type Running, RunningQuestions } from "./running-questions";
 import { StatusLine } from "./status-line";
 import { isCancelled, untilAbort } from "./until-abort";
 
@@ -31,7 +31,9 @@ export class ChatSession {
   readonly #def: ChatDef;
   readonly #translate: Translate;
   readonly #status: StatusLine;
-  readonly #questions = new RunningQuestions();
+  readonly #arrivals = new Arrivals();
+  /** Those that have not ended. */
+  readonly #running = new Set<Running>();
   readonly #inputs: ChatInputs;
   readonly #flowTools: FlowTools;
   readonly #memory: Memory;
@@ -51,7 +53,7 @@ export class ChatSession {
       inputs: this.#inputs,
       flowTools: this.#flowTools,
       memory: this.#memory,
-      questions: this.#questions,
+      arrivals: this.#arrivals,
       translate: this.#translate,
     });
   }
@@ -65,7 +67,7 @@ export class ChatSession {
     } catch (error) {
       refused = asInputError(error);
     }
-    if (steers?.abort || steers?.reset) await this.#control(msg, steers, this.#questions.list(), done);
+    if (steers?.abort || steers?.reset) await this.#control(msg, steers, [...this.#running], done);
     else await this.#answer(msg, send, done, refused);
   }
 
@@ -79,14 +81,21 @@ export class ChatSession {
     this.#isClosed = true;
     this.#asker.close();
     this.#status.close();
-    abortAll(this.#questions.list(), undefined);
+    abortAll([...this.#running], undefined);
     this.#memory.stopForgetting();
+  }
+
+  /** Must be followed by `#running.delete`. */
+  #begin(): Running {
+    const running: Running = { conversation: Promise.resolve(undefined), abort: new AbortController() };
+    this.#running.add(running);
+    return running;
   }
 
   /** @param before - the questions that came before: an abort is not meant for those that come while a key is read */
   async #control(msg: ChatMessage, { abort, reset }: Steers, before: readonly Running[], done: Done): Promise<void> {
-    const running = this.#questions.begin();
-    const arrival = reset ? this.#questions.arrive() : undefined;
+    const running = this.#begin();
+    const arrival = reset ? this.#arrivals.arrive() : undefined;
     let error: ChatError | undefined;
     try {
       // A message that steers may carry anything else: only the conversation counts.
@@ -103,7 +112,7 @@ export class ChatSession {
       arrival?.entered();
       if (!isCancelled(cause)) error = localizeError(cause, this.#translate);
     }
-    this.#questions.end(running);
+    this.#running.delete(running);
     done(error);
   }
 
@@ -126,7 +135,7 @@ export class ChatSession {
 
   /** @param refused - why it is no question */
   async #answer(msg: ChatMessage, send: Send, done: Done, refused?: ChatError): Promise<void> {
-    const running = this.#questions.begin();
+    const running = this.#begin();
     const status = this.#status.begin();
     const asked: Asked = {};
     let error: ChatError | undefined;
@@ -143,7 +152,7 @@ export class ChatSession {
       error = localizeError(cause, this.#translate);
     }
     asked.lease?.end();
-    this.#questions.end(running);
+    this.#running.delete(running);
     if (this.#isClosed) return;
     if (error) {
       putCompletion(msg, error.completion ?? asked.outcome?.completion);
@@ -157,8 +166,10 @@ export class ChatSession {
   /** Writes what came of a question, also of one that was aborted. */
   async #finish(msg: ChatMessage, { save }: Asked, outcome: Outcome, running: Running): Promise<void> {
     await this.#write("output", running, (signal) => {
-      const place = typedInput(this.#def, "output");
-      return untilAbort(putReply(this.#RED, this.#node, msg, place, outcome), signal);
+      const { output } = this.#inputs;
+      const isPut = putReply(this.#RED, this.#node, msg, output, outcome);
+      // Only a context store may take its time.
+      return output.type === "msg" ? isPut : untilAbort(isPut, signal);
     });
     if (save) await this.#write("conversation", running, save);
   }
@@ -178,6 +189,14 @@ export class ChatSession {
   #warnUnanswered(field: WrittenField): void {
     if (this.#isClosed) return;
     this.#node.warn(this.#translate("warning.store_unanswered", { field: this.#translate(`label.${field}`) }));
+  }
+}
+
+/** Ends questions: those of a conversation, or all. One whose key is not known yet ends when it is. */
+function abortAll(questions: readonly Running[], conversation: string | undefined): void {
+  for (const running of questions) {
+    if (conversation === undefined) running.abort.abort();
+    else void running.conversation.then((own) => own === conversation && running.abort.abort());
   }
 }
 

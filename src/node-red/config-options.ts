@@ -29,24 +29,32 @@ export interface ConfigCredentials extends HeaderCredentials {
   token?: string;
 }
 
+/** What a configuration comes to. */
+export interface ConfigSettings {
+  /** Shared by all chat nodes of the configuration. */
+  client: ChatClient;
+  /** The model that is asked where no node or message names another; "" for none. */
+  model: string;
+  /** Whether the server is asked for a stream. */
+  serverStreams: boolean;
+  /** How the server is asked for JSON by a schema. */
+  grammar: Grammar;
+  /** Models to ask where the first one does not answer. */
+  fallback: string[];
+}
+
 /** A huggingface-config as the chat nodes see it. */
 export interface ConfigNode extends Node<ConfigCredentials> {
+  /** Undefined until `open` has read them. */
+  settings?: ConfigSettings;
   /**
-   * The client that all chat nodes of this configuration share, made at the first question.
+   * Reads the settings, at the first question.
    *
    * @throws ChatError `invalid_input` if the configuration cannot work
    */
-  client(): ChatClient;
+  open(): ConfigSettings;
   /** Scheme, host and port of the server; undefined where the base URL is no address. */
   origin(): string | undefined;
-  /** @throws ChatError `invalid_input` */
-  model(): string;
-  /** @throws ChatError `invalid_input` */
-  serverStreams(): boolean;
-  /** @throws ChatError `invalid_input` */
-  grammar(): Grammar;
-  /** @throws ChatError `invalid_input` */
-  fallback(): string[];
 }
 
 /** The core nodes that a configuration may point to, as far as they are used. */

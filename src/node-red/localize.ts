@@ -4,12 +4,15 @@ import { asChatError, type ChatError, oneLine } from "../client/internal";
 /** Looks a text up in the language that Node-RED runs in. */
 export type Translate = (key: string, params?: Record<string, string | number>) => string;
 
+/** A number that was written by us. */
+const NUMBER = /^[\d.]+$/;
+
 /** The texts of the chat node: keys without the node's name before them. What they name may come from a stranger. */
 export function makeTranslate(RED: NodeAPI): Translate {
   return (key, params = {}) => {
     const clean = Object.entries(params).map(([name, value]) => [
       name,
-      typeof value === "string" ? oneLine(value) : value,
+      typeof value === "string" && !NUMBER.test(value) ? oneLine(value) : value,
     ]);
     return RED._(`huggingface-chat.${key}`, Object.fromEntries(clean));
   };

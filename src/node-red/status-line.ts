@@ -17,8 +17,11 @@ export interface RunStatus {
   asking(): void;
   retry(attempt: number, of: number, seconds: number): void;
   tool(name: string): void;
-  /** A piece of the reply has come. Called for each of them, so it only counts. */
-  delta(): void;
+  /** How many deltas of the reply have come: whoever reads one counts it here. */
+  deltas: number;
+  /** Shows that count. Not needed while the line is `isCounting`. */
+  writing(): void;
+  readonly line: { isCounting: boolean };
   /** It ended well; nothing is shown while others still run. */
   done(completion: Completion): void;
   failed(error: ChatError): void;
@@ -38,8 +41,8 @@ export class StatusLine {
   #make: (() => NodeStatus) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
-  /** A count is about to be shown: the pieces until then need do nothing. */
-  #isCounting = false;
+  /** A count is about to be shown: the deltas until then need do nothing. */
+  isCounting = false;
   /** When the latest were shown, the oldest first. */
   readonly #shownAt: number[] = [];
 
@@ -50,25 +53,25 @@ export class StatusLine {
 
   /** Begins to show a question. It must end with `done` or `failed`. */
   begin(): RunStatus {
-    const run = {};
-    let deltas = 0;
     this.#running++;
     const writing = (): NodeStatus => {
-      this.#isCounting = false;
-      return { fill: "blue", shape: "dot", text: this.#translate("status.writing", { count: deltas }) };
+      this.isCounting = false;
+      return { fill: "blue", shape: "dot", text: this.#translate("status.writing", { count: run.deltas }) };
     };
     const end = () => {
       this.#running--;
       this.#waiting.delete(run);
     };
-    return {
+    const run: RunStatus = {
+      line: this,
+      deltas: 0,
       waiting: () => {
         this.#waiting.add(run);
         this.#showWaiting();
       },
       asking: () => {
         this.#waiting.delete(run);
-        deltas = 0;
+        run.deltas = 0;
         this.#show(() => ({ fill: "blue", shape: "ring", text: this.#translate("status.asking") }));
       },
       retry: (attempt, of, seconds) => {
@@ -84,11 +87,9 @@ export class StatusLine {
           text: this.#translate("status.tool", { name: name.slice(0, LONGEST_NAME) }),
         }));
       },
-      delta: () => {
-        deltas++;
-        if (this.#isCounting) return;
+      writing: () => {
         this.#show(writing, COUNT_MS);
-        this.#isCounting = true;
+        this.isCounting = true;
       },
       done: (completion) => {
         end();
@@ -104,6 +105,7 @@ export class StatusLine {
         this.#show(() => ({ fill: "red", shape: "ring", text }));
       },
     };
+    return run;
   }
 
   /** Shows nothing more. What still runs ends now, and its status with it. */
@@ -125,7 +127,7 @@ export class StatusLine {
   #show(make: () => NodeStatus, gapMs = 0): void {
     if (this.#isClosed) return;
     this.#make = make;
-    this.#isCounting = false;
+    this.isCounting = false;
     const now = performance.now();
     const last = this.#shownAt.at(-1) ?? Number.NEGATIVE_INFINITY;
     const oldest = this.#shownAt.length < MOST ? Number.NEGATIVE_INFINITY : (this.#shownAt[0] ?? 0);

@@ -1,6 +1,6 @@
-import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
-import { type Chunker, type ChunkMode, type DeltaKind, makeChunker } from "../conversation/chunker";
-import { type ChatDef, heldProperties, readStreamSettings } from "./chat-options";
+import type { NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
+import { type Chunker, type DeltaKind, makeChunker } from "../conversation/chunker";
+import type { StreamSettings } from "./chat-options";
 import { copyWithout } from "./message-copy";
 
 /** A message of output 2. */
@@ -14,11 +14,9 @@ export interface StreamMessage extends NodeMessage {
 }
 
 /** Where the messages of a stream go, and how it is cut. */
-export interface StreamOptions {
-  mode: ChunkMode;
-  intervalMs: number;
-  withReasoning: boolean;
-  send: (msg: StreamMessage) => void;
+export interface StreamOptions extends Omit<StreamSettings, "isWanted"> {
+  /** Takes a message for each output. */
+  send: (msg: (NodeMessage | null)[]) => void;
 }
 
 /** Messages in one turn of the event loop, by sentence or line: until it ends they wait in Node-RED. */
@@ -33,25 +31,6 @@ type Waiting = { kind: DeltaKind; delta: string } | "begin" | { finishReason: st
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
 
 /**
- * The stream of a question, if it is wanted and anybody listens.
- *
- * @param wanted - what the message says of it; undefined for nothing
- */
-export function openStream(
-  RED: NodeAPI,
-  node: Node,
-  def: ChatDef,
-  msg: NodeMessageInFlow,
-  wanted: boolean | undefined,
-  send: (msg: (NodeMessage | null)[]) => void,
-): StreamOutput | undefined {
-  const settings = readStreamSettings(def);
-  const isWired = ((node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
-  if (!(wanted ?? settings.isWanted) || !isWired) return undefined;
-  return new StreamOutput(RED, msg, heldProperties(def), { ...settings, send: (chunk) => send([null, chunk]) });
-}
-
-/**
  * Makes the Stream messages of a question. They follow core's convention for parts of a string, so that a join node in
  * automatic mode gives the text back. Each message is independent of the others and of the input.
  */
@@ -64,9 +43,9 @@ export class StreamOutput {
   readonly #objects: Record<string, unknown> = {};
   readonly #hasObjects: boolean;
   readonly #chunker: Chunker;
-  /** Pieces are sent as they come: nothing is held back, and so nothing waits. */
-  readonly #isDirect: boolean;
-  #send: (msg: StreamMessage) => void;
+  /** Takes a delta of the text. Token by token it is sent as it comes: nothing is held back, and so nothing waits. */
+  readonly text: (delta: string) => void;
+  #send: StreamOptions["send"];
   #step = 0;
   #partsId = "";
   #index = 0;
@@ -99,7 +78,7 @@ export class StreamOutput {
     }
     this.#hasObjects = Object.keys(this.#objects).length > 0;
     const { mode, intervalMs } = options;
-    this.#isDirect = mode === "token";
+    this.text = mode === "token" ? this.#emit : (delta) => this.#push("text", delta);
     this.#chunker = makeChunker(mode, intervalMs, this.#emit, this.#mayGoOn);
   }
 
@@ -107,11 +86,6 @@ export class StreamOutput {
   begin(): Promise<void> | undefined {
     this.#take("begin");
     return this.drained();
-  }
-
-  text(delta: string): void {
-    if (!this.#isDirect) this.#push("text", delta);
-    else if (this.#isOpen) this.#emit(delta, "text");
   }
 
   reasoning(delta: string): void {
@@ -152,13 +126,13 @@ export class StreamOutput {
   }
 
   /** Sends a chunk. Chunks leave by timers, too, where nobody would catch what is thrown. */
-  #emit = (chunk: string, kind: DeltaKind): void => {
-    if (this.#failure) return;
+  #emit = (chunk: string, kind: DeltaKind = "text"): void => {
+    if (!this.#isOpen || this.#failure) return;
     const isText = kind === "text";
     const msg = this.#message(isText ? chunk : "");
     if (!isText) msg.reasoning = chunk;
     try {
-      this.#send(msg);
+      this.#send([null, msg]);
     } catch (error) {
       this.#failure = { error };
     }
@@ -190,15 +164,15 @@ export class StreamOutput {
   }
 
   #close(finishReason: string | undefined): void {
-    this.#isOpen = false;
     this.#chunker.flush();
+    this.#isOpen = false;
     if (this.#failure) return;
     try {
       const msg = this.#message("");
       msg.parts.count = this.#index;
       msg.complete = true;
       if (finishReason !== undefined) msg.finish_reason = finishReason;
-      this.#send(msg);
+      this.#send([null, msg]);
     } catch (error) {
       this.#failure = { error };
     }

@@ -31,7 +31,7 @@ export async function resolveTypedInput(
   msg: NodeMessage,
   name: string,
 ): Promise<unknown> {
-  checkEnvironment(value, name);
+  if (type !== "msg") checkEnvironment(value, name);
   if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
   return new Promise((resolve, reject) => {
     const property = label(value, type);

@@ -3,7 +3,7 @@ import type { AssistantMessage, DeltaListener, PartialCompletion } from "../type
 import { asRecord } from "../unknown";
 import { CompletionMetadata } from "./metadata";
 import { TextBuffer } from "./text-buffer";
-import { type TextSink, ThinkTagParser } from "./think-tags";
+import { MAY_BE_TAG, ThinkTagParser } from "./think-tags";
 import { ToolCallMerger } from "./tool-call-deltas";
 
 /** Levels of content parts that are read: no server nests them deep. */
@@ -12,16 +12,19 @@ const DEEPEST_PART = 20;
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details"];
 
 /**
- * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the pieces on as they
+ * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the deltas on as they
  * come. `index` of a choice is not looked at: old TGI counts tokens in it.
  */
-export class CompletionAccumulator implements TextSink {
+export class CompletionAccumulator {
   readonly #listener: DeltaListener;
   readonly #text = new TextBuffer();
   readonly #reasoning = new TextBuffer();
-  readonly #calls = new ToolCallMerger();
-  readonly #splitter = new ThinkTagParser(this);
+  #calls: ToolCallMerger | undefined;
+  /** Undefined until something comes that may be a think tag. */
+  #thinkTags: ThinkTagParser | undefined;
   readonly #fields = new CompletionMetadata();
+  /** No think tag can come any more. */
+  #isPastThinking = false;
   /** Name of the field that the reasoning came in. */
   #reasoningField: string | undefined;
   #reasoningDetails: unknown[] | undefined;
@@ -77,14 +80,24 @@ export class CompletionAccumulator implements TextSink {
     if (hasList) this.#listSize += Math.max(0, length - (this.contentSize - before));
   }
 
-  /** Takes a piece of the content: all that is new in a chunk which is like the one before. */
+  /** Takes a delta of the content. */
   addText(delta: string): void {
-    if (delta) this.#splitter.push(delta);
+    if (delta === "") return;
+    if (!this.#isPastThinking && (this.#thinkTags || MAY_BE_TAG.test(delta))) {
+      this.#thinkTags ??= new ThinkTagParser();
+      this.#split(this.#thinkTags.push(delta), this.#thinkTags.reasoning);
+      return;
+    }
+    this.#isPastThinking = true;
+    this.hasContent = true;
+    this.contentSize += delta.length;
+    this.#text.add(delta);
+    this.#listener.onText?.(delta);
   }
 
   /** Hands on what was held back. Call it once, when no more will come. */
   end(): void {
-    this.#splitter.end();
+    if (this.#thinkTags) this.#split(this.#thinkTags.end(), this.#thinkTags.reasoning);
   }
 
   /** What the headers say of who answered. */
@@ -95,7 +108,7 @@ export class CompletionAccumulator implements TextSink {
   build(): PartialCompletion {
     const message: AssistantMessage = { role: "assistant", content: this.#text.toString() };
     if (this.#reasoning.length > 0) message.reasoning = this.#reasoning.toString();
-    if (this.#calls.size > 0) {
+    if (this.#calls && this.#calls.size > 0) {
       message.tool_calls = this.#calls.build();
       if (message.content === "") message.content = null;
     }
@@ -107,14 +120,14 @@ export class CompletionAccumulator implements TextSink {
     return completion;
   }
 
-  text(delta: string): void {
-    this.hasContent = true;
-    this.contentSize += delta.length;
-    this.#text.add(delta);
-    this.#listener.onText?.(delta);
+  #split(text: string, reasoning: string): void {
+    if (reasoning) this.#addReasoningText(reasoning);
+    // Behind the first text, a tag is a word of the model's own.
+    if (text !== "") this.#isPastThinking = true;
+    this.addText(text);
   }
 
-  reasoning(delta: string): void {
+  #addReasoningText(delta: string): void {
     this.hasContent = true;
     this.contentSize += delta.length;
     this.#reasoning.add(delta);
@@ -126,7 +139,7 @@ export class CompletionAccumulator implements TextSink {
     const delta = asRecord(choice["delta"]);
     if (delta && (choice["message"] === undefined || !isBlank(delta))) return delta;
     const mayBeWhole = isWhole || !delta || choice["finish_reason"] != null;
-    const isFirst = !this.hasContent && !this.#splitter.isHolding;
+    const isFirst = !this.hasContent && !this.#thinkTags?.isHolding;
     return mayBeWhole && isFirst ? (asRecord(choice["message"]) ?? delta) : delta;
   }
 
@@ -135,14 +148,15 @@ export class CompletionAccumulator implements TextSink {
     const hasDetails = hasMoreThanContent(delta) && this.#addReasoning(delta);
     const content = delta["content"];
     if (typeof content === "string") {
-      if (content) this.#splitter.push(content);
+      this.addText(content);
     } else if (content != null) {
       this.#addParts(Array.isArray(content) ? content : [content]);
     }
     // What a model says when it will not answer has a field of its own.
-    if (typeof delta["refusal"] === "string" && delta["refusal"]) this.#splitter.push(delta["refusal"]);
+    if (typeof delta["refusal"] === "string" && delta["refusal"]) this.addText(delta["refusal"]);
     const calls = delta["tool_calls"] ?? delta["function_call"];
     if (calls != null) {
+      this.#calls ??= new ToolCallMerger();
       this.contentSize += this.#calls.add(calls);
       if (this.#calls.size > 0) this.hasContent = true;
     }
@@ -165,7 +179,7 @@ export class CompletionAccumulator implements TextSink {
     if (name === undefined) return hasDetails;
     this.#reasoningField ??= name;
     const text = joinText(delta[name]);
-    if (text) this.reasoning(text);
+    if (text) this.#addReasoningText(text);
     return hasDetails;
   }
 
@@ -184,10 +198,10 @@ export class CompletionAccumulator implements TextSink {
       const thinking = record && (record["thinking"] ?? record["reasoning"]);
       if (thinking !== undefined && thinking !== null) {
         const text = joinText(thinking);
-        if (text) this.reasoning(text);
+        if (text) this.#addReasoningText(text);
       } else {
         const text = joinText(part);
-        if (text) this.#splitter.push(text);
+        this.addText(text);
       }
     }
   }

@@ -33,7 +33,20 @@ export class FastDeltaPath {
     if (before === "") return undefined;
     // V8's startsWith goes character by character and would take as long as parsing.
     if (json.slice(0, before.length) !== before || json.slice(-after.length) !== after) return undefined;
-    const delta = parseText(json, before.length, json.length - after.length);
+    const end = json.length - after.length;
+    const last = end - 1;
+    if (json.charCodeAt(before.length) !== QUOTE) return undefined;
+    let at = before.length + 1;
+    if (last - at <= LONGEST_SLICE) {
+      // What has no backslash and no control character before its last quotation mark says what it is.
+      let code = json.charCodeAt(at);
+      while (at < last && code >= 0x20 && code !== QUOTE && code !== BACKSLASH) code = json.charCodeAt(++at);
+      if (at === last && code === QUOTE) {
+        this.#patience = PATIENCE;
+        return json.slice(before.length + 1, last);
+      }
+    }
+    const delta = parse(json.slice(before.length, end)) as string | undefined;
     if (delta !== undefined) this.#patience = PATIENCE;
     return delta;
   }
@@ -88,25 +101,6 @@ function endOfLiteral(json: string, begin: number): number {
   let end = begin + 1;
   while (end < json.length && json[end] !== '"') end += json[end] === "\\" ? 2 : 1;
   return end + 1;
-}
-
-/** The string whose literal, and nothing else, stands between two places of a JSON text. */
-function parseText(json: string, begin: number, end: number): string | undefined {
-  if (json.charCodeAt(begin) !== QUOTE) return undefined;
-  const last = end - 1;
-  const mayBePlain = last - begin <= LONGEST_SLICE + 1;
-  if (mayBePlain && endOfPlain(json, begin + 1) === last && json.charCodeAt(last) === QUOTE) {
-    return json.slice(begin + 1, last);
-  }
-  return parse(json.slice(begin, end)) as string | undefined;
-}
-
-/** Where the next quotation mark, backslash or control character stands: what comes before it is what it says. */
-function endOfPlain(json: string, from: number): number {
-  let at = from;
-  let code = json.charCodeAt(at);
-  while (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) code = json.charCodeAt(++at);
-  return at;
 }
 
 function parse(json: string): unknown {

@@ -7,8 +7,7 @@ import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
 import { FastDeltaPath } from "./fast-path";
-import { redactCompletion } from "./redact-completion";
-import { redactDeltas } from "./redact-deltas";
+import { redactCompletion, redactDeltas } from "./redact-reply";
 
 /** What a reply is read for. */
 export interface ReaderInput {
@@ -19,8 +18,13 @@ export interface ReaderInput {
   maxReplyLength: number;
 }
 
+/** In chunks: to learn what they have in common is not worth it for fewer. */
+const SHORT_REPLY = 16;
+
 /** Callbacks for what is found while a reply is read. */
 export interface ReaderCallbacks {
+  /** The finish reason has come. */
+  onFinish(): void;
   /** The end mark has come. */
   onDone(): void;
   /**
@@ -33,16 +37,21 @@ export interface ReaderCallbacks {
 }
 
 /**
- * Reads a reply from the events of a stream, or from one document: hands its pieces on, puts them together, and finds what is
+ * Reads a reply from the events of a stream, or from one document: hands its deltas on, puts them together, and finds what is
  * wrong with it.
  */
 export class CompletionReader {
   readonly #input: ReaderInput;
-  readonly #listener: ReaderCallbacks;
-  readonly #builder: CompletionAccumulator;
-  readonly #template = new FastDeltaPath();
+  readonly #callbacks: ReaderCallbacks;
+  readonly #accumulator: CompletionAccumulator;
+  /** Undefined while the reply is short. */
+  #fastPath: FastDeltaPath | undefined;
+  #chunksUntilFastPath = SHORT_REPLY;
   /** In between where there are secrets that a server may echo. */
-  readonly #deltas: ReturnType<typeof redactDeltas> | undefined;
+  readonly #redacted: ReturnType<typeof redactDeltas> | undefined;
+  /** Characters of the shortest secret: a shorter delta holds none. */
+  readonly #shortestSecret: number;
+  readonly #maxLength: number;
   #status = 0;
   /** The server has promised a stream of events. */
   #isStream = false;
@@ -57,30 +66,32 @@ export class CompletionReader {
   /** When the first text, reasoning or call came, by `performance.now()`; 0 before. */
   firstAt = 0;
 
-  constructor(input: ReaderInput, listener: ReaderCallbacks) {
+  constructor(input: ReaderInput, callbacks: ReaderCallbacks) {
     this.#input = input;
-    this.#listener = listener;
-    if (input.redaction.needles.length > 0) this.#deltas = redactDeltas(input.listener, input.redaction);
-    this.#builder = new CompletionAccumulator(this.#deltas ?? input.listener);
+    this.#callbacks = callbacks;
+    this.#maxLength = input.maxReplyLength;
+    this.#shortestSecret = input.redaction.shortest;
+    if (input.redaction.needles.length > 0) this.#redacted = redactDeltas(input.listener, input.redaction);
+    this.#accumulator = new CompletionAccumulator(this.#redacted ?? input.listener);
   }
 
   /** Whether text, reasoning or a call has come: from then on nothing is tried again. */
   get hasContent(): boolean {
-    return this.#builder.hasContent;
+    return this.#accumulator.hasContent;
   }
 
   /** Whether a finish reason has come. */
   get hasFinished(): boolean {
-    return this.#builder.hasFinished;
+    return this.#accumulator.hasFinished;
   }
 
   /** Characters of text, reasoning and calls. */
   get contentSize(): number {
-    return this.#builder.contentSize;
+    return this.#accumulator.contentSize;
   }
 
   get progress(): Progress {
-    const { hasChoice, hasContent, hasFinished } = this.#builder;
+    const { hasChoice, hasContent, hasFinished } = this.#accumulator;
     if (this.isDone && (hasContent || hasFinished)) return "done";
     if (hasFinished) return "finished";
     if (hasContent) return "begun";
@@ -94,33 +105,33 @@ export class CompletionReader {
     const { redact } = this.#input.context;
     const requestId = firstHeader(headers, "x-request-id");
     const provider = firstHeader(headers, "x-inference-provider");
-    this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
+    this.#accumulator.setOrigin(provider && redact(provider), requestId && redact(requestId));
   }
 
   /**
    * Takes an event of a stream.
    *
-   * @param name - absent for ordinary events
+   * @param name - undefined for ordinary events
    * @param isCut - the stream has ended in it
    */
   readEvent(data: string, name: string | undefined, isCut: boolean): void {
-    if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
-      this.isDone = true;
-      this.#listener.onDone();
+    if (this.isDone) return;
+    const delta = name === undefined ? this.#fastPath?.read(data) : undefined;
+    if (delta === undefined || (delta.length >= this.#shortestSecret && this.#input.redaction.reply(delta) !== delta)) {
+      this.#readChunk(data, name, isCut);
       return;
     }
-    const delta = name === undefined ? this.#readFastDelta(data) : undefined;
-    if (delta !== undefined) {
-      this.#onDelta(delta, data.length);
+    const accumulator = this.#accumulator;
+    const before = accumulator.contentSize;
+    try {
+      accumulator.addText(delta);
+    } catch (error) {
+      this.#callbacks.onFailure(asChatError(error), false);
       return;
     }
-    const chunk = this.#parse(data);
-    if (chunk) {
-      this.#onChunk(chunk, name, data.length, false);
-      this.#template.learn(data, chunk);
-    } else {
-      this.#onSenselessEvent(data, name, isCut);
-    }
+    if (accumulator.contentSize === before) this.#lengthWasted += data.length;
+    else if (this.firstAt === 0) this.#noteFirst();
+    if (accumulator.contentSize + this.#lengthBeside + this.#lengthWasted > this.#maxLength) this.#onTooLong();
   }
 
   /** Takes a whole reply. */
@@ -135,14 +146,14 @@ export class CompletionReader {
   /** The error of a reply that ends by its own finish reason, if that says so. */
   findFault(): ChatError | undefined {
     // All that some say of a failure.
-    return this.#builder.finishReason === "error" ? this.#reportedError("error.") : undefined;
+    return this.#accumulator.finishReason === "error" ? this.#reportedError("error.") : undefined;
   }
 
   /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
   flush(): ChatError | undefined {
     try {
-      this.#builder.end();
-      this.#deltas?.end();
+      this.#accumulator.end();
+      this.#redacted?.end();
       return undefined;
     } catch (error) {
       return asChatError(error);
@@ -151,23 +162,35 @@ export class CompletionReader {
 
   /** What has come, without the secrets that a server may echo in it. */
   completion(): PartialCompletion {
-    const completion = this.#builder.build();
-    for (const field of this.#builder.leftOut) this.#input.listener.onLeftOut?.(field);
-    return redactCompletion(completion, this.#input.redaction, this.#wasHidden);
+    const completion = this.#accumulator.build();
+    for (const field of this.#accumulator.leftOut) this.#input.listener.onLeftOut?.(field);
+    return this.#redacted ? redactCompletion(completion, this.#input.redaction, this.#wasHidden) : completion;
   }
 
-  /** The text of a chunk that brings nothing else and in which no secret is; undefined for one that has to be parsed. */
-  #readFastDelta(data: string): string | undefined {
-    const delta = this.#template.read(data);
-    if (delta === undefined || delta.length < this.#input.redaction.shortest) return delta;
-    return this.#input.redaction.reply(delta) === delta ? delta : undefined;
+  /** Reads an event that has to be parsed. */
+  #readChunk(data: string, name: string | undefined, isCut: boolean): void {
+    if (data.charCodeAt(0) === 91 /* [ */ && data.trim() === "[DONE]") {
+      this.isDone = true;
+      this.#callbacks.onDone();
+      return;
+    }
+    const chunk = this.#parse(data);
+    if (chunk) {
+      this.#onChunk(chunk, name, data.length, false);
+      this.#learn(data, chunk);
+    } else {
+      this.#onSenselessEvent(data, name, isCut);
+    }
   }
 
   /** An object, without the secrets that a server may echo in it; undefined for all else. */
   #parse(text: string): Record<string, unknown> | undefined {
     try {
-      const redacted = this.#input.redaction.reply(text);
-      if (redacted !== text) this.#wasHidden = true;
+      let redacted = text;
+      if (this.#redacted) {
+        redacted = this.#input.redaction.reply(text);
+        if (redacted !== text) this.#wasHidden = true;
+      }
       return asRecord(JSON.parse(redacted));
     } catch {
       return undefined;
@@ -175,66 +198,57 @@ export class CompletionReader {
   }
 
   #onChunk(chunk: Record<string, unknown>, name: string | undefined, length: number, isWhole: boolean): void {
-    const builder = this.#builder;
-    const before = builder.contentSize;
-    const sizeBefore = builder.size;
+    const accumulator = this.#accumulator;
+    const { contentSize, hasFinished, size } = accumulator;
     try {
       if (chunk["error"] || name === "error" || !("choices" in chunk)) {
         const error = errorInReply(chunk, name, this.#input.context);
         if (error) {
-          this.#listener.onFailure(error, error.cause.status !== undefined);
+          this.#callbacks.onFailure(error, error.cause.status !== undefined);
           return;
         }
       }
-      builder.add(chunk, length, isWhole);
+      accumulator.add(chunk, length, isWhole);
     } catch (error) {
-      this.#listener.onFailure(asChatError(error), false);
+      this.#callbacks.onFailure(asChatError(error), false);
       return;
     }
-    const { size } = builder;
-    this.#lengthBeside = size - builder.contentSize;
-    this.#measure(before, isWhole ? 0 : Math.max(0, length - Math.max(0, size - sizeBefore)));
+    if (accumulator.contentSize !== contentSize) this.#noteFirst();
+    else if (!isWhole) this.#lengthWasted += Math.max(0, length - Math.max(0, accumulator.size - size));
+    this.#lengthBeside = accumulator.size - accumulator.contentSize;
+    if (accumulator.size + this.#lengthWasted > this.#maxLength) this.#onTooLong();
+    if (!hasFinished && accumulator.hasFinished) this.#callbacks.onFinish();
   }
 
-  #onDelta(delta: string, length: number): void {
-    const before = this.#builder.contentSize;
-    try {
-      this.#builder.addText(delta);
-    } catch (error) {
-      this.#listener.onFailure(asChatError(error), false);
-      return;
-    }
-    this.#measure(before, length);
+  #learn(data: string, chunk: Record<string, unknown>): void {
+    if (this.#chunksUntilFastPath-- > 0) return;
+    this.#fastPath ??= new FastDeltaPath();
+    this.#fastPath.learn(data, chunk);
   }
 
-  /**
-   * @param before - characters of content before the latest chunk
-   * @param rest - characters of the chunk that were not kept
-   */
-  #measure(before: number, rest: number): void {
-    const { contentSize } = this.#builder;
-    if (contentSize === before) this.#lengthWasted += rest;
-    else if (this.firstAt === 0 && this.#builder.hasContent) this.firstAt = performance.now();
-    const { maxReplyLength } = this.#input;
-    const size = contentSize + this.#lengthBeside;
-    if (size + this.#lengthWasted <= maxReplyLength) return;
-    this.#listener.onFailure(tooLong(maxReplyLength), false, size > maxReplyLength ? undefined : "too long");
+  #noteFirst(): void {
+    if (this.firstAt === 0 && this.#accumulator.hasContent) this.firstAt = performance.now();
+  }
+
+  #onTooLong(): void {
+    const isKept = this.#accumulator.contentSize + this.#lengthBeside > this.#maxLength;
+    this.#callbacks.onFailure(tooLong(this.#maxLength), false, isKept ? undefined : "too long");
   }
 
   #onSenselessEvent(data: string, name: string | undefined, isCut: boolean): void {
     const { context } = this.#input;
-    if (name === "error") this.#listener.onFailure(this.#reportedError(sentence(context.redact(data))), false);
+    if (name === "error") this.#callbacks.onFailure(this.#reportedError(sentence(context.redact(data))), false);
     // That an event is cut is no nonsense; whether the reply is whole without it is found at its end.
     else if (!isCut) this.#onSenseless(data);
   }
 
   #onIncomplete(): void {
     const error = new ChatError("reply_incomplete", { host: this.#input.context.host }, { retryable: true });
-    this.#listener.onFailure(error, false);
+    this.#callbacks.onFailure(error, false);
   }
 
   #onSenseless(shown: string): void {
-    this.#listener.onFailure(senselessReply(shown, this.#status, this.#input.context), false, "damaged");
+    this.#callbacks.onFailure(senselessReply(shown, this.#status, this.#input.context), false, "damaged");
   }
 
   #reportedError(message: string): ChatError {

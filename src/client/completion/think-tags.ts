@@ -1,93 +1,89 @@
 const OPEN = "<think>";
 const CLOSE = "</think>";
-
-/** Where the parts of a reply go. */
-export interface TextSink {
-  text(delta: string): void;
-  reasoning(delta: string): void;
-}
+/** The beginning of a reply that may have a tag; others need no parser. */
+export const MAY_BE_TAG = /^[\s<]/;
 
 /**
- * Keeps a leading `<think>…</think>` out of the text. Models like DeepSeek-R1 write their reasoning so when the
- * server does not split it off; tags further on are the model's own words and stay.
+ * Keeps a leading `<think>…</think>` out of the text. Reasoning models write their reasoning so when the server does not
+ * split it off; tags further on are the model's own words and stay.
  */
 export class ThinkTagParser {
   // start: nothing but white space or the beginning of "<think>" has come; `#held` is it.
   // thinking: inside; `#held` is what may be the beginning of "</think>".
   // after: behind the end tag, before the first character that is no white space.
-  // text: the rest, handed on as it comes.
+  // text: the rest, which is as it comes.
   #state: "start" | "thinking" | "after" | "text" = "start";
   #held = "";
-  readonly #sink: TextSink;
+  /** What the latest `push` or `end` found to be reasoning. It comes before the text of the same delta. */
+  reasoning = "";
 
-  constructor(sink: TextSink) {
-    this.#sink = sink;
-  }
-
-  /** Whether something has come that is not handed on yet. */
+  /** Whether something has come that was not returned yet. */
   get isHolding(): boolean {
     return this.#held !== "";
   }
 
-  /** Takes the next piece of the content. */
-  push(delta: string): void {
+  /** Whether all that comes from now on is text. */
+  get isOver(): boolean {
+    return this.#state === "text";
+  }
+
+  /** Takes the next delta of the content. @returns what of it, and of what was held back, is text */
+  push(delta: string): string {
+    this.reasoning = "";
     switch (this.#state) {
       case "text":
-        this.#sink.text(delta);
-        return;
+        return delta;
       case "start":
-        this.#begin(this.#held + delta);
-        return;
+        return this.#start(this.#held + delta);
       case "thinking":
-        this.#think(this.#held + delta);
-        return;
-      case "after": {
-        const text = delta.trimStart();
-        if (!text) return;
-        this.#state = "text";
-        this.#sink.text(text);
-      }
+        return this.#think(this.#held + delta);
+      case "after":
+        return this.#endSpace(delta);
     }
   }
 
-  /** Hands on what was held back: nothing more will come. */
-  end(): void {
+  /** Returns what was held back, as `push` does: nothing more will come. */
+  end(): string {
     const held = this.#held;
     this.#held = "";
-    if (!held) return;
-    if (this.#state === "thinking") this.#sink.reasoning(held);
-    else this.#sink.text(held);
+    this.reasoning = this.#state === "thinking" ? held : "";
+    return this.#state === "thinking" ? "" : held;
   }
 
-  #begin(text: string): void {
+  #start(text: string): string {
     const start = text.trimStart();
     if (start.startsWith(OPEN)) {
       this.#state = "thinking";
       this.#held = "";
-      this.#think(start.slice(OPEN.length));
-    } else if (OPEN.startsWith(start)) {
-      this.#held = text;
-    } else {
-      this.#state = "text";
-      this.#held = "";
-      this.#sink.text(text);
+      return this.#think(start.slice(OPEN.length));
     }
+    if (OPEN.startsWith(start)) {
+      this.#held = text;
+      return "";
+    }
+    this.#state = "text";
+    this.#held = "";
+    return text;
   }
 
-  #think(text: string): void {
+  #think(text: string): string {
     const end = text.indexOf(CLOSE);
     if (end >= 0) {
-      if (end > 0) this.#sink.reasoning(text.slice(0, end));
+      this.reasoning = text.slice(0, end);
       this.#state = "after";
       this.#held = "";
-      const rest = text.slice(end + CLOSE.length);
-      if (rest) this.push(rest);
-      return;
+      return this.#endSpace(text.slice(end + CLOSE.length));
     }
     const keep = overlap(text, CLOSE);
     this.#held = keep ? text.slice(-keep) : "";
-    const delta = keep ? text.slice(0, -keep) : text;
-    if (delta) this.#sink.reasoning(delta);
+    this.reasoning = keep ? text.slice(0, -keep) : text;
+    return "";
+  }
+
+  #endSpace(delta: string): string {
+    const text = delta.trimStart();
+    if (text) this.#state = "text";
+    return text;
   }
 }
 

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { firstHeader } from "../unknown";
 import { bodyDecoder } from "./body-decoder";
-import { type BodyKind, bodyKind, isBlankByte } from "./body-kind";
-import { EventStream } from "./event-stream";
+import { type BodyKind, bodyKind, type EventReader, EventStream, isBlankByte } from "./event-stream";
 import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
 
@@ -13,68 +12,65 @@ const PART_A_TURN = 1 / 4;
 /** So many times the longest document may wait: the connection itself cannot be held, see `Body`. */
 const MOST_WAITING = 4;
 
-/** Callbacks for the parts of a body. After `onEnd` or `onCrash` nothing more comes. */
+/** Takes the parts of a body. After `onEnd` or `onCrash` nothing more comes. */
 export interface BodyCallbacks {
-  /**
-   * An event of a stream.
-   *
-   * @param isCut - the body has ended in it
-   */
-  onEvent(data: string, name: string | undefined, isCut: boolean): void;
-  /** Something has been handed on that is no keep-alive. */
-  onNews(): void;
   /** More bytes than allowed have come without making an event, or a document. */
   onTooLong(): void;
   /** The rest of the body cannot be unpacked. `onEnd` follows. */
   onBroken(error: Error): void;
   /** @param document - the whole of it if it was no stream of events */
   onEnd(document: string | undefined): void;
-  /** A listener, or the reading itself, has thrown. */
+  /** A callback, or the reading itself, has thrown. */
   onCrash(error: unknown): void;
 }
 
+/** What is to be known of a body. */
+export interface BodyOptions {
+  headers: IncomingHttpHeaders;
+  /** It cannot be a stream of events: the response is an error. */
+  isDocument: boolean;
+  /** Bytes that a document, or one event, may have. */
+  maxLength: number;
+  /** Takes the events of a stream. */
+  reader: EventReader;
+}
+
 /**
- * Reads the body of an answer: unpacks it if need be, finds out whether it is a stream of events or one document, and
+ * Reads the body of a response: unpacks it if need be, finds out whether it is a stream of events or one document, and
  * hands on the one or the other, in turns (`turns.ts`).
  *
  * What cannot be handed on yet waits here. A decoder is paused meanwhile; the connection is not: undici 7 fails an assertion
  * where a paused one is reset, and Node.js ends.
  */
 export class Body {
-  readonly #headers: IncomingHttpHeaders;
-  readonly #listener: BodyCallbacks;
-  readonly #maxLength: number;
-  #form: BodyKind;
+  readonly #options: BodyOptions;
+  readonly #callbacks: BodyCallbacks;
+  #kind: BodyKind;
   #events: EventStream | undefined;
   #document: Buffer[] = [];
   // Since the last event: an endless line is kept nowhere.
   #bytesPending = 0;
-  #hasEvent = false;
 
   #unpacker: Unpacker | undefined;
   #isFirst = true;
+  /** When bytes came last, by `performance.now()`. */
+  arrivedAt = 0;
+  /** When something came last that is no keep-alive, by `performance.now()`; it may have been read later. 0 for nothing yet. */
+  newsAt = 0;
 
   /** It is not this body's turn; what comes waits. */
-  #isHeld = false;
+  #isPaused = false;
   #leftOfTurn = BYTES_A_TURN;
-  /** Events of a read that are left because the turn ended in the middle of it. */
-  #eventsWaiting: { data: string; name: string | undefined }[] = [];
   #bytesWaiting: Buffer[] = [];
   #waitingLength = 0;
   /** Called when all has been handed on and no more will come. */
   #atEnd: (() => void) | undefined;
-  #isEnding = false;
   #isDestroyed = false;
 
-  /**
-   * @param isDocument - it is known to be no stream of events: the answer is an error
-   * @param maxLength - bytes of a document, or of one event
-   */
-  constructor(headers: IncomingHttpHeaders, isDocument: boolean, maxLength: number, listener: BodyCallbacks) {
-    this.#headers = headers;
-    this.#form = isDocument ? "document" : "unknown";
-    this.#maxLength = maxLength;
-    this.#listener = listener;
+  constructor(options: BodyOptions, callbacks: BodyCallbacks) {
+    this.#options = options;
+    this.#callbacks = callbacks;
+    this.#kind = options.isDocument ? "json" : "unknown";
   }
 
   /** What has come of a document so far. */
@@ -84,27 +80,34 @@ export class Body {
 
   /** Whether something has come that is still to be read. */
   get isWaiting(): boolean {
-    const waits = this.#bytesWaiting.length > 0 || this.#eventsWaiting.length > 0 || this.#atEnd !== undefined;
+    const waits = this.#bytesWaiting.length > 0 || this.#events?.isWaiting === true || this.#atEnd !== undefined;
     return waits || this.#unpacker?.isBusy === true;
   }
 
   /** Takes the next bytes as they came over the wire. @param now - by `performance.now()` */
   push(bytes: Buffer, now = performance.now()): void {
+    this.arrivedAt = now;
     if (this.#isFirst) {
       this.#isFirst = false;
       this.#startUnpacking();
     }
-    if (this.#unpacker) this.#unpacker.write(bytes);
-    else this.#read(bytes, now);
+    if (this.#unpacker) {
+      this.#unpacker.write(bytes);
+    } else if (this.#isPaused || turns.isOver) {
+      this.#keep(bytes);
+    } else {
+      turns.readingSince = now;
+      this.#take(bytes);
+    }
   }
 
-  /** No more bytes will come. */
+  /** Ends the body: no more bytes will come. */
   end(): void {
     if (this.#unpacker) this.#unpacker.end();
     else this.#endWith(this.#end);
   }
 
-  /** The connection has failed. @param then - called when all that has come is handed on, in place of `onEnd` */
+  /** Ends the body since the connection has failed. @param then - called when all that has come is handed on, in place of `onEnd` */
   finish(then: () => void): void {
     // How the rest is unpacked is no matter now.
     this.#onBroken = () => {};
@@ -115,24 +118,27 @@ export class Body {
   /** Lets go of what it holds; nothing more is handed on. */
   destroy(): void {
     this.#isDestroyed = true;
-    this.#isHeld = true;
+    this.#isPaused = true;
+    if (this.#events) this.#events.isPaused = true;
+    this.#events?.clear();
     turns.leave(this.#resume);
     turns.waitingBytes -= this.#waitingLength;
     this.#waitingLength = 0;
     this.#bytesWaiting = [];
-    this.#eventsWaiting = [];
     this.#atEnd = undefined;
     this.#unpacker?.destroy();
   }
 
   #startUnpacking(): void {
-    const makeDecoder = () => bodyDecoder(firstHeader(this.#headers, "content-encoding"));
+    const encoding = firstHeader(this.#options.headers, "content-encoding");
+    if (encoding === undefined) return;
+    const makeDecoder = () => bodyDecoder(encoding);
     const decoder = makeDecoder();
     if (!decoder) return;
-    this.#unpacker = new Unpacker(decoder, makeDecoder, this.#maxLength, {
+    this.#unpacker = new Unpacker(decoder, makeDecoder, this.#options.maxLength, {
       onBytes: (bytes) => {
-        this.#safely(() => this.#read(bytes, performance.now()));
-        if (this.#isHeld) this.#unpacker?.pause();
+        this.#safely(() => this.#takeUnpacked(bytes));
+        if (this.#isPaused) this.#unpacker?.pause();
       },
       onEnd: (error) => {
         this.#safely(() =>
@@ -145,108 +151,103 @@ export class Body {
     });
   }
 
-  #read(bytes: Buffer, now: number): void {
-    if (this.#isDestroyed) return;
-    if (this.#isHeld || turns.isOver) {
-      this.#hold();
-      this.#bytesWaiting.push(bytes);
-      this.#waitingLength += bytes.length;
-      turns.waitingBytes += bytes.length;
-      if (this.#waitingLength > MOST_WAITING * this.#maxLength) this.#listener.onTooLong();
-      return;
+  #takeUnpacked(bytes: Buffer): void {
+    if (this.#isPaused || turns.isOver) {
+      this.#keep(bytes);
+    } else {
+      turns.readingSince = performance.now();
+      this.#take(bytes);
     }
-    turns.begin(now);
-    this.#takeOfTurn(bytes);
+  }
+
+  /** Keeps bytes for a later turn. */
+  #keep(bytes: Buffer): void {
+    if (this.#isDestroyed) return;
+    this.#pause();
+    this.#bytesWaiting.push(bytes);
+    this.#waitingLength += bytes.length;
+    turns.waitingBytes += bytes.length;
+    if (this.#waitingLength > MOST_WAITING * this.#options.maxLength) this.#callbacks.onTooLong();
   }
 
   /** Takes a read as a whole, if time allows: what is left of one costs an object an event. */
-  #takeOfTurn(bytes: Buffer): void {
+  #take(bytes: Buffer): void {
     this.#leftOfTurn -= bytes.length;
-    this.#take(bytes);
-    if (this.#leftOfTurn <= 0) this.#hold();
+    this.#bytesPending += bytes.length;
+    if (this.#kind === "unknown") this.#recognise(bytes);
+    const events = this.#events;
+    if (events) {
+      events.push(bytes);
+      if (events.hasNews) {
+        events.hasNews = false;
+        this.#bytesPending = 0;
+        this.newsAt = this.arrivedAt;
+      }
+    } else {
+      this.#addToDocument(bytes);
+    }
+    if (this.#bytesPending > this.#options.maxLength) this.#callbacks.onTooLong();
+    if (this.#leftOfTurn <= 0) this.#pause();
   }
 
-  #take(bytes: Buffer): void {
-    this.#bytesPending += bytes.length;
-    if (this.#form === "unknown") this.#recognise(bytes);
-    if (this.#form === "events") {
-      this.#events?.push(bytes);
-      if (this.#hasEvent) {
-        this.#hasEvent = false;
-        this.#bytesPending = 0;
-        this.#listener.onNews();
-        return;
-      }
-    } else if (this.#form === "document" || !isBlank(bytes)) {
-      this.#document.push(bytes);
-      if (!isBlank(bytes)) this.#listener.onNews();
-    }
-    if (this.#bytesPending > this.#maxLength) this.#listener.onTooLong();
+  #addToDocument(bytes: Buffer): void {
+    if (this.#isDestroyed) return;
+    const hasNews = !bytes.every(isBlankByte);
+    // White space in front of what is not known yet would be kept for ever.
+    if (this.#kind === "json" || hasNews) this.#document.push(bytes);
+    if (hasNews) this.newsAt = this.arrivedAt;
   }
 
   #recognise(bytes: Buffer): void {
     const first = this.#document.length > 0 ? Buffer.concat([...this.#document, bytes]) : bytes;
-    this.#form = bodyKind(first, firstHeader(this.#headers, "content-type") ?? "");
-    if (this.#form !== "events") return;
-    this.#events = new EventStream(this.#onEvent);
+    this.#kind = bodyKind(first, firstHeader(this.#options.headers, "content-type") ?? "");
+    if (this.#kind !== "event-stream") return;
+    this.#events = new EventStream(this.#options.reader, () => this.#pause());
     for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
   }
 
-  #onEvent = (data: string, name: string | undefined): void => {
-    this.#hasEvent = true;
-    if (this.#isHeld) {
-      if (!this.#isDestroyed) this.#eventsWaiting.push({ data, name });
-      return;
-    }
-    this.#listener.onEvent(data, name, this.#isEnding);
-    if (turns.spend()) this.#hold();
-  };
-
-  #hold(): void {
-    if (this.#isHeld || this.#isDestroyed) return;
-    this.#isHeld = true;
+  #pause(): void {
+    if (this.#isPaused || this.#isDestroyed) return;
+    this.#isPaused = true;
+    if (this.#events) this.#events.isPaused = true;
     turns.wait(this.#resume);
   }
 
   #resume = (): void => {
     this.#safely(() => {
-      this.#isHeld = false;
+      this.#isPaused = false;
       this.#leftOfTurn = Math.max(BYTES_A_TURN, this.#waitingLength * PART_A_TURN);
-      if (this.#eventsWaiting.length > 0) this.#resumeEvents();
-      if (!this.#isHeld && this.#bytesWaiting.length > 0) this.#resumeBytes();
-      if (this.#isHeld || this.#isDestroyed) return;
+      this.#resumeEvents();
+      if (!this.#isPaused && this.#bytesWaiting.length > 0) this.#resumeBytes();
+      if (this.#isPaused || this.#isDestroyed) return;
       if (this.#atEnd) this.#conclude();
       else this.#unpacker?.resume();
     });
   };
 
   #resumeEvents(): void {
-    const events = this.#eventsWaiting;
-    let handed = 0;
-    for (; !this.#isHeld && !this.#isDestroyed && handed < events.length; handed++) {
-      const { data, name } = events[handed] as { data: string; name: string | undefined };
-      this.#onEvent(data, name);
-    }
-    this.#hasEvent = false;
-    this.#eventsWaiting.splice(0, handed);
-    this.#listener.onNews();
+    const events = this.#events;
+    if (!events) return;
+    if (events.isWaiting) this.newsAt = this.arrivedAt;
+    events.resume();
+    events.hasNews = false;
   }
 
   #resumeBytes(): void {
     const waiting = this.#bytesWaiting;
     let handed = 0;
-    while (!this.#isHeld && !this.#isDestroyed && handed < waiting.length) {
+    while (!this.#isPaused && !this.#isDestroyed && handed < waiting.length) {
       const bytes = waiting[handed++] as Buffer;
       this.#waitingLength -= bytes.length;
       turns.waitingBytes -= bytes.length;
-      this.#takeOfTurn(bytes);
+      this.#take(bytes);
     }
-    this.#bytesWaiting.splice(0, handed);
+    waiting.splice(0, handed);
   }
 
   #endWith(then: () => void): void {
     this.#atEnd = then;
-    if (!this.#isHeld) this.#conclude();
+    if (!this.#isPaused) this.#conclude();
   }
 
   #conclude(): void {
@@ -255,13 +256,12 @@ export class Body {
     if (!this.#isDestroyed) then?.();
   }
 
-  #onBroken = (error: Error): void => this.#listener.onBroken(error);
+  #onBroken = (error: Error): void => this.#callbacks.onBroken(error);
 
   /** What is done at the end: unless the connection has failed, the listener is told. */
   #end = (): void => {
-    this.#isEnding = true;
     this.#events?.end();
-    this.#listener.onEnd(this.#events ? undefined : this.text);
+    this.#callbacks.onEnd(this.#events ? undefined : this.text);
   };
 
   /** Streams and timers catch nothing, and what they do not catch ends the process. */
@@ -269,12 +269,7 @@ export class Body {
     try {
       run();
     } catch (error) {
-      this.#listener.onCrash(error);
+      this.#callbacks.onCrash(error);
     }
   }
-}
-
-/** White space alone: some servers send it to keep a connection alive. */
-function isBlank(bytes: Buffer): boolean {
-  return bytes.every(isBlankByte);
 }

@@ -1,34 +1,60 @@
 import { StringDecoder } from "node:string_decoder";
 import { createParser, type EventSourceMessage, type ParseError } from "eventsource-parser";
+import { turns } from "./turns";
 
-/** Called for every event that has data. `name` is absent for ordinary events. */
-export type EventListener = (data: string, name: string | undefined) => void;
+/** Takes the events of a stream. */
+export interface EventReader {
+  /**
+   * @param name - undefined for ordinary events
+   * @param isCut - the stream has ended inside the event
+   */
+  readEvent(data: string, name: string | undefined, isCut: boolean): void;
+}
+
+/** The largest byte that is a character by itself. */
+const LAST_ASCII = 0x7f;
 
 /**
- * Bytes of an event stream in, events out, however the bytes are cut.
+ * Turns the bytes of an event stream into events, however the bytes are cut, and hands them on until the turn is over
+ * (`turns.ts`).
  *
- * `error: {…}` as a field of its own is handed on as an event named `error`: llama.cpp wrote its errors so until 2025,
- * where a parser by the book sees nothing.
+ * `error: {…}` as a field of its own is handed on as an event named `error`: some servers write their errors so, where a
+ * parser by the book sees nothing.
  */
 export class EventStream {
   readonly #decoder = new StringDecoder("utf8");
   readonly #parser;
+  readonly #reader: EventReader;
+  readonly #onTurnOver: () => void;
   #isFirst = true;
+  /** The bytes so far may end inside a character. */
+  #isInside = false;
+  #isEnding = false;
+  /** Events wait until `resume`. */
+  isPaused = false;
+  /** An event has come since the last time that this was set to false. */
+  hasNews = false;
+  /** Events of a read in whose middle the turn ended. */
+  #waiting: EventSourceMessage[] = [];
 
-  constructor(listener: EventListener) {
-    this.#parser = createParser({
-      onEvent: (event: EventSourceMessage) => {
-        if (event.data !== "" || event.event === "error") listener(event.data, event.event);
-      },
-      onError: (error: ParseError) => {
-        if (error.field === "error" && error.value) listener(error.value, "error");
-      },
-    });
+  /** @param onTurnOver - called when the turn ends between two events; pauses the stream */
+  constructor(reader: EventReader, onTurnOver: () => void) {
+    this.#reader = reader;
+    this.#onTurnOver = onTurnOver;
+    this.#parser = createParser({ onEvent: this.#onEvent, onError: this.#onError });
   }
 
-  /** Takes the next bytes; the listener runs for every event that they complete. */
+  /** Whether events wait. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Takes the next bytes; the reader gets every event that they complete. */
   push(bytes: Buffer): void {
-    let text = this.#decoder.write(bytes);
+    // Most reads end with a line, and `toString` costs less than the decoder.
+    const endsInside = (bytes[bytes.length - 1] ?? 0) > LAST_ASCII;
+    let text = endsInside || this.#isInside ? this.#decoder.write(bytes) : bytes.toString("utf8");
+    this.#isInside = endsInside;
     if (text === "") return;
     if (this.#isFirst) {
       this.#isFirst = false;
@@ -37,8 +63,70 @@ export class EventStream {
     this.#parser.feed(text);
   }
 
-  /** No more bytes will come: an event whose last blank line is missing counts all the same. */
+  /** Ends the stream: an event whose last blank line is missing counts all the same. */
   end(): void {
+    this.#isEnding = true;
     this.#parser.feed(`${this.#decoder.end()}\n\n`);
   }
+
+  /** Hands on the events that wait, until the turn is over. */
+  resume(): void {
+    this.isPaused = false;
+    const events = this.#waiting;
+    let handed = 0;
+    while (!this.isPaused && handed < events.length) this.#onEvent(events[handed++] as EventSourceMessage);
+    // A reader that has had enough has emptied the list.
+    if (events === this.#waiting) events.splice(0, handed);
+  }
+
+  /** Drops the events that wait. */
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  #onEvent = (event: EventSourceMessage): void => {
+    if (event.data === "" && event.event !== "error") return;
+    this.hasNews = true;
+    if (this.isPaused) {
+      this.#waiting.push(event);
+      return;
+    }
+    this.#reader.readEvent(event.data, event.event, this.#isEnding);
+    if (turns.spend()) this.#onTurnOver();
+  };
+
+  #onError = ({ field, value }: ParseError): void => {
+    if (field === "error" && value) this.#onEvent({ data: value, event: "error", id: undefined });
+  };
+}
+
+/** What a body is read as: an event stream, one document (JSON, or an error), or not to be told yet. */
+export type BodyKind = "unknown" | "event-stream" | "json";
+
+/** In bytes: more are not looked at. */
+const LONGEST_START = 1024;
+const FIELDS = ["data:", "event:", "id:", "retry:"];
+
+/**
+ * Tells what a body is by its first characters. They count for more than the content type, which is wrong too often:
+ * servers answer a request for a stream with JSON, and the other way round.
+ *
+ * @param first - the bytes that have come so far
+ */
+export function bodyKind(first: Buffer, contentType: string): BodyKind {
+  const begin = first.findIndex((byte) => !isBlankByte(byte));
+  if (begin < 0) return "unknown";
+  const start = first
+    .toString("utf8", begin, begin + LONGEST_START)
+    .replace(/^\uFEFF/, "")
+    .trimStart();
+  if (/^[{[<]/.test(start)) return "json";
+  if (/^text\/event-stream/i.test(contentType)) return start === "" ? "unknown" : "event-stream";
+  if (/^(data|event|id|retry)?:/.test(start)) return "event-stream";
+  return FIELDS.some((field) => field.startsWith(start)) ? "unknown" : "json";
+}
+
+/** White space between the parts of a document, and of a stream. */
+export function isBlankByte(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -32,9 +32,9 @@ export interface ExchangeInput extends ReaderInput {
   onFailure: (failure: Failure) => void;
   /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
   onClose: () => void;
-  /** IdleTimeout allowed until the headers, in ms; 0 for no limit. */
+  /** Silence allowed until the headers, in ms; 0 for no limit. */
   headersLimitMs: number;
-  /** IdleTimeout allowed afterwards, in ms; 0 for no limit. */
+  /** Silence allowed afterwards, in ms; 0 for no limit. */
   silenceLimitMs: number;
   /** Host of the proxy, for messages. */
   proxyHost: string | undefined;
@@ -72,10 +72,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
   #isOver = false;
 
-  /** Characters of content when the wait for what follows a finish reason began; -1 before. */
-  #finishedSize = -1;
+  /** When the finish reason, or content behind it, came last, by `performance.now()`; 0 before. */
+  #finishedAt = 0;
+  /** Characters of content by then. */
+  #finishedSize = 0;
 
-  readonly #silence = new IdleTimeout((seconds) => this.#safely(() => this.#onSilence(seconds)));
+  readonly #idleTimeout = new IdleTimeout(
+    () => this.#newsAt(),
+    (seconds) => this.#safely(() => this.#onSilence(seconds)),
+  );
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
 
@@ -92,7 +97,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       return;
     }
     signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.#silence.start(this.#input.headersLimitMs);
+    this.#idleTimeout.start(this.#input.headersLimitMs);
     // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
     try {
@@ -120,9 +125,11 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isSettled) return;
-    const now = performance.now();
-    this.#silence.noteArrival(now);
-    this.#safely(() => this.#body?.push(chunk, now));
+    try {
+      this.#body?.push(chunk);
+    } catch (error) {
+      this.onCrash(error);
+    }
   }
 
   onResponseEnd(): void {
@@ -142,13 +149,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#status = status;
     this.#headers = headers;
     this.#reply.readHead(status, headers);
-    this.#body = new Body(
-      headers,
-      this.#isError,
-      this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength,
-      this,
-    );
-    this.#silence.start(this.#input.silenceLimitMs);
+    const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
+    this.#body = new Body({ headers, isDocument: this.#isError, maxLength, reader: this.#reply }, this);
+    this.#idleTimeout.start(this.#input.silenceLimitMs);
   }
 
   get #isError(): boolean {
@@ -159,15 +162,25 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     return this.#status > 0 && this.#isError ? "error status" : this.#reply.progress;
   }
 
-  onNews(): void {
-    const { contentSize, hasFinished, isDone } = this.#reply;
-    if (this.#isSettled || isDone || contentSize === this.#finishedSize) return;
-    this.#silence.touch();
-    if (hasFinished) {
-      // From here on only more of the reply is worth a wait: a server may go on for ever with events that bring nothing.
+  onFinish(): void {
+    this.#finishedAt = this.#body?.arrivedAt ?? 0;
+    this.#finishedSize = this.#reply.contentSize;
+    this.#idleTimeout.start(Math.min(this.#input.silenceLimitMs || TAIL_MS, TAIL_MS));
+  }
+
+  /**
+   * When something came last, by `performance.now()`. From the finish reason on only more of the reply counts: a server may
+   * go on for ever with events that bring nothing.
+   */
+  #newsAt(): number {
+    const newsAt = this.#body?.newsAt ?? 0;
+    const { contentSize } = this.#reply;
+    if (this.#finishedAt === 0) return newsAt;
+    if (contentSize !== this.#finishedSize) {
       this.#finishedSize = contentSize;
-      this.#silence.start(Math.min(this.#input.silenceLimitMs || TAIL_MS, TAIL_MS));
+      this.#finishedAt = newsAt;
     }
+    return this.#finishedAt;
   }
 
   onTooLong(): void {
@@ -176,10 +189,6 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   onBroken(error: Error): void {
     this.#judge("damaged", () => brokenBody(error, this.#status, this.#input.context));
-  }
-
-  onEvent(data: string, name: string | undefined, isCut: boolean): void {
-    if (!this.#isSettled && !this.#reply.isDone) this.#reply.readEvent(data, name, isCut);
   }
 
   onEnd(document: string | undefined): void {
@@ -194,7 +203,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   }
 
   onDone(): void {
-    this.#silence.stop();
+    this.#idleTimeout.stop();
     this.#endTimer = setTimeout(() => this.#safely(() => this.#judge("end")), END_MS);
   }
 
@@ -208,7 +217,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     const makeError = (key: FailureKey) =>
       new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
     // It may be we who are late.
-    if (!this.#isSettled && this.#body?.isWaiting) this.#silence.again();
+    if (!this.#isSettled && this.#body?.isWaiting) this.#idleTimeout.again();
     else this.#judge("silent", makeError);
   }
 
@@ -255,7 +264,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #settle(failed: Failure | undefined): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#silence.stop();
+    this.#idleTimeout.stop();
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
     this.#body?.destroy();
@@ -269,7 +278,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     }
     if (failure) result.failure = failure;
     const { firstAt } = this.#reply;
-    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: Math.max(firstAt, this.#silence.lastAt) });
+    if (firstAt > 0) Object.assign(result, { firstAt, lastAt: Math.max(firstAt, this.#newsAt()) });
     this.#resolve(result);
     if (failure) this.#giveUp(failure.error);
     if (failure || this.#isOver) this.#close();

@@ -4,26 +4,28 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LATE_MS = 50;
 
 /**
- * Tells when nothing has come for a while. One timer a wait: a piece only notes the time, and the timer, when it fires,
- * goes on waiting for what is left.
+ * Tells when nothing has come for a while. One timer a wait, and nothing at all for each delta: when the timer fires, it asks
+ * when the last one came, and goes on waiting for what is left.
  *
  * It is the server's silence that counts. Before it is told, what has come meanwhile gets its chance to be read; and where our
  * own process was busy, the server gets the whole time once more.
  */
 export class IdleTimeout {
+  readonly #lastNewsAt: () => number;
   readonly #onSilence: (seconds: number) => void;
   #timer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Immediate | undefined;
   #limitMs = 0;
   #startedAt = 0;
-  #arrivedAt = 0;
   /** The wait that got its time twice, by its begin. */
   #extended = -1;
-  /** When what was last noted has come, by `performance.now()`; it may have been read later. 0 for nothing yet. */
-  lastAt = 0;
 
-  /** @param onSilence - must not throw */
-  constructor(onSilence: (seconds: number) => void) {
+  /**
+   * @param lastNewsAt - returns when something came last, by `performance.now()`; 0 for nothing yet
+   * @param onSilence - must not throw
+   */
+  constructor(lastNewsAt: () => number, onSilence: (seconds: number) => void) {
+    this.#lastNewsAt = lastNewsAt;
     this.#onSilence = onSilence;
   }
 
@@ -40,23 +42,13 @@ export class IdleTimeout {
     this.start(this.#limitMs);
   }
 
-  /** Bytes have come; whether they mean anything is not known yet. @param now - by `performance.now()` */
-  noteArrival(now: number): void {
-    this.#arrivedAt = now;
-  }
-
-  /** What came means something. */
-  touch(): void {
-    this.lastAt = this.#arrivedAt;
-  }
-
   stop(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#poll);
   }
 
   get #begin(): number {
-    return Math.max(this.#startedAt, this.lastAt);
+    return Math.max(this.#startedAt, this.#lastNewsAt());
   }
 
   get #left(): number {

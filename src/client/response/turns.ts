@@ -19,23 +19,19 @@ class Turns {
   isOver = false;
   /** Bytes that wait to be read, of all replies. */
   waitingBytes = 0;
+  /** When reading began, or was last looked at, by `performance.now()`. Whoever begins to read sets it. */
+  readingSince = 0;
   #spentMs = 0;
-  #lookedAt = 0;
   #untilLook = 1;
   #line = new Set<() => void>();
   #isNextDue = false;
-
-  /** Reading begins. @param now - by `performance.now()` */
-  begin(now: number): void {
-    this.#lookedAt = now;
-  }
 
   /** Counts one event that was handed on. @returns whether the turn is over */
   spend(): boolean {
     if (--this.#untilLook > 0) return this.isOver;
     const now = performance.now();
-    const tookMs = now - this.#lookedAt;
-    this.#lookedAt = now;
+    const tookMs = now - this.readingSince;
+    this.readingSince = now;
     this.#untilLook = tookMs < QUICK_MS ? EVENTS_A_LOOK : 1;
     this.#spentMs += tookMs;
     const longer = Math.max(1, this.waitingBytes / WAITING_BYTES);
@@ -67,7 +63,7 @@ class Turns {
     this.#isNextDue = false;
     this.isOver = false;
     this.#spentMs = 0;
-    this.#lookedAt = performance.now();
+    this.readingSince = performance.now();
     // Whoever lines up again comes behind those that have not had their turn.
     for (const resume of [...this.#line]) {
       if (this.isOver) break;

@@ -160,7 +160,8 @@ export function buildRequest(input: RequestInput): Question {
   if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
   // The model comes first, so that a router can tell the provider from the beginning of the body
   // (huggingface_hub `_providers/_common.py`).
-  const messages = withImages(prompt.messages, readImages(input.images, input.imagesName ?? "images"), input.history);
+  const images = input.images === undefined ? [] : readImages(input.images, input.imagesName ?? "images");
+  const messages = withImages(prompt.messages, images, input.history);
   const conversation = input.history ? joinHistory(input.history, messages) : messages;
   const request: Request = {
     model: model.trim(),
@@ -176,7 +177,8 @@ export function buildRequest(input: RequestInput): Question {
   addTools(request, input);
   // It belongs to a stream: servers refuse it without one.
   if (!input.serverStreams) delete request["stream_options"];
-  const output = readOutput(request["response_format"], input.grammar, request["tools"] !== undefined);
+  const format = request["response_format"];
+  const output = format === undefined ? undefined : readOutput(format, input.grammar, request["tools"] !== undefined);
   if (output?.responseFormat) request["response_format"] = output.responseFormat;
   else if (output) delete request["response_format"];
   // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
@@ -190,13 +192,13 @@ function addTools(request: ChatRequest, { options, tools = [], toolChoice }: Req
   const asked = request["tools"] === undefined ? [] : readDeclarations(request["tools"]);
   // Those of the message are the whole list; those of the extra fields come on top of the node's.
   const offered = options.fields["tools"] == null ? [...tools, ...asked] : asked;
-  checkNames(offered);
   delete request["tools"];
   if (offered.length === 0) {
     delete request["tool_choice"];
     delete request["parallel_tool_calls"];
     return;
   }
+  checkNames(offered);
   request["tools"] = offered;
   if (request["tool_choice"] === undefined && toolChoice) setToolChoice(request, toolChoice);
 }
@@ -226,8 +228,8 @@ function formFields(form: FormOptions): Fields {
 
 /** What the form says of the reply's format, as the API writes it. */
 function formatField({ format, schemaName, schema, strict }: FormOptions): Fields {
-  const type = readChoice(format ?? "text", "format", FORMATS);
-  if (type === "text") return {};
+  if (format == null || format === "text") return {};
+  const type = readChoice(format, "format", FORMATS);
   if (type === "json_object") return { response_format: { type } };
   const read = readObject(schema, "schema");
   if (Object.keys(read).length === 0) throw new ChatError("schema_missing");
@@ -236,6 +238,7 @@ function formatField({ format, schemaName, schema, strict }: FormOptions): Field
 }
 
 function readExtra(extra: unknown): Fields {
+  if (extra === undefined || extra === "{}") return {};
   const fields = readObject(extra, "extra");
   for (const name of ["messages", "stream"]) {
     if (name in fields) throw new ChatError("extra_reserved", { name });

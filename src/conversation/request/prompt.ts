@@ -53,13 +53,13 @@ export function readPrompt(value: unknown, name: string): Prompt {
 }
 
 function readAny(value: unknown, name: string): Prompt {
-  const bytes = bytesOf(value);
-  if (bytes) return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
     const text = String(value);
     if (text.trim() === "") throw new ChatError("prompt_empty", { name });
     return fromUser(text);
   }
+  const bytes = bytesOf(value);
+  if (bytes) return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
   if (Array.isArray(value)) return fromArray(value, name);
   const object = asRecord(value);
   if (!object) throw promptError(value, name);

@@ -11,7 +11,7 @@ import {
 import { askInPrompt, type JsonOutput } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import type { FallbackChain } from "./fallback";
-import { emptyCompletion, sumOf } from "./report";
+import { sumOf } from "./report";
 import { heldBackReply, type UnsupportedParam, type UnsupportedParams, unsupportedParam } from "./unsupported-params";
 
 /** The body of a request whose messages we have read. */
@@ -31,7 +31,8 @@ export interface RoundOptions {
   signal: AbortSignal;
   listener: RoundListener;
   priority: Priority;
-  models: FallbackChain;
+  /** Undefined where there is only the one of the request. */
+  models: FallbackChain | undefined;
   /** What the reply must be; undefined for a text. */
   output: JsonOutput | undefined;
   unsupported: UnsupportedParams;
@@ -49,28 +50,28 @@ export async function completeRound(client: ChatClient, whole: Request, options:
   const { listener, models, output, signal } = options;
   let { priority } = options;
   let refused = new Map<UnsupportedParam, string>();
-  let before = emptyCompletion();
+  let before: Completion | undefined;
   for (;;) {
-    const wanted = { ...whole, model: models.current };
+    const wanted = models ? { ...whole, model: models.current } : whole;
     const request = without(
       wanted,
       output,
-      (refusal) => refused.has(refusal) || options.unsupported.has(wanted, refusal),
+      (refusal) => refused.has(refusal) || (!options.unsupported.isEmpty && options.unsupported.has(wanted, refusal)),
     );
     try {
-      const { hasFallback } = models;
+      const hasFallback = models?.hasFallback === true;
       const completion = await client.complete(request, { signal, listener, priority, hasFallback });
-      remember(refused, wanted, options);
-      return sumOf(before, completion);
+      if (refused.size > 0) remember(refused, wanted, options);
+      return before ? sumOf(before, completion) : completion;
     } catch (cause) {
       const error = asChatError(cause);
-      if (error.completion) error.completion = sumOf(before, error.completion);
+      if (error.completion && before) error.completion = sumOf(before, error.completion);
       const heldBack = output && heldBackReply(error);
       if (heldBack) return heldBack;
       const refusal = unsupportedParam(error, request);
       if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
         refused.set(refusal, String(error.params["message"] ?? ""));
-      } else if (models.hasFallback && isOfModel(error) && !hasBegun(error)) {
+      } else if (models?.hasFallback && isOfModel(error) && !hasBegun(error)) {
         listener.onFallback?.(error);
         models.moveOn(error);
         refused = new Map();

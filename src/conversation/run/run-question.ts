@@ -104,7 +104,8 @@ class Conversation {
   readonly #request: Request;
   readonly #options: QuestionOptions;
   readonly #tools: Map<string, Tool>;
-  readonly #models: FallbackChain;
+  /** Undefined where there is only the one of the request. */
+  readonly #models: FallbackChain | undefined;
   readonly #report = new ReportBuilder();
   /** What is sent on: the question, and the rounds that are complete. */
   readonly #messages: Message[];
@@ -120,7 +121,7 @@ class Conversation {
     this.#client = client;
     this.#request = request;
     this.#options = options;
-    this.#models = new FallbackChain(request.model, options.fallback ?? []);
+    this.#models = options.fallback?.length ? new FallbackChain(request.model, options.fallback) : undefined;
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
     this.#messages = [...request.messages];
     this.#sent = [...request.messages];
@@ -147,13 +148,13 @@ class Conversation {
   async #rounds(): Promise<Outcome> {
     for (;;) {
       const completion = await this.#round();
-      const dropped = dropCalls(completion.message);
-      const calls = (completion.message.tool_calls ?? []).map(parseCall);
-      if (calls.length === 0) {
+      if (!completion.message.tool_calls?.length) {
         const outcome = this.#readReply(completion);
         if (outcome) return outcome;
         continue;
       }
+      const dropped = dropCalls(completion.message);
+      const calls = completion.message.tool_calls.map(parseCall);
       this.#endRound(completion.finish_reason);
       if (dropped > 0) this.#options.listener.onCallsDropped?.({ count: calls.length + dropped, most: MOST_CALLS });
       const own: ParsedCall[] = [];
@@ -254,7 +255,7 @@ class Conversation {
 
   /** @param unfinished - a round that is not in the sums yet */
   #buildReport(unfinished?: Completion): Report {
-    const { timing, ...report } = this.#report.build(this.#models.failed, unfinished);
+    const { timing, ...report } = this.#report.build(this.#models?.failed ?? [], unfinished);
     const waited = Math.round(this.#options.waitedMs ?? 0);
     return {
       ...report,

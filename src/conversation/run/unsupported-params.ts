@@ -20,6 +20,8 @@ const MOST_KNOWN = 1000;
 /** What servers are known to refuse. */
 export class UnsupportedParams {
   readonly #known = new Set<string>();
+  /** Whether nothing is known yet. */
+  isEmpty = true;
 
   /** Whether it is known that a request would be refused so. */
   has(request: ChatRequest, refusal: UnsupportedParam): boolean {
@@ -28,6 +30,7 @@ export class UnsupportedParams {
 
   /** @returns whether this is the first one of its kind for the model */
   add(request: ChatRequest, refusal: UnsupportedParam): boolean {
+    this.isEmpty = false;
     const ofModel = `${refusal} ${request.model}`;
     const isNew = !this.#known.has(ofModel);
     for (const key of [ofModel, keyOf(request, refusal)]) this.#known.add(key);

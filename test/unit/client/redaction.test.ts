@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { redactDeltas } from "../../../src/client/completion/redact-deltas";
+import { redactDeltas } from "../../../src/client/completion/redact-reply";
 import { makeRedaction, withoutUserInfo } from "../../../src/client/redaction";
 
 const TOKEN = "hf_AbCdEfGhIjKlMn";

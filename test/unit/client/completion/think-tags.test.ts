@@ -2,21 +2,20 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ThinkTagParser } from "../../../../src/client/completion/think-tags";
 
-/** Splits a reply that comes in these pieces; a piece that is handed on empty is a mistake. */
+/** Splits a reply that comes in these deltas. */
 function split(deltas: string[]): { text: string; reasoning: string } {
+  const parser = new ThinkTagParser();
   const parts = { text: "", reasoning: "" };
-  const splitter = new ThinkTagParser({
-    text: (delta) => {
-      assert.notEqual(delta, "");
-      parts.text += delta;
-    },
-    reasoning: (delta) => {
-      assert.notEqual(delta, "");
-      parts.reasoning += delta;
-    },
-  });
-  for (const delta of deltas) splitter.push(delta);
-  splitter.end();
+  const add = (text: string) => {
+    parts.text += text;
+    parts.reasoning += parser.reasoning;
+  };
+  for (const delta of deltas) {
+    const isOver = parser.isOver;
+    add(parser.push(delta));
+    if (isOver) assert.equal(parser.reasoning, "", "reasoning behind the text");
+  }
+  add(parser.end());
   return parts;
 }
 
@@ -70,11 +69,12 @@ describe("a leading <think>…</think>", () => {
 
   it("is handed on while it comes, not at its end", () => {
     const seen: string[] = [];
-    const splitter = new ThinkTagParser({
-      text: (delta) => seen.push(`text ${delta}`),
-      reasoning: (delta) => seen.push(`reasoning ${delta}`),
-    });
-    for (const delta of ["<think>", "one", " two", "</think>", "three", " four"]) splitter.push(delta);
+    const parser = new ThinkTagParser();
+    for (const delta of ["<think>", "one", " two", "</think>", "three", " four"]) {
+      const text = parser.push(delta);
+      if (parser.reasoning) seen.push(`reasoning ${parser.reasoning}`);
+      if (text) seen.push(`text ${text}`);
+    }
     assert.deepEqual(seen, ["reasoning one", "reasoning  two", "text three", "text  four"]);
   });
 });

@@ -18,13 +18,15 @@ interface Collected {
 /** A body, and what it tells. @param onEvent - called for every event */
 function makeBody(headers = {}, onEvent: (body: Body, data: string) => void = () => {}, maxLength = 1e6) {
   const seen: Collected = { events: [], ends: [], broken: [], crashes: [], tooLong: 0 };
-  const body: Body = new Body({ ...STREAM, ...headers }, false, maxLength, {
-    onEvent(data, name) {
+  const reader = {
+    readEvent(data: string, name: string | undefined) {
       assert.equal(seen.ends.length, 0, "an event behind the end");
       seen.events.push([data, name]);
       onEvent(body, data);
     },
-    onNews() {},
+  };
+  const options = { headers: { ...STREAM, ...headers }, isDocument: false, maxLength, reader };
+  const body: Body = new Body(options, {
     onTooLong: () => seen.tooLong++,
     onBroken: ({ message }) => seen.broken.push(message),
     onEnd: (document) => seen.ends.push(document),

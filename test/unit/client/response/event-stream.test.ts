@@ -5,10 +5,15 @@ import { loadWire, wireSkipReason } from "../../../support/wire";
 
 type Event = [data: string, name?: string];
 
+/** A stream whose turn never ends. */
+function makeStream(readEvent: (data: string, name: string | undefined) => void): EventStream {
+  return new EventStream({ readEvent }, () => {});
+}
+
 /** The events of a stream that comes in these chunks. */
 function read(chunks: Buffer[]): Event[] {
   const events: Event[] = [];
-  const stream = new EventStream((data, name) => events.push(name === undefined ? [data] : [data, name]));
+  const stream = makeStream((data, name) => events.push(name === undefined ? [data] : [data, name]));
   for (const chunk of chunks) stream.push(chunk);
   stream.end();
   return events;
@@ -60,7 +65,7 @@ describe("an event stream", () => {
 
   it("tells of an event as soon as it is complete", () => {
     const events: string[] = [];
-    const stream = new EventStream((data) => events.push(data));
+    const stream = makeStream((data) => events.push(data));
     stream.push(Buffer.from("data: one\n"));
     assert.deepEqual(events, []);
     stream.push(Buffer.from("\nda"));

@@ -1,5 +1,5 @@
 import type { Redaction } from "../redaction";
-import type { DeltaListener } from "../types";
+import type { DeltaListener, PartialCompletion } from "../types";
 
 /** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
 const LEAST_HELD = 4;
@@ -11,11 +11,11 @@ const LEAST_HELD = 4;
  * @returns the listener that takes the pieces, and what hands on the rest when no more will come
  */
 export function redactDeltas(listener: DeltaListener, redaction: Redaction): DeltaListener & { end(): void } {
-  const text = new DeltaRedactor(redaction, (delta) => listener.onText?.(delta));
-  const reasoning = new DeltaRedactor(redaction, (delta) => listener.onReasoning?.(delta));
+  const text = new DeltaRedactor(redaction, listener.onText?.bind(listener));
+  const reasoning = new DeltaRedactor(redaction, listener.onReasoning?.bind(listener));
   return {
-    onText: (delta) => text.push(delta),
-    onReasoning: (delta) => reasoning.push(delta),
+    onText: text.push,
+    onReasoning: reasoning.push,
     end: () => {
       reasoning.end();
       text.end();
@@ -33,17 +33,22 @@ class DeltaRedactor {
   /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
   #shown = 0;
 
-  constructor(redaction: Redaction, next: (delta: string) => void) {
+  /** @param next - takes the deltas; undefined for nobody */
+  constructor(redaction: Redaction, next: (delta: string) => void = () => {}) {
     this.#redaction = redaction;
     this.#next = next;
     this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
   }
 
-  push(delta: string): void {
-    if (this.#pending === "" && !this.#mayBegin(delta)) {
-      this.#next(delta);
-      return;
-    }
+  /** Runs for every delta; most hold no character with which a secret begins. */
+  push = (delta: string): void => {
+    let mayBegin = this.#pending !== "";
+    for (const first of this.#firsts) if (delta.includes(first)) mayBegin = true;
+    if (mayBegin) this.#search(delta);
+    else this.#next(delta);
+  };
+
+  #search(delta: string): void {
     const joined = this.#pending + delta;
     const text = this.#redaction.reply(joined);
     let shown = 0;
@@ -62,12 +67,6 @@ class DeltaRedactor {
     this.#shown = 0;
     if (rest) this.#next(rest);
   }
-
-  /** Runs for every piece, and ends the work for most of them. */
-  #mayBegin(delta: string): boolean {
-    for (const first of this.#firsts) if (delta.includes(first)) return true;
-    return false;
-  }
 }
 
 /** Where a text ends with the beginning of a secret; its length if it does not. */
@@ -82,4 +81,39 @@ function secretBegin(text: string, needles: readonly string[]): number {
     }
   }
   return begin;
+}
+
+/**
+ * Hides the secrets in a reply that came in several pieces: they are found only here, where the pieces are one text.
+ *
+ * @param wasHidden - a secret was hidden in a piece of the reply before it was put together
+ */
+export function redactCompletion(
+  completion: PartialCompletion,
+  { reply }: Redaction,
+  wasHidden: boolean,
+): PartialCompletion {
+  const { message, reasoningToReturn = {} } = completion;
+  const texts: string[] = [];
+  const hide = (text: string): string => {
+    const redacted = reply(text);
+    texts.push(redacted);
+    if (redacted !== text) wasHidden = true;
+    return redacted;
+  };
+  const { reasoning } = message;
+  hideTexts(message as unknown as Record<string, unknown>, hide);
+  for (const { function: called } of message.tool_calls ?? []) {
+    called.name = hide(called.name);
+    called.arguments = hide(called.arguments);
+  }
+  hideTexts(reasoningToReturn, hide);
+  // What lists the same text token by token, or part by part, would tell it all the same.
+  if (wasHidden && texts.some((text) => text.includes("***"))) delete completion.logprobs;
+  if (message.reasoning !== reasoning) delete reasoningToReturn["reasoning_details"];
+  return completion;
+}
+
+function hideTexts(fields: Record<string, unknown>, hide: (text: string) => string): void {
+  for (const [name, value] of Object.entries(fields)) if (typeof value === "string") fields[name] = hide(value);
 }
