@@ -232,4 +232,68 @@ describe("slots", () => {
       await assert.rejects(acquire("b"), isError("rate_limit"));
     });
   });
+
+  it("are never more than the limit, and all free at the end, whatever is aborted and paused meanwhile", async () => {
+    const clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    try {
+      const LIMIT = 4;
+      const slots = new ConcurrencyLimiter(LIMIT, 100);
+      const random = pseudoRandom(5);
+      const ends = { done: 0, refused: 0, cancelled: 0 };
+      let running = 0;
+      let most = 0;
+      const use = async (priority: Priority, abort: AbortController, ms: number): Promise<void> => {
+        waiting.add(abort);
+        try {
+          await slots.acquire(priority, abort.signal);
+        } catch (error) {
+          ends[(error as ChatError).key === "queue_full" ? "refused" : "cancelled"]++;
+          return;
+        } finally {
+          waiting.delete(abort);
+        }
+        most = Math.max(most, ++running);
+        if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+        running--;
+        slots.release();
+        ends.done++;
+        // The next one may have the slot by now, and not know yet.
+        if (random(4) === 0) [...waiting][random(4)]?.abort();
+      };
+      const all: Promise<void>[] = [];
+      const waiting = new Set<AbortController>();
+      let ended = 0;
+      for (let count = 0; count < 10_000; count++) {
+        const abort = new AbortController();
+        if (random(20) === 0) abort.abort();
+        // While it waits, runs, or is over.
+        else if (random(3) === 0) setTimeout(() => abort.abort(), random(12));
+        if (random(400) === 0) slots.pauseFor(0.005);
+        const priority = (["new", "begun", "admitted"] as const)[random(3)] ?? "new";
+        all.push(use(priority, abort, random(2) && random(4)).finally(() => ended++));
+        if (count % 10 === 0) await clock.tickAsync(1);
+      }
+      for (let ms = 0; ended < all.length && ms < 100_000; ms++) await clock.tickAsync(1);
+      assert.equal(ended, all.length, "every wait ends");
+      assert.equal(most, LIMIT);
+      assert.equal(running, 0);
+      for (const [end, count] of Object.entries(ends)) assert.ok(count > 500, `${end}: ${count}`);
+      const { acquire, got } = taker(slots);
+      for (let index = 0; index <= LIMIT; index++) acquire(String(index));
+      await turn();
+      assert.deepEqual(got, ["0", "1", "2", "3"], "all are free, and no more than those");
+      assert.equal(clock.countTimers(), 0);
+    } finally {
+      clock.restore();
+    }
+  });
 });
+
+/** Makes a function that gives integers below its argument, the same ones at each run. */
+function pseudoRandom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
