@@ -23,14 +23,15 @@ export interface AttemptLimits {
   retries: number;
   /** How long an endpoint may take to wake up, in seconds. */
   wakeUp: number;
-  /** True if there is another model to ask. */
-  hasFallback?: boolean | undefined;
 }
 
 /** The course of one question over its attempts: when the next one is due, and what is told of them. */
 export class Attempts {
   readonly #startedAt = performance.now();
   readonly #limits: AttemptLimits;
+  readonly #hasFallback: boolean;
+  /** True once it has had a slot. */
+  hasBegun = false;
   /** Requests made. */
   count = 0;
   /** Extra attempts that count. */
@@ -41,8 +42,10 @@ export class Attempts {
   /** When the last one was sent. */
   sentAt = performance.now();
 
-  constructor(limits: AttemptLimits) {
+  /** @param hasFallback - there is another model to ask */
+  constructor(limits: AttemptLimits, hasFallback = false) {
     this.#limits = limits;
+    this.#hasFallback = hasFallback;
   }
 
   /**
@@ -59,6 +62,7 @@ export class Attempts {
       throw this.error(asChatError(error));
     }
     this.#queuedMs += performance.now() - queuedAt;
+    this.hasBegun = true;
     this.count++;
   }
 
@@ -111,7 +115,7 @@ export class Attempts {
 
   /** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
   #isWorthRetry({ error, mayRetry }: Failure): boolean {
-    return mayRetry && !(this.#limits.hasFallback && isOfModel(error) && !this.#isWaking(error));
+    return mayRetry && !(this.#hasFallback && isOfModel(error) && !this.#isWaking(error));
   }
 
   /** True for the error of an endpoint that wakes up: it says nothing of the model, and costs no retry. */

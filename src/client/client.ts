@@ -44,8 +44,7 @@ export class ChatClient {
    * @throws ChatError; its `completion` holds what had come of the reply, its `cause` the facts
    */
   async complete(request: ChatRequest, options: CompleteOptions = {}): Promise<Completion> {
-    const { retries, wakeUp } = this.#setup;
-    const attempts = new Attempts({ retries, wakeUp, hasFallback: options.hasFallback });
+    const attempts = new Attempts(this.#setup, options.hasFallback);
     const body = serialize(request);
     for (;;) {
       const { result, isReplaceable } = await this.#attempt(request, body, attempts, options);
@@ -55,8 +54,7 @@ export class ChatClient {
       }
       const wait = result.failure && attempts.nextWait(result.failure);
       if (wait === undefined) return this.#conclude(request.model, result, attempts);
-      options.listener?.onRetry?.(attempts.retries, retries, wait);
-      await this.#limiter.delay(wait, options.signal);
+      await this.#pause(wait, attempts, options);
     }
   }
 
@@ -146,7 +144,7 @@ export class ChatClient {
     { signal, listener = {}, priority = "new" }: CompleteOptions,
   ): Promise<{ result: ExchangeResult; isReplaceable: boolean }> {
     const onWait = () => listener.onWaiting?.();
-    await attempts.begin(this.#limiter.acquire(attempts.count > 0 ? "begun" : priority, signal, onWait));
+    await attempts.begin(this.#limiter.acquire(attempts.hasBegun ? "begun" : priority, signal, onWait));
     let isReleased = false;
     const release = () => {
       if (!isReleased) this.#limiter.release();
@@ -181,6 +179,16 @@ export class ChatClient {
       release();
       throw attempts.error(asChatError(error));
     }
+  }
+
+  /** Tells of the next attempt and waits for it. */
+  async #pause(seconds: number, attempts: Attempts, { listener, signal }: CompleteOptions): Promise<void> {
+    try {
+      listener?.onRetry?.(attempts.retries, this.retries, seconds);
+    } catch (error) {
+      throw attempts.error(asChatError(error));
+    }
+    await this.#limiter.delay(seconds, signal);
   }
 
   /** Returns the completion, or throws the error with what had come of it. */

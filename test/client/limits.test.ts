@@ -325,6 +325,35 @@ describe("an abort", () => {
 });
 
 describe("a listener that throws", () => {
+  for (const [name, attempts] of [
+    ["onWaiting", 0],
+    ["onAsking", 1],
+    ["onRetry", 1],
+  ] as const) {
+    it(`ends the question with an error of its own, and holds no slot: ${name}`, async () => {
+      const server = await startServer((_, response, index) =>
+        index === 1 ? json(response, 500, {}) : sse(response, replyChunks(["ok"]), { delayMs: 20 }),
+      );
+      const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+      const first = client.complete(REQUEST);
+      const listener = {
+        [name]: () => {
+          throw new Error("mistake in the listener");
+        },
+      };
+      await assert.rejects(client.complete(REQUEST, { listener }), (error: ChatError) => {
+        assert.equal(error.key, "internal");
+        assert.match(error.message, /mistake in the listener/);
+        assert.equal(error.cause.attempts, attempts);
+        return true;
+      });
+      await first;
+      assert.equal((await client.complete(REQUEST)).message.content, "ok");
+      await client.close();
+      await server.close();
+    });
+  }
+
   for (const texts of [["Hello"], ["<thi"]]) {
     it(`ends the question with its error, once: ${texts}`, async () => {
       const server = await startServer(reply(...texts));
