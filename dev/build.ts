@@ -14,9 +14,10 @@ import {
 import path from "node:path";
 
 /**
- * Makes what Node-RED and its editor load: `src` compiled to `nodes`, the two scripts of `src/editor` in `resources`, and
- * the icons beside the nodes. What the build before has left is known by its content and not by times, which other
- * branches, copies and tools change: whatever was deleted, changed or built from something else meanwhile is made anew.
+ * Makes what Node-RED, its editor and scripts load: `src` compiled to `nodes`, the icons and the declarations of the client
+ * beside it, and the two scripts of `src/editor` in `resources`. What the build before has left is known by its content
+ * and not by times, which other branches, copies and tools change: whatever was deleted, changed or built from something
+ * else meanwhile is made anew.
  *
  *     npm run build
  */
@@ -31,6 +32,9 @@ const compilerNotes = at(".build/tsc.tsbuildinfo");
 const compiler = at("node_modules/typescript/bin/tsc");
 /** For the compiler, whether it runs once or watches. */
 export const compilerOptions = ["--project", at("src"), "--incremental", "--tsBuildInfoFile", compilerNotes];
+
+/** The module that scripts import. */
+const PUBLIC = "client/index";
 
 /** The scripts of the editor: each is one file of `src/editor`, with what that imports. */
 const BUNDLES = { validators: "validators-bundle.ts", forms: "forms-bundle.ts" };
@@ -47,7 +51,7 @@ export async function build(say: (line: string) => void): Promise<void> {
   const started = performance.now();
   say("Building …");
   rmSync(notes, { force: true });
-  await Promise.all([compile(), bundle()]);
+  await Promise.all([compile(), bundle(), declare()]);
   finish(sources);
   say(`Built in ${seconds(started)} s.`);
 }
@@ -83,6 +87,37 @@ export async function bundle(): Promise<void> {
 }
 
 /**
+ * Makes the declarations of the client's public face: only those that `index.d.ts` refers to, without what is marked
+ * `@internal`, so that they need no types of other packages.
+ */
+async function declare(): Promise<void> {
+  const { default: ts } = await import("typescript");
+  const fail = (problem: import("typescript").Diagnostic): never => {
+    throw new Error(`The build failed: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`);
+  };
+  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: fail };
+  const config = ts.getParsedCommandLineOfConfigFile(at("src/tsconfig.json"), {}, host);
+  const only = { declaration: true, emitDeclarationOnly: true, stripInternal: true };
+  const program = ts.createProgram([at(`src/${PUBLIC}.ts`)], { ...config?.options, ...only });
+  const declarations = new Map<string, string>();
+  const keep = (file: string, text: string): void => void declarations.set(path.resolve(file), text);
+  program.emit(undefined, keep, undefined, true).diagnostics.forEach(fail);
+
+  for (const file of files("nodes")) if (file.endsWith(".d.ts")) rmSync(at(file));
+  const write = (file: string): void => {
+    const text = declarations.get(file);
+    if (text === undefined) return;
+    declarations.delete(file);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    for (const { fileName } of ts.preProcessFile(text).importedFiles) {
+      write(path.resolve(path.dirname(file), `${fileName}.d.ts`));
+    }
+  };
+  write(at(`nodes/${PUBLIC}.d.ts`));
+}
+
+/**
  * Does what is left behind compiler and bundler, and notes what came of it.
  *
  * @param sources the hash of what they have read; without it, the next build makes everything anew
@@ -105,7 +140,10 @@ async function compile(): Promise<void> {
 function removeLeftovers(): void {
   const compiled = files("src")
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !file.startsWith("src/editor/"))
-    .map((file) => file.replace(/^src\//, "nodes/").replace(/\.ts$/, ".js"));
+    .flatMap((file) => {
+      const name = file.replace(/^src\//, "nodes/").replace(/\.ts$/, "");
+      return [`${name}.js`, `${name}.d.ts`];
+    });
   const icons = files("icons").map((file) => `nodes/${file}`);
   const bundles = Object.keys(BUNDLES).map((name) => `resources/${name}.js`);
   const made = new Set([...compiled, ...icons, ...bundles]);
@@ -129,7 +167,7 @@ function sourceFiles(): string[] {
 }
 
 function builtFiles(): string[] {
-  const scripts = [...files("nodes"), ...files("resources")].filter((file) => file.endsWith(".js"));
+  const scripts = [...files("nodes"), ...files("resources")].filter((file) => /\.(js|d\.ts)$/.test(file));
   return [...scripts, ...files("nodes/icons")];
 }
 

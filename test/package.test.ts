@@ -63,6 +63,9 @@ describe("the package", () => {
       ["forms.css", "forms.js", "validators.js"].map((name) => `resources/${name}`),
     );
     assert.ok(paths.includes("SECURITY.md"));
+    const declarations = paths.filter((file) => file.endsWith(".d.ts"));
+    assert.ok(declarations.length > 0 && declarations.length <= 8, declarations.join());
+    for (const file of declarations) assert.match(file, /^nodes\/client\//);
     const strange = paths.filter(
       (file) =>
         !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
@@ -70,6 +73,27 @@ describe("the package", () => {
         ),
     );
     assert.deepEqual(strange, []);
+  });
+
+  it("exports the client and its own package.json, to scripts of any age", () => {
+    const { "./client": client, "./package.json": itself, ...rest } = pkg.exports;
+    assert.deepEqual(rest, {});
+    assert.equal(itself, "./package.json");
+    // Conditions apply in their order.
+    assert.deepEqual(Object.keys(client), ["types", "require", "default"]);
+    assert.deepEqual(pkg.typesVersions, { "*": { client: [client.types] } });
+    for (const file of Object.values<string>(client)) assert.ok(existsSync(path.join(root, file)), file);
+  });
+
+  it("declares the client without types of other packages, and without what is our own", () => {
+    const folder = path.join(root, "nodes/client");
+    const declarations = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".d.ts"))
+      .map((file) => readFileSync(path.join(folder, file), "utf8"));
+    for (const text of declarations) {
+      for (const [, name = ""] of text.matchAll(/(?:from|import\() ?"([^"]+)"/g)) assert.match(name, /^\.\.?\//);
+      assert.doesNotMatch(text, /@internal|NodeJS\.|: Buffer\b/);
+    }
   });
 
   it("makes the editor wait for little: for one small script when it opens, for the other with the first form", () => {

@@ -1,32 +1,73 @@
-import type { ChatError } from "./errors/chat-error";
+import { asChatError, type ChatError, isOfModel } from "./errors/chat-error";
 import type { Failure } from "./errors/failure";
 import type { ExchangeResult } from "./response/exchange";
-import { backoff, LONGEST_WAIT_S, requestedWait, SHORTEST_WAIT_S, SHORTEST_WAKING_WAIT_S } from "./retry";
+import {
+  backoff,
+  LONGEST_WAIT_S,
+  requestedPause,
+  requestedWait,
+  SHORTEST_WAIT_S,
+  SHORTEST_WAKING_WAIT_S,
+} from "./retry";
 import type { Completion, PartialCompletion, Timing } from "./types";
 
-/** In ms. A reply that the server wrote at once takes a busy machine a few to read. */
+/** In ms. A busy machine needs this long to read a reply that the server wrote at once. */
 const SHORTEST_WRITING_MS = 20;
+
+/** The others wait longer by this: a question that is retried has queued before them by then. */
+const HEAD_START_S = 0.01;
+
+/** What bounds the attempts of a question. */
+export interface AttemptLimits {
+  /** Extra attempts that count. */
+  retries: number;
+  /** How long an endpoint may take to wake up, in seconds. */
+  wakeUp: number;
+}
 
 /** The course of one question over its attempts: when the next one is due, and what is told of them. */
 export class Attempts {
   readonly #startedAt = performance.now();
-  readonly #wakeUpMs: number;
+  readonly #limits: AttemptLimits;
+  readonly #hasFallback: boolean;
+  /** True once it has had a slot. */
+  hasBegun = false;
   /** Requests made. */
   count = 0;
   /** Extra attempts that count. */
   retries = 0;
   /** A kept connection has been replaced since the last attempt that counts. */
   #isReplaced = false;
-  queuedMs = 0;
+  #queuedMs = 0;
   /** When the last one was sent. */
   sentAt = performance.now();
 
-  constructor(wakeUp: number) {
-    this.#wakeUpMs = wakeUp * 1000;
+  /** @param hasFallback - there is another model to ask */
+  constructor(limits: AttemptLimits, hasFallback = false) {
+    this.#limits = limits;
+    this.#hasFallback = hasFallback;
   }
 
   /**
-   * Whether the request may be sent again at once, since the kept connection that it went out on was closed: once a
+   * Waits for the slot of the next attempt.
+   *
+   * @throws ChatError if there is none
+   */
+  async begin(slot: Promise<void>): Promise<void> {
+    const queuedAt = performance.now();
+    try {
+      await slot;
+    } catch (error) {
+      this.#queuedMs += performance.now() - queuedAt;
+      throw this.error(asChatError(error));
+    }
+    this.#queuedMs += performance.now() - queuedAt;
+    this.hasBegun = true;
+    this.count++;
+  }
+
+  /**
+   * True if the request may be sent again at once, since the kept connection that it went out on was closed: once a
    * request. It is the same attempt then.
    */
   mayReplace(): boolean {
@@ -36,29 +77,35 @@ export class Attempts {
     return true;
   }
 
-  /** Seconds until the next attempt, or undefined if there is none. */
-  nextWait({ error, headers }: Failure, allowed: number): number | undefined {
+  /** Returns the seconds until the next attempt; undefined if there is none. */
+  nextWait(failure: Failure): number | undefined {
+    if (!this.#isWorthRetry(failure)) return undefined;
     this.#isReplaced = false;
-    const requested = requestedWait(headers);
+    const requested = requestedWait(failure.headers);
     if (requested !== undefined && requested > LONGEST_WAIT_S) return undefined;
-    if (this.isWaking(error)) return Math.max(SHORTEST_WAKING_WAIT_S, requested ?? backoff(this.count - 1));
-    if (this.retries >= allowed) return undefined;
+    if (this.#isWaking(failure.error)) return Math.max(SHORTEST_WAKING_WAIT_S, requested ?? backoff(this.count - 1));
+    if (this.retries >= this.#limits.retries) return undefined;
     this.retries++;
     return Math.max(SHORTEST_WAIT_S, requested ?? backoff(this.retries - 1));
   }
 
-  /** Whether an error is that of an endpoint that wakes up: it says nothing of the model, and costs no retry. */
-  isWaking({ cause: { status } }: ChatError): boolean {
-    return (status === 502 || status === 503) && performance.now() - this.#startedAt < this.#wakeUpMs;
+  /**
+   * Returns for how many seconds all other questions wait after a failure, also where this one has no attempt left: the next
+   * one would only be refused in its place. 0 for no wait.
+   */
+  pauseOfOthers(failure: Failure): number {
+    if (!this.#isWorthRetry(failure)) return 0;
+    const pause = requestedPause(failure.error.cause.status, failure.headers);
+    return pause === undefined ? 0 : pause + HEAD_START_S;
   }
 
+  /** Adds to a reply what is known of its question. */
   completion({ completion, firstAt, lastAt }: ExchangeResult): Completion {
     return { ...completion, attempts: this.count, timing: this.#timing(completion, firstAt, lastAt) };
   }
 
-  /** Puts on the error what is known of the question. */
-  error(error: ChatError, result?: ExchangeResult): ChatError {
-    const completion = this.completion(result ?? { completion: { message: { role: "assistant", content: "" } } });
+  /** Puts on the error what is known of the question, and what had come of the reply. */
+  error(error: ChatError, completion = this.completion(noReply())): ChatError {
     error.completion = completion;
     error.cause.attempts = this.count;
     if (completion.provider) error.cause.provider = completion.provider;
@@ -66,12 +113,22 @@ export class Attempts {
     return error;
   }
 
+  /** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
+  #isWorthRetry({ error, mayRetry }: Failure): boolean {
+    return mayRetry && !(this.#hasFallback && isOfModel(error) && !this.#isWaking(error));
+  }
+
+  /** True for the error of an endpoint that wakes up: it says nothing of the model, and costs no retry. */
+  #isWaking({ cause: { status } }: ChatError): boolean {
+    return (status === 502 || status === 503) && performance.now() - this.#startedAt < this.#limits.wakeUp * 1000;
+  }
+
   #timing(completion: PartialCompletion, firstAt: number | undefined, lastAt: number | undefined): Timing {
     const now = performance.now();
     // The end of the body may come later than the last piece.
     const endedAt = lastAt ?? now;
     const timing: Timing = {
-      queued_ms: Math.round(this.queuedMs),
+      queued_ms: Math.round(this.#queuedMs),
       total_ms: Math.round(now - this.#startedAt),
     };
     if (firstAt === undefined) return timing;
@@ -84,4 +141,8 @@ export class Attempts {
     }
     return timing;
   }
+}
+
+function noReply(): ExchangeResult {
+  return { completion: { message: { role: "assistant", content: "" } } };
 }

@@ -1,10 +1,5 @@
 import { ChatError } from "./errors/chat-error";
-
-/**
- * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; or a
- * retry or later round of a question that has begun.
- */
-export type Priority = "new" | "admitted" | "begun";
+import type { Priority } from "./types";
 
 interface Waiter {
   go: () => void;
@@ -12,22 +7,26 @@ interface Waiter {
 }
 
 /**
- * Says when an HTTP exchange may begin: so many run at once, and none begins while the server wants a pause; the others
- * wait in order. Later rounds and retries of a question go ahead of new questions and are never refused, so that a
- * question that has begun can always end.
+ * Limits how many HTTP exchanges run at once; none begins while the server wants a pause. The others wait in order. Retries
+ * and later rounds of a question go ahead of new questions and are never refused, so that a question that has begun can
+ * always end.
  */
 export class ConcurrencyLimiter {
   readonly #limit: number;
   readonly #maxQueued: number;
+  /** Retries and later rounds, before all others. */
   readonly #ahead = new Set<Waiter>();
   readonly #queue = new Set<Waiter>();
-  /** Questions that wait elsewhere and count all the same. */
+  /** Questions that wait for something else than a slot and count all the same. */
   #reserved = 0;
   #running = 0;
-  /** Runs while the server wants a pause. */
-  #pauseFor: NodeJS.Timeout | undefined;
-  /** When that ends, by `performance.now()`. */
+  /** Set while the server wants a pause. */
+  #pauseTimer: NodeJS.Timeout | undefined;
+  /** When the pause ends, by `performance.now()`. */
   #pausedUntil = 0;
+  /** Ends the waits before retries. */
+  readonly #delays = new Set<() => void>();
+  #isClosed = false;
 
   /**
    * @param limit - exchanges at once
@@ -38,36 +37,36 @@ export class ConcurrencyLimiter {
     this.#maxQueued = maxQueued;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /**
-   * Waits for a slot. Every slot that was taken must be given back.
+   * Waits for a slot. Every slot must be released.
    *
    * @param onWait - called if it has to wait
-   * @throws ChatError `queue_full`, or `cancelled` when `signal` fires first
+   * @throws ChatError `queue_full`, or `cancelled` when `signal` fires first or the limiter is closed
    */
-  acquire(priority: Priority, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
-    if (signal?.aborted) return Promise.reject(new ChatError("cancelled"));
+  async acquire(priority: Priority, signal: AbortSignal | undefined, onWait?: () => void): Promise<void> {
+    if (signal?.aborted || this.#isClosed) throw new ChatError("cancelled");
     if (this.#hasRoom) {
       this.#running++;
-      return Promise.resolve();
+      return;
     }
-    if (priority === "new" && this.#waiting >= this.#maxQueued) return Promise.reject(this.#full());
+    if (priority === "new" && this.#waiting >= this.#maxQueued) throw this.#full();
     onWait?.();
-    const line = priority === "begun" ? this.#ahead : this.#queue;
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        line.delete(waiter);
-        reject(new ChatError("cancelled"));
-      };
-      const waiter: Waiter = {
-        stop: onAbort,
-        go: () => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        },
-      };
-      line.add(waiter);
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+    await this.#wait(priority === "begun" ? this.#ahead : this.#queue, signal);
+    // The abort that has freed the slot may be meant for this question, too.
+    if (signal?.aborted) {
+      this.release();
+      throw new ChatError("cancelled");
+    }
+  }
+
+  /** Releases a slot: the next in line has it at once. */
+  release(): void {
+    this.#running--;
+    this.#fill();
   }
 
   /**
@@ -86,20 +85,44 @@ export class ConcurrencyLimiter {
     };
   }
 
-  /** Lets nothing begin for so many seconds, or for longer where that was said before. What runs goes on. */
+  /** Pauses the queue for at least this many seconds, 0 for not at all; running exchanges continue. */
   pauseFor(seconds: number): void {
     const until = performance.now() + seconds * 1000;
-    if (until <= this.#pausedUntil) return;
+    if (seconds === 0 || until <= this.#pausedUntil || this.#isClosed) return;
     this.#pausedUntil = until;
-    clearTimeout(this.#pauseFor);
-    this.#pauseFor = setTimeout(() => {
-      this.#pauseFor = undefined;
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = setTimeout(() => {
+      this.#pauseTimer = undefined;
       this.#fill();
     }, seconds * 1000);
   }
 
+  /** Waits before a retry, without a slot. An abort or `close()` ends the wait early. */
+  async delay(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted || this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
+        this.#delays.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, seconds * 1000);
+      this.#delays.add(end);
+      signal?.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  /** Ends the wait of all, and lets nothing begin any more. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pauseTimer);
+    for (const waiter of [...this.#ahead, ...this.#queue]) waiter.stop();
+    for (const end of this.#delays) end();
+  }
+
   get #hasRoom(): boolean {
-    return this.#running < this.#limit && this.#pauseFor === undefined;
+    return this.#running < this.#limit && this.#pauseTimer === undefined;
   }
 
   get #waiting(): number {
@@ -110,16 +133,20 @@ export class ConcurrencyLimiter {
     return new ChatError("queue_full", { count: this.#waiting }, { retryable: true });
   }
 
-  /** Ends the wait of all. */
-  close(): void {
-    clearTimeout(this.#pauseFor);
-    for (const waiter of [...this.#ahead, ...this.#queue]) waiter.stop();
-  }
-
-  /** Gives a slot back: the next in line has it at once. */
-  release(): void {
-    this.#running--;
-    this.#fill();
+  #wait(line: Set<Waiter>, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        line.delete(waiter);
+        reject(new ChatError("cancelled"));
+      };
+      const go = () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      };
+      const waiter: Waiter = { go, stop };
+      line.add(waiter);
+      signal?.addEventListener("abort", stop, { once: true });
+    });
   }
 
   #fill(): void {

@@ -1,8 +1,19 @@
-/** The client: HTTP and the chat-completions API, usable without Node-RED. */
-export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
-export type { ToolCall } from "./completion/tool-call-deltas";
-export type { ProxyChoice, ProxyRules } from "./connection/proxy";
-export { ChatError, type ErrorCode } from "./errors/chat-error";
-export type { ModelEntry, ModelProvider } from "./models/list";
-export type { ClientOptions } from "./options";
-export type { AssistantMessage, Completion, Usage } from "./types";
+/** The public face of the client, `@hf-flows/node-red-huggingface/client`: all that scripts see of it. */
+export { ChatClient } from "./client";
+export { ChatError, type ErrorCause, type ErrorCode } from "./errors/chat-error";
+export type { ClientOptions, ProxyChoice, ProxyRules, TlsOptions } from "./options";
+export type {
+  AbortOptions,
+  AssistantMessage,
+  ChatRequest,
+  CompleteOptions,
+  Completion,
+  CompletionStream,
+  Delta,
+  ModelEntry,
+  ModelProvider,
+  ProgressListener,
+  Timing,
+  ToolCall,
+  Usage,
+} from "./types";

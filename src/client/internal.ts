@@ -1,10 +1,7 @@
 /** What the layers above use of the client: more than its users see. */
-export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
+export { ChatClient } from "./client";
 export { redactDeltas } from "./completion/redact-reply";
-export type { ToolCall } from "./completion/tool-call-deltas";
-export type { Priority } from "./concurrency";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
-export type { ProxyChoice, ProxyRules } from "./connection/proxy";
 export {
   asChatError,
   asInputError,
@@ -16,14 +13,24 @@ export {
   thrownText,
 } from "./errors/chat-error";
 export { loadModule } from "./load-module";
-export type { ModelEntry, ModelProvider } from "./models/list";
 export { inUsd } from "./models/prices";
 export { nestingProblem } from "./nesting";
 export { oneLine } from "./one-line";
-export { CLIENT_DEFAULTS, type ClientOptions } from "./options";
+export { CLIENT_DEFAULTS, type ClientOptions, type ProxyChoice, type ProxyRules } from "./options";
 export { OLDEST_NODE, platformProblem } from "./platform";
 export { makeRedaction, type Redaction } from "./redaction";
 export { LONGEST_TIMER_MS } from "./response/idle-timeout";
 export { backoff } from "./retry";
-export type { AssistantMessage, Completion, Usage } from "./types";
+export type {
+  AssistantMessage,
+  ChatRequest,
+  CompleteOptions,
+  Completion,
+  ModelEntry,
+  ModelProvider,
+  Priority,
+  ProgressListener,
+  ToolCall,
+  Usage,
+} from "./types";
 export { asRecord, asText, toJson } from "./unknown";

@@ -1,11 +1,12 @@
 import { ChatError, reasonOf } from "./errors/chat-error";
 
 /**
- * Loads a module at its first use. Where that fails it is not the fault of what needs it: the system may have no file
- * descriptor or no memory left. Node.js keeps no module that has failed, so the next time may do. But it keeps that a
- * package.json could not be read, and finds the package's main file no more: `require.resolve` it when our own is loaded.
+ * Loads a module at its first use. A failure is not the fault of what needs the module: the system may have no file
+ * descriptor or no memory left. Node.js forgets a module that has failed, so the next time may succeed. But it remembers
+ * that a package.json could not be read, and no longer finds the package's main file: so call `require.resolve` for the
+ * package while our own module is loaded.
  *
- * @param name - what it is called in the error
+ * @param name - for the error
  * @throws ChatError `module_failed`
  */
 export function loadModule<T>(name: string, load: () => T): T {

@@ -1,4 +1,4 @@
-/** Values nested deeper break what copies or writes them by recursion, as Node-RED does with every message. */
+/** Values nested deeper overflow the stack of recursive copies, which Node-RED makes of every message. */
 const DEEPEST = 500;
 
 const TOO_DEEP = `it is nested deeper than ${DEEPEST} levels`;
@@ -6,7 +6,7 @@ const HAS_PROTO = "it has a key __proto__";
 
 /**
  * Tells why a parsed JSON value must not be used as it is, in words for a model. A schema does not see what is below an own
- * key `__proto__`, and in a copy by Node-RED, which assigns it, that becomes what the object inherits.
+ * key `__proto__`, and Node-RED's copy assigns it, so that it becomes the prototype.
  *
  * @returns undefined if it may be used
  */
@@ -14,12 +14,12 @@ export function nestingProblem(value: unknown): string | undefined {
   return isObject(value) ? problemWithin(DEEPEST, value) : undefined;
 }
 
-/** True if a parsed JSON value must not be kept as it is. */
+/** True if a parsed JSON value must not be used as it is. */
 export function isTooDeep(value: unknown): boolean {
   return nestingProblem(value) !== undefined;
 }
 
-/** Log probabilities can be a million values: what is not nested costs no call, and no copy of names or values is made. */
+/** Makes no call for what is not nested, and no copies: log probabilities can be a million values. */
 function problemWithin(levels: number, value: object): string | undefined {
   if (levels === 0) return TOO_DEEP;
   if (Array.isArray(value)) {
@@ -42,14 +42,14 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** A piece of JSON text among the values that are still to be written. */
+/** JSON text among the values that are still to be written. */
 class Text {
   constructor(readonly text: string) {}
 }
 
 const COMMA = new Text(",");
 
-/** Writes a parsed JSON value as JSON text, however deep it is: `JSON.stringify` overflows at some thousand levels. */
+/** Writes a parsed JSON value as JSON text, however deep: `JSON.stringify` overflows at some thousand levels. */
 export function writeJson(value: unknown): string {
   const written: string[] = [];
   const rest: unknown[] = [value];
@@ -76,7 +76,7 @@ export function writeJson(value: unknown): string {
   return written.join("");
 }
 
-/** Returns about how many characters a parsed JSON value has as JSON text, without writing it. */
+/** Estimates how many characters a parsed JSON value has as JSON text, without writing it. */
 export function jsonLength(value: unknown): number {
   let length = 0;
   const rest: unknown[] = [value];

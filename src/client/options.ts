@@ -1,40 +1,61 @@
-import type { TlsOptions } from "./connection/connect";
 import { ROUTER_URL } from "./connection/endpoint";
-import type { ProxyChoice, ProxyRules } from "./connection/proxy";
 
-/** Which server, and how it is talked to. Times are in seconds. */
+/** Which server, and how to talk to it. Times are in seconds. */
 export interface ClientOptions {
-  /** Default: Hugging Face's router. */
-  baseUrl?: string;
+  /** Address of the server, with or without `/v1`; Hugging Face's router by default. */
+  baseUrl?: string | undefined;
   /** Default: `HF_TOKEN` or `HUGGINGFACE_API_KEY` of the environment, for Hugging Face's own hosts only. */
-  token?: string;
-  /** Whether the token of the environment may be used; true unless said. */
+  token?: string | undefined;
+  /** False if the token of the environment must not be used. */
   useEnvironment?: boolean;
-  /** Whether it may go to `*.endpoints.huggingface.cloud`, where everybody can run a container; true unless said. */
+  /** False if it must not go to `*.endpoints.huggingface.cloud`, where everybody can run a container. */
   endpointsUseEnvironment?: boolean;
-  /** Silence allowed until a reply begins and between its pieces; 0 for no limit. */
+  /** Longest silence until a reply begins and between its pieces, 30 by default; 0 for no limit. */
   timeout?: number;
-  /** Extra attempts before the first piece. */
+  /** Extra attempts before the first piece of a reply, 2 by default. */
   retries?: number;
-  /** HTTP exchanges at once. */
+  /** Requests at the same time, 10 by default; further questions wait. */
   maxConcurrent?: number;
-  /** Questions that may wait for one. */
+  /** Questions that may wait, 1000 by default; further ones fail with `rate_limit`. */
   maxQueued?: number;
-  /** How long an endpoint that is scaled to zero may take to wake up; 0 for one that is always on. */
+  /** How long an endpoint that is scaled to zero may take to wake up; 0, the default, for one that is always on. */
   wakeUp?: number;
   /** Organisation that pays. */
   billTo?: string;
+  /** More headers for every request. */
   headers?: Record<string, string>;
-  /** Headers like the others whose values are hidden, whatever their names; they win over `headers`. */
+  /** Headers whose values are hidden in errors and replies, whatever their names; they win over `headers`. */
   secretHeaders?: Record<string, string>;
   tls?: TlsOptions;
+  /** A proxy for this client; by default the proxy variables of the environment apply. */
   proxy?: ProxyChoice;
   proxyRules?: ProxyRules;
-  /** Characters that one reply may have. */
+  /** Longest reply in characters, 16 Mi by default. */
   maxReplyLength?: number;
 }
 
-/** What holds where nothing is said. */
+/** TLS options as `tls.connect` takes them. */
+export type TlsOptions = Record<string, unknown>;
+
+/** A proxy chosen by hand. It does not inherit `no_proxy`. */
+export interface ProxyChoice {
+  url: string;
+  username?: string;
+  password?: string;
+  /** Hosts that are reached directly, as in `no_proxy`. */
+  noProxy?: string[];
+}
+
+/** Which proxy variables count, as `proxyOptions` of Node-RED's settings says it. */
+export interface ProxyRules {
+  mode?: "strict" | "legacy";
+  favourUpperCase?: boolean;
+  lowerCaseOnly?: boolean;
+  excludeNpm?: boolean;
+  env?: Record<string, string | undefined>;
+}
+
+/** Options where nothing else is given. */
 export const CLIENT_DEFAULTS = {
   baseUrl: ROUTER_URL,
   timeout: 30,

@@ -2,18 +2,18 @@ import { readFileSync } from "node:fs";
 import { ChatError } from "./errors/chat-error";
 import { asRecord, asText } from "./unknown";
 
-/** As `engines` of package.json says; Node-RED 4 itself runs from 18.5. */
+/** As in `engines` of package.json; Node-RED 4 itself runs from 18.5. */
 export const OLDEST_NODE = "20.18.1";
 
-/** Read while Node-RED starts: an error reads no file. */
+/** Read at the start: when an error occurs, files may be what is missing. */
 const UNDICI = readPackage("undici");
 
 /**
- * Why no question can be asked on this machine, whatever the configuration.
+ * Tells why no question can be asked on this machine, whatever the configuration.
  *
  * @param version - of Node.js
  * @param undici - the package.json of undici
- * @returns an error to be thrown or shown; undefined where all is well
+ * @returns an error to throw or show; undefined if all is well
  */
 export function platformProblem(
   version: string = process.versions.node,
@@ -29,15 +29,15 @@ export function platformProblem(
 
 function readPackage(name: string): unknown {
   try {
-    // Not by require, which would keep it.
+    // `require` would keep it in memory.
     return JSON.parse(readFileSync(require.resolve(`${name}/package.json`), "utf8"));
   } catch {
-    // Loading the package will say why.
+    // The error of loading the package says why.
     return undefined;
   }
 }
 
-/** @param version - and `than`: three numbers; what stands behind them does not count */
+/** Compares versions by their three numbers; what follows these does not count. */
 function isOlder(version: string, than: string): boolean {
   const ours = version.split(".").map((part) => Number.parseInt(part, 10));
   const theirs = than.split(".").map(Number);

@@ -1,12 +1,12 @@
-/** Replaces secrets in a text by what may be shown. */
+/** Replaces the secrets in a text. */
 export type Redact = (text: string) => string;
 
 /** A value that nobody may see. */
 export interface Secret {
   value: string;
-  /** From how many characters on it is hidden in a model's reply; 8 unless said. */
+  /** Shortest length at which it is hidden in a model's reply; 8 by default. */
   leastInReply?: number;
-  /** What stands in its place; `***` unless said. */
+  /** What replaces it; `***` by default. */
   shownAs?: string;
 }
 
@@ -17,18 +17,18 @@ const SHORTEST = 4;
  * and a model may well write these.
  */
 const SHORTEST_IN_REPLY = 8;
-/** How often JSON may be wrapped into JSON: gateways quote the answer of the server behind them. */
+/** Levels of JSON inside JSON: gateways quote the response of the server behind them. */
 const DEEPEST_ESCAPE = 4;
 
-/** The functions that keep secrets out of what a server sends back. */
+/** Keeps secrets out of what a server sends back. */
 export interface Redaction {
-  /** For error bodies, headers and answers to the editor. */
+  /** For error bodies, headers and responses to the editor. */
   error: Redact;
-  /** For a model's reply, as JSON before it is parsed or as text. Called for every piece, so it only searches. */
+  /** For a model's reply, as JSON before it is parsed or as text. Called for every delta, so it only searches. */
   reply: Redact;
-  /** What `reply` looks for, without what contains another secret: a piece that ends like the beginning of one waits. */
+  /** What `reply` searches, without what contains another needle: a delta that ends like the beginning of one waits. */
   needles: readonly string[];
-  /** Characters of the shortest of them: a shorter text holds none, however it is written. */
+  /** Length of the shortest of them: a shorter text holds none, however it is written. */
   shortest: number;
 }
 
@@ -58,7 +58,7 @@ function isUnmistakable({ value, leastInReply = SHORTEST_IN_REPLY }: Secret): bo
   return value.length >= leastInReply && !/^\d+$/.test(value);
 }
 
-/** The ways in which secrets are written, the longest first, so that one that contains another is replaced as a whole. */
+/** Returns all ways to write the secrets, the longest first: one that contains another is replaced as a whole. */
 function needlesOf(secrets: Secret[]): Needle[] {
   const needles = new Map<string, Needle>();
   for (const { value, shownAs = "***" } of secrets) {
@@ -69,7 +69,7 @@ function needlesOf(secrets: Secret[]): Needle[] {
   return [...needles.values()].sort((a, b) => b.text.length - a.text.length);
 }
 
-/** Half of a character cannot be written. */
+/** Half of a surrogate pair cannot be encoded. */
 function percentEncoded(value: string): string {
   try {
     return encodeURIComponent(value);
@@ -78,13 +78,13 @@ function percentEncoded(value: string): string {
   }
 }
 
-/** Where `hf_…` is not, `key=hf_…` is not either. */
+/** Leaves out needles that contain another one: a text without `hf_…` has no `key=hf_…` either. */
 function innermost(needles: Needle[]): string[] {
   const texts = needles.map(({ text }) => text);
   return texts.filter((text) => !texts.some((other) => other !== text && text.includes(other)));
 }
 
-/** @param mayEscape - whether a text may write plain characters in a roundabout way, in which a secret is not found */
+/** @param mayEscape - true if a text may hold plain characters as escapes, which hide a secret */
 function makeRedact(needles: Needle[], mayEscape: (text: string) => boolean): Redact {
   if (needles.length === 0) return (text) => text;
   const inner = innermost(needles);
@@ -107,7 +107,7 @@ function hasEscape(text: string): boolean {
   return text.includes("\\");
 }
 
-/** Most pieces escape nothing but ends of lines and quotes, which two searches tell. */
+/** Most deltas escape only line breaks and quotes, which two searches tell. */
 function hasAsciiEscape(json: string): boolean {
   return json.includes("\\") && (json.includes("\\/") || json.includes("\\u00"));
 }
@@ -120,7 +120,7 @@ function unescaped(_escape: string, hex: string | undefined, letter = ""): strin
   return hex === undefined ? (CONTROLS[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16));
 }
 
-/** Whether a needle stands in a text behind JSON escapes, also where JSON was written into JSON. */
+/** True if a needle is hidden in a text by JSON escapes, also where JSON was written into JSON. */
 function isEscapedIn(text: string, needles: readonly string[]): boolean {
   for (let level = 0; level < DEEPEST_ESCAPE; level++) {
     const plain = text.replace(ESCAPE, unescaped);
@@ -131,14 +131,14 @@ function isEscapedIn(text: string, needles: readonly string[]): boolean {
   return false;
 }
 
-/** A part of a text, and what stands in its place. */
+/** A part of a text, and what replaces it. */
 interface Range {
   start: number;
   end: number;
   shownAs: string;
 }
 
-/** Where needles stand in a text, as they are or behind escapes. */
+/** Finds needles in a text, as they are or hidden by escapes. */
 function find(text: string, needles: readonly Needle[], level = 0): Range[] {
   const ranges: Range[] = [];
   for (const { text: needle, shownAs } of needles) {
@@ -154,7 +154,7 @@ function find(text: string, needles: readonly Needle[], level = 0): Range[] {
   return ranges;
 }
 
-/** A text without its escapes, and where each of its characters, and its end, stood. */
+/** Removes the escapes of a text; `offsets` tells where each character, and the end, was. */
 function withOffsets(text: string): { plain: string; offsets: number[] } {
   const offsets: number[] = [];
   let plain = "";
@@ -185,7 +185,7 @@ function replaceRanges(text: string, ranges: Range[]): string {
   return result + text.slice(at);
 }
 
-/** An address without what stands before its last `@`, which may be a password. */
+/** Replaces what precedes the last `@` of an address, which may be a password. */
 export function withoutUserInfo(address: string): string {
   return address.replace(/^(\s*[a-z][a-z\d+.-]*:\/\/)?.*@/is, "$1***@");
 }

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** Longest wait that a server may ask for; a longer one ends the question, and the error says when. */
+/** Longest wait that a server may ask for; a longer one ends the question, and the error tells the time. */
 export const LONGEST_WAIT_S = 60;
 
-/** Shortest wait before another attempt, also where a server asks for none. */
+/** Shortest wait before another attempt, even if the server asks for none. */
 export const SHORTEST_WAIT_S = 0.1;
-/** The same while an endpoint wakes up: its attempts are not counted. */
+/** The same while an endpoint wakes up, since those attempts are not counted. */
 export const SHORTEST_WAKING_WAIT_S = 1;
 
 const FIRST_BACKOFF_S = 0.5;
@@ -13,7 +13,7 @@ const LONGEST_BACKOFF_S = 8;
 const JITTER = 0.25;
 
 const NUMBER = /^\d+(\.\d+)?$/;
-/** An HTTP or ISO date. `Date.parse` alone takes "-5" and "soon 5" for dates of long ago, which would mean at once. */
+/** An HTTP or ISO date. `Date.parse` alone takes "-5" and "soon 5" for dates long ago, which would mean at once. */
 const DATE = /^(mon|tue|wed|thu|fri|sat|sun)|^\d{4}-\d\d-\d\dT/i;
 
 /** Statuses that may pass by themselves. 402 and 501 never do. 52x are Cloudflare's for an origin that is away. */
@@ -22,10 +22,10 @@ export function isRetryableStatus(status: number): boolean {
 }
 
 /**
- * The wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
+ * Returns the wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
  * Only for answers that are retried: Together sends `Retry-After` on replies that are fine.
  *
- * @param now - what a date is compared with: the server's own clock, since a Raspberry Pi may not know the time
+ * @param now - what a date is compared with; by default the server's own clock, since a Raspberry Pi may not know the time
  */
 export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(headers)): number | undefined {
   const ms = text(headers["retry-after-ms"]).trim();
@@ -37,8 +37,8 @@ export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(header
 }
 
 /**
- * How long a server wants no request at all, in seconds. With 429 and 503, the time of `Retry-After` is about the client
- * and the server (RFC 6585, RFC 9110) and not about the one request; a time that nobody waits for counts as none.
+ * Returns for how long a server wants no request at all, in seconds. With 429 and 503, `Retry-After` concerns the client
+ * and the server (RFC 6585, RFC 9110), not only the one request. A time that nobody waits for counts as none.
  */
 export function requestedPause(status: number | undefined, headers: IncomingHttpHeaders): number | undefined {
   if (status !== 429 && status !== 503) return undefined;
@@ -46,14 +46,14 @@ export function requestedPause(status: number | undefined, headers: IncomingHttp
   return wait !== undefined && wait <= LONGEST_WAIT_S ? wait : undefined;
 }
 
-/** What `x-should-retry` says, if anything. */
+/** Returns what `x-should-retry` says, if anything. */
 export function shouldRetryHeader(headers: IncomingHttpHeaders): boolean | undefined {
   const value = text(headers["x-should-retry"]);
   return value === "true" ? true : value === "false" ? false : undefined;
 }
 
 /**
- * The wait before an extra attempt when the server asks for none: 0.5 s doubling up to 8 s, up to a quarter less at
+ * Returns the wait before an extra attempt when the server asks for none: 0.5 s doubling up to 8 s, up to a quarter less at
  * random so that many clients do not come back together (as the openai package does).
  *
  * @param attempt - extra attempts made so far, from 0

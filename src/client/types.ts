@@ -1,8 +1,98 @@
-import type { ToolCall } from "./completion/tool-call-deltas";
+/** What goes into the client and comes out of it. */
 
-/** What a reply comes to, for all that reads or hands on one. */
+/** Body of a request to the chat-completions API. It is sent as it is, with whatever fields the server knows. */
+export interface ChatRequest {
+  /** Model ID; behind the router with an optional provider, as in `org/model:provider`. */
+  model: string;
+  /** Messages under the API's own names, such as `{ role: "user", content: "Hi" }`. */
+  messages: unknown[];
+  /** True if the server shall send the reply delta by delta. Set by `stream()`. */
+  stream?: boolean;
+  /** Any other field of the API, such as `temperature`, `max_tokens`, `tools` or `response_format`. */
+  [field: string]: unknown;
+}
 
-/** The assistant's message as the API writes it; reasoning is kept apart from the content. */
+/** How to end a request. */
+export interface AbortOptions {
+  /** Ends the request at once, with the error `cancelled`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of one question. */
+export interface CompleteOptions extends AbortOptions {
+  /** Callbacks while the question runs. */
+  listener?: ProgressListener;
+  /**
+   * `begun` for a later round of a question, `admitted` for one that has waited before; `new` by default.
+   *
+   * @internal
+   */
+  priority?: Priority;
+  /**
+   * True if there is another model to ask: then what only this model refuses, or cannot take now, is not retried.
+   *
+   * @internal
+   */
+  hasFallback?: boolean;
+}
+
+/**
+ * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; or a
+ * retry or later round of a question that has begun.
+ */
+export type Priority = "new" | "admitted" | "begun";
+
+/** Callbacks for the deltas of a reply, in their order. What they throw ends the question with the error `internal`. */
+export interface DeltaListener {
+  /** Takes the next piece of the reply's text. */
+  onText?(delta: string): void;
+  /** Takes the next piece of the reasoning. */
+  onReasoning?(delta: string): void;
+  /** Names a field that is left out of the reply, since it is nested too deep to be copied. Called at the end of the reply. */
+  onLeftOut?(field: string): void;
+}
+
+/** Callbacks for what happens to a question, besides the deltas. */
+export interface ProgressListener extends DeltaListener {
+  /** Called when the question has to wait for a slot (`maxConcurrent`). */
+  onWaiting?(): void;
+  /** Called when the request is sent. */
+  onAsking?(): void;
+  /** Called before the wait for extra attempt number `attempt`, in `seconds`. */
+  onRetry?(attempt: number, of: number, seconds: number): void;
+}
+
+/** One piece of a streamed reply. */
+export interface Delta {
+  /** `text` for what the reply says, `reasoning` for the model's thoughts before it. */
+  type: "text" | "reasoning";
+  /** Its characters, never empty. */
+  text: string;
+}
+
+/**
+ * A reply while it comes: iterate over its deltas, then await its completion. Each delta is handed out once. Leaving the
+ * loop early, by `break` or an error, ends the request.
+ *
+ * Deltas wait in memory for a slow loop, the whole reply if need be: `maxReplyLength` bounds it.
+ */
+export interface CompletionStream extends AsyncIterable<Delta> {
+  /**
+   * The whole reply, with tool calls, usage and finish reason. Rejects with the ChatError that the loop throws, or with
+   * `cancelled` after a loop that was left early. It may be ignored, and may be awaited without a loop.
+   */
+  readonly completion: Promise<Completion>;
+}
+
+/** A call of a function by the model, as the API writes it. */
+export interface ToolCall {
+  id: string;
+  type: "function";
+  /** `arguments` is JSON text, as the model wrote it: not always valid. */
+  function: { name: string; arguments: string };
+}
+
+/** The assistant's message as the API writes it; reasoning is separate from the content. */
 export interface AssistantMessage {
   role: "assistant";
   content: string | null;
@@ -13,7 +103,7 @@ export interface AssistantMessage {
 /** Token counts under the API's own names. */
 export type Usage = Record<string, unknown>;
 
-/** One reply of a server, put together. What the server did not say is absent. */
+/** One whole reply. What the server did not say is absent. */
 export interface Completion {
   id?: string;
   created?: number;
@@ -26,17 +116,17 @@ export interface Completion {
   /** Reasoning under the server's own names, as it wants it back inside a tool loop. */
   reasoningToReturn?: Record<string, unknown>;
   usage?: Usage;
-  /** What it has cost, in USD. */
+  /** Price of the reply in USD; only from Hugging Face's router. */
   cost?: number;
   logprobs?: unknown;
-  /** Top-level fields of the server that have no place of their own, such as citations. */
+  /** Other top-level fields of the server, such as citations. */
   extra?: Record<string, unknown>;
   /** HTTP requests made. */
   attempts: number;
   timing: Timing;
 }
 
-/** All in milliseconds, but for the rate. */
+/** How long a question took: in milliseconds, but for the rate. */
 export interface Timing {
   /** Waited for a slot. */
   queued_ms: number;
@@ -50,10 +140,25 @@ export interface Timing {
 /** What has been read of a reply so far. */
 export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
 
-/** Called for every piece of a reply, in its order. What it throws ends the question with the error `internal`. */
-export interface DeltaListener {
-  onText?(delta: string): void;
-  onReasoning?(delta: string): void;
-  /** A field of the reply is left out, since it is nested too deep to be copied. Called when the reply has ended. */
-  onLeftOut?(field: string): void;
+/** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
+export interface ModelEntry {
+  id: string;
+  architecture?: { input_modalities?: string[]; output_modalities?: string[] };
+  providers?: ModelProvider[];
+}
+
+/** Who serves a model behind the router (hub-docs, `inference-providers/hub-api.md`). */
+export interface ModelProvider {
+  provider: string;
+  status?: string;
+  /** In tokens. */
+  context_length?: number;
+  /** USD per million tokens. */
+  pricing?: { input?: number; output?: number };
+  is_free?: boolean;
+  supports_tools?: boolean;
+  supports_structured_output?: boolean;
+  first_token_latency_ms?: number;
+  /** Tokens per second. */
+  throughput?: number;
 }

@@ -1,21 +1,21 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** Readers for values that come from outside and may be anything. */
+/** Read values from outside, which may be anything. */
 
-/** The value as an object with keys, if it is one. */
+/** Returns the value if it is an object with keys. */
 export function asRecord(value: unknown): Record<string, unknown> | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : undefined;
 }
 
-/** The value as text, if it is a string or a number; blank counts as none. */
+/** Returns a string or a number as text; undefined for all else, and for a blank string. */
 export function asText(value: unknown): string | undefined {
   if (typeof value === "string") return value || undefined;
   return typeof value === "number" ? String(value) : undefined;
 }
 
-/** A value as JSON text; blank for what cannot be written, such as what is nested thousands of levels deep. */
+/** Returns a value as JSON text; blank if it cannot be written, as when it is nested thousands of levels deep. */
 export function toJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "";
@@ -24,12 +24,12 @@ export function toJson(value: unknown): string {
   }
 }
 
-/** A value of any kind as text: `String` would throw for an object whose `toString` is none. */
+/** Returns any value as text: `String` would throw for an object without a `toString` function. */
 export function toText(value: unknown): string {
   return typeof value === "string" ? value : toJson(value);
 }
 
-/** A header's first value. */
+/** Returns the first value of a header. */
 export function firstHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;

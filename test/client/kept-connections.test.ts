@@ -94,6 +94,29 @@ const ways: [name: string, isTls: boolean, end: (socket: Socket) => void][] = [
 ];
 
 describe("a kept connection", () => {
+  it("that is replaced costs a question neither its turn nor its place, however many wait", async () => {
+    const asked: string[] = [];
+    let end = () => {};
+    const server = await startKeeper((socket, index, connection) => {
+      if (connection === 0 && index === 1) end = () => socket.end();
+      else reply(socket);
+    });
+    const client = startClient({ baseUrl: server.url, maxConcurrent: 1, maxQueued: 1 });
+    const ask = (name: string, priority: "new" | "admitted" = "new") =>
+      client.complete(REQUEST, { priority, listener: { onText: () => asked.push(name) } });
+    await ask("first");
+    await free();
+    const second = ask("second");
+    while (server.requests < 2) await sleep(5);
+    const release = client.reserve();
+    const third = ask("third", "admitted");
+    const fourth = ask("fourth", "admitted");
+    end();
+    await Promise.all([second, third, fourth]);
+    release();
+    assert.equal(asked.indexOf("second") < asked.indexOf("fourth"), true, asked.join());
+  });
+
   for (const [name, isTls, end] of ways) {
     it(`that the server ${name} at the moment of the request is replaced, and no retry is used up`, async () => {
       const server = await startKeeper((socket, index) => (index === 0 ? reply(socket) : end(socket)), isTls);

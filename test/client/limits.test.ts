@@ -273,6 +273,47 @@ describe("an abort", () => {
     assert.equal((await client.complete(REQUEST)).message.content, "ok");
   });
 
+  it("leaves all slots free, at whatever moment of 400 questions it comes", async () => {
+    server.handle(async (_, response, index) => {
+      if (index % 7 === 3) return json(response, 500, {}, { "retry-after-ms": "5" });
+      if (index % 11 === 5) await sleep(10);
+      await sse(response, replyChunks(["a", "b", "c", "d"]), { delayMs: 2 });
+    });
+    client = new ChatClient({ baseUrl: server.url, maxConcurrent: 3, timeout: 5 });
+    const ends: Record<string, number> = {};
+    const ask = async (index: number): Promise<void> => {
+      const abort = new AbortController();
+      const { signal } = abort;
+      // A step that has nothing in common with the length of a question meets each moment of it.
+      const timer = setTimeout(() => abort.abort(), (index * 389) % 1500);
+      let end = "whole";
+      try {
+        if (index % 4 > 0) await client.complete(REQUEST, { signal });
+        else
+          for await (const { text } of client.stream(REQUEST, { signal })) if (index % 8 === 0 && text === "b") break;
+      } catch (error) {
+        end = (error as ChatError).code;
+      }
+      clearTimeout(timer);
+      ends[end] = (ends[end] ?? 0) + 1;
+    };
+    await Promise.all(Array.from({ length: 400 }, (_, index) => ask(index)));
+    assert.deepEqual(Object.keys(ends).sort(), ["cancelled", "whole"]);
+    assert.ok(Math.min(...Object.values(ends)) > 50, JSON.stringify(ends));
+    // All of them at once: each waits for the others to be asked.
+    let arrived = 0;
+    server.handle(async (request, response, index) => {
+      arrived++;
+      while (arrived < 3) await sleep(5);
+      await reply("ok")(request, response, index);
+    });
+    const rest = await Promise.all([1, 2, 3].map(() => client.complete(REQUEST)));
+    assert.deepEqual(
+      rest.map(({ message }) => message.content),
+      ["ok", "ok", "ok"],
+    );
+  });
+
   it("comes with closing the client", async () => {
     client = new ChatClient({ baseUrl: server.url });
     const { settled } = await abortAfter(() => client.complete(REQUEST));
@@ -284,6 +325,35 @@ describe("an abort", () => {
 });
 
 describe("a listener that throws", () => {
+  for (const [name, attempts] of [
+    ["onWaiting", 0],
+    ["onAsking", 1],
+    ["onRetry", 1],
+  ] as const) {
+    it(`ends the question with an error of its own, and holds no slot: ${name}`, async () => {
+      const server = await startServer((_, response, index) =>
+        index === 1 ? json(response, 500, {}) : sse(response, replyChunks(["ok"]), { delayMs: 20 }),
+      );
+      const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
+      const first = client.complete(REQUEST);
+      const listener = {
+        [name]: () => {
+          throw new Error("mistake in the listener");
+        },
+      };
+      await assert.rejects(client.complete(REQUEST, { listener }), (error: ChatError) => {
+        assert.equal(error.key, "internal");
+        assert.match(error.message, /mistake in the listener/);
+        assert.equal(error.cause.attempts, attempts);
+        return true;
+      });
+      await first;
+      assert.equal((await client.complete(REQUEST)).message.content, "ok");
+      await client.close();
+      await server.close();
+    });
+  }
+
   for (const texts of [["Hello"], ["<thi"]]) {
     it(`ends the question with its error, once: ${texts}`, async () => {
       const server = await startServer(reply(...texts));

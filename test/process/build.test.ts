@@ -42,6 +42,19 @@ describe("the build", function () {
     symlinkSync(path.join(root, "node_modules"), at("node_modules"), "junction");
     write("src/one.ts", "export const one = 1;\n");
     write("src/folder/two.ts", "export const two = 2;\n");
+    write("src/client/index.ts", 'export { Client } from "./client";\n');
+    write(
+      "src/client/client.ts",
+      `import { hidden } from "./hidden";
+       import type { Options } from "./types/options";
+       export class Client {
+         constructor(readonly options: Options) {}
+         /** @internal */
+         forOurselves = hidden;
+       }\n`,
+    );
+    write("src/client/hidden.ts", "export const hidden = 3;\n");
+    write("src/client/types/options.ts", "export interface Options { text: string }\n");
     write("src/editor/validators-bundle.ts", 'import { text } from "./text.js";\nconsole.log(text);\n');
     write("src/editor/forms-bundle.ts", "console.log(1);\n");
     write("src/editor/text.ts", 'export const text = "first";\n');
@@ -59,6 +72,16 @@ describe("the build", function () {
     assert.equal(read("nodes/icons/icon.svg"), "<svg/>\n");
   });
 
+  it("makes the declarations of the client that its public face refers to, and no others", async () => {
+    assert.match(read("nodes/client/index.d.ts"), /export \{ Client \}/);
+    assert.match(read("nodes/client/client.d.ts"), /options: Options/);
+    assert.doesNotMatch(read("nodes/client/client.d.ts"), /forOurselves|hidden/);
+    assert.match(read("nodes/client/types/options.d.ts"), /text: string/);
+    assert.ok(existsSync(at("nodes/client/hidden.js")));
+    for (const name of ["client/hidden", "one", "folder/two"])
+      assert.equal(existsSync(at(`nodes/${name}.d.ts`)), false);
+  });
+
   it("has nothing to say where nothing has changed", async () => {
     assert.equal(await build(), "");
   });
@@ -68,7 +91,11 @@ describe("the build", function () {
     write("nodes/one.js", "// of another branch\n");
     rmSync(at("resources/forms.js"));
     rmSync(at("nodes/icons"), { recursive: true });
+    rmSync(at("nodes/client/index.d.ts"));
+    write("nodes/client/client.d.ts", "// of another branch\n");
     await build();
+    assert.match(read("nodes/client/index.d.ts"), /Client/);
+    assert.match(read("nodes/client/client.d.ts"), /options/);
     assert.match(read("nodes/folder/two.js"), /exports\.two = 2/);
     assert.match(read("nodes/one.js"), /exports\.one = 1/);
     assert.ok(existsSync(at("resources/forms.js")) && existsSync(at("nodes/icons/icon.svg")));
@@ -77,7 +104,9 @@ describe("the build", function () {
   it("removes what it has made of sources that are gone, and nothing else", async () => {
     rmSync(at("src/folder"), { recursive: true });
     write("resources/main.js", "// of an older build\n");
+    write("src/client/client.ts", "export class Client {}\n");
     await build();
+    assert.equal(existsSync(at("nodes/client/types")) && existsSync(at("nodes/client/types/options.d.ts")), false);
     assert.equal(existsSync(at("nodes/folder")), false);
     assert.equal(existsSync(at("resources/main.js")), false);
     assert.ok(existsSync(at("nodes/one.html")) && existsSync(at("resources/forms.css")));

@@ -1,13 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isTooDeep, writeJson } from "../nesting";
+import type { ToolCall } from "../types";
 import { asRecord, asText } from "../unknown";
-
-/** A call of a function by the model, as the API writes it. `arguments` is JSON text. */
-export interface ToolCall {
-  id: string;
-  type: "function";
-  function: { name: string; arguments: string };
-}
 
 /** What a call takes beside its text, in characters: a list of a million tiny calls has its limit, too. */
 const CALL_LENGTH = 100;

@@ -2,24 +2,19 @@ import type { Agent, Client, Dispatcher, Pool, ProxyAgent } from "undici";
 import { ChatError } from "../errors/chat-error";
 import { ConnectFailure } from "../errors/from-connection";
 import { loadModule } from "../load-module";
+import type { TlsOptions } from "../options";
 import { platformProblem } from "../platform";
-import { withoutUserInfo } from "../redaction";
 import { KeptConnections } from "./kept-connections";
-import { type ProxyChoice, type ProxyRules, proxyByChoice, proxyForUrl } from "./proxy";
+import type { ProxyServer } from "./proxy";
 
 // Loaded by the first request, and found now: see `loadModule`.
 require.resolve("undici");
-
-/** TLS options as `tls.connect` takes them. */
-export type TlsOptions = Record<string, unknown>;
+require.resolve("eventsource-parser");
 
 /** How to reach a server. */
 export interface Route {
-  /** The address that is asked for. */
-  url: string;
   tls: TlsOptions | undefined;
-  proxy: ProxyChoice | undefined;
-  proxyRules: ProxyRules | undefined;
+  proxy: ProxyServer | undefined;
   /** When a connection that does not come about is given up, in ms; 0 for never. */
   connectLimitMs: number;
 }
@@ -30,6 +25,8 @@ export interface Connection {
   kept: KeptConnections;
   /** Host of the proxy in between. */
   proxyHost: string | undefined;
+  /** Sends a request over the dispatcher and reads the reply. */
+  exchange: typeof import("../response/exchange").exchange;
 }
 
 /**
@@ -50,14 +47,16 @@ interface Undici {
  *
  * @throws ChatError `proxy_invalid`, `module_failed`, and those of `platformProblem`
  */
-export function connect(route: Route): Connection {
+export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Connection {
   const problem = platformProblem();
   if (problem) throw problem;
-  // Loading undici takes some 20 MB: it waits for the first request.
+  // undici takes some 20 MB, and what reads a reply is half of our own code: Node-RED starts without them.
   const undici = loadModule("undici", (): Undici => require("undici"));
+  const { exchange } = loadModule("exchange", (): typeof import("../response/exchange") =>
+    require("../response/exchange"),
+  );
   const kept = new KeptConnections();
-  const proxy = findProxy(route);
-  const tls = { ...route.tls, timeout: route.connectLimitMs, allowH2: false };
+  const tls = { ...tlsOptions, timeout: connectLimitMs, allowH2: false };
   const options = {
     // undici 8 would speak HTTP/2 where it can, undici 7 does not.
     allowH2: false,
@@ -72,7 +71,7 @@ export function connect(route: Route): Connection {
         factory: (origin, clientOptions) => kept.makeClient(undici.Client, origin, clientOptions),
       }),
   };
-  if (!proxy) return { dispatcher: new undici.Agent(options), kept, proxyHost: undefined };
+  if (!proxy) return { dispatcher: new undici.Agent(options), kept, proxyHost: undefined, exchange };
   const dispatcher = makeProxyAgent(
     undici.ProxyAgent,
     {
@@ -81,14 +80,14 @@ export function connect(route: Route): Connection {
       clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
       // ProxyAgent takes no notice of `connect`.
       requestTls: tls as never,
-      proxyTls: { timeout: route.connectLimitMs } as never,
+      proxyTls: { timeout: connectLimitMs } as never,
       // As core's http request node does, also for http.
       proxyTunnel: true,
       ...(proxy.authorization && { token: proxy.authorization }),
     },
     proxy.shown,
   );
-  return { dispatcher, kept, proxyHost: proxy.host };
+  return { dispatcher, kept, proxyHost: proxy.host, exchange };
 }
 
 /** Options of the connections to a proxy, whose failures are told from those behind it. */
@@ -111,50 +110,4 @@ function makeProxyAgent(Agent: typeof ProxyAgent, options: ProxyAgent.Options, s
   } catch {
     throw new ChatError("proxy_invalid", { url: shown });
   }
-}
-
-/** A user name or password as it is meant; a bare % stands for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-interface Proxy {
-  origin: string;
-  host: string;
-  /** Its address as it may be shown. */
-  shown: string;
-  authorization: string | undefined;
-}
-
-function findProxy({ url: target, proxy, proxyRules }: Route): Proxy | undefined {
-  const text = proxy ? proxyByChoice(new URL(target), proxy) : proxyForUrl(new URL(target), proxyRules);
-  if (!text) return undefined;
-  const shown = withoutUserInfo(text);
-  if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: shown });
-  const url = new URL(text);
-  const username = proxy?.username ?? decode(url.username);
-  const password = proxy?.password ?? decode(url.password);
-  return {
-    origin: url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin,
-    host: url.host,
-    shown,
-    authorization: username || password ? basic(username, password) : undefined,
-  };
-}
-
-function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-}
-
-/** What must not be seen of a proxy: its password, and the header made of it. */
-export function proxySecrets(route: Route): string[] {
-  const found = findProxy(route);
-  if (!found?.authorization) return [];
-  const encoded = found.authorization.slice("Basic ".length);
-  const decoded = Buffer.from(encoded, "base64").toString();
-  return [encoded, decoded.slice(decoded.indexOf(":") + 1)];
 }

@@ -74,6 +74,8 @@ export class KeptConnections {
     return {
       dispatcher: {
         dispatch: (options, handler) => {
+          // It may not come as far as a connection.
+          kept = undefined;
           const tracked: TrackedOptions = { ...options, [TOLD]: onDispatch };
           return dispatcher.dispatch(tracked, handler);
         },

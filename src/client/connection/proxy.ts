@@ -1,19 +1,59 @@
-/** Which proxy variables count, as `proxyOptions` of Node-RED's settings says it. */
-export interface ProxyRules {
-  mode?: "strict" | "legacy";
-  favourUpperCase?: boolean;
-  lowerCaseOnly?: boolean;
-  excludeNpm?: boolean;
-  env?: Record<string, string | undefined>;
+import { ChatError } from "../errors/chat-error";
+import type { ProxyChoice, ProxyRules } from "../options";
+import { withoutUserInfo } from "../redaction";
+
+/** A proxy that requests go through. */
+export interface ProxyServer {
+  origin: string;
+  host: string;
+  /** Its address without user name and password. */
+  shown: string;
+  /** Value of the header Proxy-Authorization. */
+  authorization: string | undefined;
 }
 
-/** A proxy chosen by hand. It does not inherit `no_proxy`. */
-export interface ProxyChoice {
-  url: string;
-  username?: string;
-  password?: string;
-  /** Hosts that are reached directly, as in `no_proxy`. */
-  noProxy?: string[];
+/**
+ * Finds the proxy for a URL.
+ *
+ * @param target - the address that is asked for
+ * @param choice - the proxy chosen by hand; without it the proxy variables count
+ * @throws ChatError `proxy_invalid`
+ */
+export function findProxy(target: string, choice?: ProxyChoice, rules?: ProxyRules): ProxyServer | undefined {
+  const text = choice ? proxyByChoice(new URL(target), choice) : proxyForUrl(new URL(target), rules);
+  if (!text) return undefined;
+  const shown = withoutUserInfo(text);
+  if (!URL.canParse(text)) throw new ChatError("proxy_invalid", { url: shown });
+  const url = new URL(text);
+  const username = choice?.username ?? decode(url.username);
+  const password = choice?.password ?? decode(url.password);
+  return {
+    origin: url.origin === "null" ? `${url.protocol}//${url.host}` : url.origin,
+    host: url.host,
+    shown,
+    authorization: username || password ? basic(username, password) : undefined,
+  };
+}
+
+/** Returns what must not be seen of a proxy: its password, and the credentials made of it. */
+export function proxySecrets(proxy: ProxyServer | undefined): string[] {
+  if (!proxy?.authorization) return [];
+  const encoded = proxy.authorization.slice("Basic ".length);
+  const decoded = Buffer.from(encoded, "base64").toString();
+  return [encoded, decoded.slice(decoded.indexOf(":") + 1)];
+}
+
+function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** A bare % in a user name or password stands for itself. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**

@@ -1,34 +1,14 @@
 import type { Dispatcher } from "undici";
+import type { Connection } from "../connection/connect";
 import type { Endpoint } from "../connection/endpoint";
+import { isClosedByServer } from "../connection/kept-connections";
 import { ChatError, reasonOf } from "../errors/chat-error";
 import { connectionError, isOfConnection } from "../errors/from-connection";
 import { errorFromResponse, type RequestContext } from "../errors/from-response";
 import { oneLine } from "../one-line";
 import type { Redact } from "../redaction";
+import type { ModelEntry, ModelProvider } from "../types";
 import { asRecord } from "../unknown";
-
-/** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
-export interface ModelEntry {
-  id: string;
-  architecture?: { input_modalities?: string[]; output_modalities?: string[] };
-  providers?: ModelProvider[];
-}
-
-/** Who serves a model behind the router (hub-docs, `inference-providers/hub-api.md`). */
-export interface ModelProvider {
-  provider: string;
-  status?: string;
-  /** In tokens. */
-  context_length?: number;
-  /** USD per million tokens. */
-  pricing?: { input?: number; output?: number };
-  is_free?: boolean;
-  supports_tools?: boolean;
-  supports_structured_output?: boolean;
-  first_token_latency_ms?: number;
-  /** Tokens per second. */
-  throughput?: number;
-}
 
 /** Of the list, in bytes. The router's has some hundred kilobytes. */
 const LONGEST_LIST = 16 * 1024 * 1024;
@@ -51,23 +31,40 @@ class ListRefused extends Error {
  *   code where the server was not reached
  */
 export async function fetchModels(
-  dispatcher: Dispatcher,
-  { origin, path }: Endpoint,
+  { dispatcher, kept }: Connection,
+  endpoint: Endpoint,
   redact: Redact,
   headers: Record<string, string> = {},
   signal?: AbortSignal,
 ): Promise<ModelEntry[]> {
+  const list = () => request(dispatcher, endpoint, headers, signal);
+  try {
+    return readModels(await list(), redact);
+  } catch (error) {
+    // It may have been a kept connection; a list costs nothing to ask for again.
+    if (signal?.aborted || !isClosedByServer(error)) throw error;
+    kept.closeIdle();
+    return readModels(await list(), redact);
+  }
+}
+
+async function request(
+  dispatcher: Dispatcher,
+  { origin, path }: Endpoint,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, signal: signal ?? null };
   const response = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
-  const deltas: Buffer[] = [];
+  const chunks: Buffer[] = [];
   let length = 0;
-  for await (const delta of response.body as AsyncIterable<Buffer>) {
-    deltas.push(delta);
-    length += delta.length;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
     if (length > LONGEST_LIST) throw new Error("the list of models is too long");
   }
   if (response.statusCode !== 200) throw new ListRefused(response.statusCode);
-  return readModels(parse(Buffer.concat(deltas).toString("utf8")), redact);
+  return parse(Buffer.concat(chunks).toString("utf8"));
 }
 
 /** What it means for the user that a list could not be had. @param proxyHost - in between, if there is one */

@@ -1,5 +1,4 @@
-import type { Completion } from "../types";
-import type { ModelEntry } from "./list";
+import type { Completion, ModelEntry } from "../types";
 
 /** The router measures and prices its providers anew every few hours. */
 const FRESH_MS = 60 * 60 * 1000;
@@ -43,16 +42,18 @@ export class PriceList {
   }
 
   /**
+   * Adds to a reply what it has cost, where price, provider and usage are known.
+   *
    * @param model - as it was asked for, with or without `:provider`
-   * @returns USD; undefined where the price, the provider or the usage is not known
    */
-  costOf(model: string, { provider, usage }: Pick<Completion, "provider" | "usage">): number | undefined {
+  addCost(model: string, completion: Completion): void {
+    const { provider, usage } = completion;
     const [id = "", suffix = ""] = model.split(":");
     const price = this.#prices.get(`${id} ${provider ?? suffix}`);
     const input = usage?.["prompt_tokens"];
     const output = usage?.["completion_tokens"];
-    if (!price || typeof input !== "number" || typeof output !== "number") return undefined;
-    return inUsd((input * price.input + output * price.output) / 1e6);
+    if (!price || typeof input !== "number" || typeof output !== "number") return;
+    completion.cost = inUsd((input * price.input + output * price.output) / 1e6);
   }
 }
 

@@ -40,7 +40,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
       .digest("hex");
     const known = lists.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return known.models;
-    const models = await client.models(signal);
+    const models = await client.models({ signal });
     lists.delete(key);
     lists.set(key, { at: performance.now(), models });
     for (const oldest of lists.keys()) {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
-import { ConcurrencyLimiter, type Priority } from "../../../src/client/concurrency";
+import { ConcurrencyLimiter } from "../../../src/client/concurrency";
 import type { ChatError } from "../../../src/client/errors/chat-error";
+import type { Priority } from "../../../src/client/types";
 
 /** Takes slots under names and writes down who got one. */
 function taker(slots: ConcurrencyLimiter) {
@@ -124,21 +125,58 @@ describe("slots", () => {
     }, isError("rate_limit"));
   });
 
-  it("are kept by a question that is aborted when it has one", async () => {
+  it("pass by a question that is aborted by what has freed the slot", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
     const { acquire, got } = taker(slots);
     const abort = new AbortController();
     acquire("a");
-    acquire("b", "new", abort.signal);
+    const aborted = acquire("b", "new", abort.signal);
     slots.release();
     assert.equal(getEventListeners(abort.signal, "abort").length, 0, "nothing of it is kept");
     abort.abort();
+    await assert.rejects(aborted, isError("cancelled"));
     acquire("c");
     await turn();
-    assert.deepEqual(got, ["a", "b"]);
+    assert.deepEqual(got, ["a", "c"]);
+  });
+
+  it("are kept by a question that is aborted when it has one", async () => {
+    const slots = new ConcurrencyLimiter(1, 1);
+    const { acquire, got } = taker(slots);
+    const abort = new AbortController();
+    await acquire("a", "new", abort.signal);
+    abort.abort();
+    acquire("b");
+    await turn();
+    assert.deepEqual(got, ["a"]);
     slots.release();
     await turn();
-    assert.deepEqual(got, ["a", "b", "c"]);
+    assert.deepEqual(got, ["a", "b"]);
+  });
+
+  it("are given to nobody any more when the limiter is closed, and no wait goes on", async () => {
+    const slots = new ConcurrencyLimiter(1, 5);
+    const { acquire } = taker(slots);
+    await acquire("a");
+    const waiting = [acquire("b"), acquire("retry", "begun")];
+    const delay = slots.delay(60, undefined);
+    slots.pauseFor(60);
+    slots.close();
+    for (const taken of waiting) await assert.rejects(taken, isError("cancelled"));
+    await delay;
+    slots.release();
+    await assert.rejects(acquire("c"), isError("cancelled"));
+    await slots.delay(60, undefined);
+  });
+
+  it("are free while a question waits before its retry, until an abort ends the wait", async () => {
+    const slots = new ConcurrencyLimiter(1, 5);
+    const abort = new AbortController();
+    const delay = slots.delay(60, abort.signal);
+    await slots.acquire("new", undefined);
+    abort.abort();
+    await delay;
+    assert.equal(getEventListeners(abort.signal, "abort").length, 0);
   });
 
   describe("while a server wants a pause", () => {
@@ -194,4 +232,68 @@ describe("slots", () => {
       await assert.rejects(acquire("b"), isError("rate_limit"));
     });
   });
+
+  it("are never more than the limit, and all free at the end, whatever is aborted and paused meanwhile", async () => {
+    const clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    try {
+      const LIMIT = 4;
+      const slots = new ConcurrencyLimiter(LIMIT, 100);
+      const random = pseudoRandom(5);
+      const ends = { done: 0, refused: 0, cancelled: 0 };
+      let running = 0;
+      let most = 0;
+      const use = async (priority: Priority, abort: AbortController, ms: number): Promise<void> => {
+        waiting.add(abort);
+        try {
+          await slots.acquire(priority, abort.signal);
+        } catch (error) {
+          ends[(error as ChatError).key === "queue_full" ? "refused" : "cancelled"]++;
+          return;
+        } finally {
+          waiting.delete(abort);
+        }
+        most = Math.max(most, ++running);
+        if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+        running--;
+        slots.release();
+        ends.done++;
+        // The next one may have the slot by now, and not know yet.
+        if (random(4) === 0) [...waiting][random(4)]?.abort();
+      };
+      const all: Promise<void>[] = [];
+      const waiting = new Set<AbortController>();
+      let ended = 0;
+      for (let count = 0; count < 10_000; count++) {
+        const abort = new AbortController();
+        if (random(20) === 0) abort.abort();
+        // While it waits, runs, or is over.
+        else if (random(3) === 0) setTimeout(() => abort.abort(), random(12));
+        if (random(400) === 0) slots.pauseFor(0.005);
+        const priority = (["new", "begun", "admitted"] as const)[random(3)] ?? "new";
+        all.push(use(priority, abort, random(2) && random(4)).finally(() => ended++));
+        if (count % 10 === 0) await clock.tickAsync(1);
+      }
+      for (let ms = 0; ended < all.length && ms < 100_000; ms++) await clock.tickAsync(1);
+      assert.equal(ended, all.length, "every wait ends");
+      assert.equal(most, LIMIT);
+      assert.equal(running, 0);
+      for (const [end, count] of Object.entries(ends)) assert.ok(count > 500, `${end}: ${count}`);
+      const { acquire, got } = taker(slots);
+      for (let index = 0; index <= LIMIT; index++) acquire(String(index));
+      await turn();
+      assert.deepEqual(got, ["0", "1", "2", "3"], "all are free, and no more than those");
+      assert.equal(clock.countTimers(), 0);
+    } finally {
+      clock.restore();
+    }
+  });
 });
+
+/** Makes a function that gives integers below its argument, the same ones at each run. */
+function pseudoRandom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}

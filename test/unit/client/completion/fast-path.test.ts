@@ -218,6 +218,10 @@ describe("chunks of a reply, of which some are like others", () => {
       "🙂",
       "\ud83d",
       "\ude42",
+      "\u2028",
+      "[DONE]",
+      "data: ",
+      "__proto__",
     ],
     ...[TOKEN, `Bearer ${TOKEN}`, "hf_", "abc", "abcabd", "Bearer ", "/", "x".repeat(5000)],
   );
@@ -230,10 +234,29 @@ describe("chunks of a reply, of which some are like others", () => {
         ? ` ${JSON.stringify(text)} `
         : ["null", "1", "[]", '"\\x"', '"', '{"text":"t"}'][text.length % 6];
     });
+  /** Most chunks are as they are; some have one character replaced, or one of their texts. */
+  const damage = fc.tuple(
+    fc.integer({ min: 0, max: 9 }),
+    fc.nat(),
+    fc.constantFrom("", "0", '"', "}", ",", " "),
+    literal,
+  );
+  function damaged(json: string, [way, at, character, text]: [number, number, string, string | undefined]): string {
+    if (way === 0) return json.slice(0, at % json.length) + character + json.slice((at % json.length) + 1);
+    if (way > 1) return json;
+    const texts = [...json.matchAll(/"(?:[^"\\]|\\.)*"/g)];
+    const hit = texts[at % Math.max(1, texts.length)];
+    return hit ? json.slice(0, hit.index) + text + json.slice(hit.index + hit[0].length) : json;
+  }
   const stream = fc.array(shape, { minLength: 1, maxLength: 3 }).chain((shapes) =>
-    fc.array(fc.tuple(fc.nat(shapes.length - 1), literal), { minLength: 1, maxLength: 12 }).map((parts) =>
+    fc.array(fc.tuple(fc.nat(shapes.length - 1), literal, damage), { minLength: 1, maxLength: 12 }).map((parts) =>
       parts
-        .map(([index, text]) => (shapes[index] as string).replace(PLACE, () => text as string))
+        .map(([index, text, how]) =>
+          damaged(
+            (shapes[index] as string).replace(PLACE, () => text as string),
+            how,
+          ),
+        )
         // No line of data has these as they are.
         .map((json) => json.replace(/[\r\n]/g, " ")),
     ),

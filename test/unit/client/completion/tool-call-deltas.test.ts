@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ToolCall, ToolCallMerger } from "../../../../src/client/completion/tool-call-deltas";
+import { ToolCallMerger } from "../../../../src/client/completion/tool-call-deltas";
+import type { ToolCall } from "../../../../src/client/types";
 
 /** Merges the `tool_calls` of these deltas. */
 function merge(...deltas: unknown[]): ToolCall[] {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { connect } from "../../../../src/client/connection/connect";
-import { type ProxyRules, proxyByChoice, proxyForUrl } from "../../../../src/client/connection/proxy";
+import { findProxy, proxyByChoice, proxyForUrl } from "../../../../src/client/connection/proxy";
+import type { ProxyRules } from "../../../../src/client/options";
 
 const ROUTER = "https://router.huggingface.co/v1";
 
@@ -224,19 +225,11 @@ describe("a proxy whose address cannot be used", () => {
   ]) {
     for (const from of ["chosen", "of the environment"]) {
       it(`is named without user name and password: ${address}, ${from}`, () => {
-        const way =
-          from === "chosen"
-            ? { proxy: { url: address } }
-            : { proxyRules: { env: { https_proxy: address }, excludeNpm: true } };
-        const route = {
-          url: "https://models.example/v1",
-          tls: undefined,
-          connectLimitMs: 1,
-          proxy: undefined,
-          proxyRules: undefined,
-        };
+        const choice = from === "chosen" ? { url: address } : undefined;
+        const rules = { env: { https_proxy: address }, excludeNpm: true };
         try {
-          connect({ ...route, ...way }).dispatcher.destroy();
+          const proxy = findProxy("https://models.example/v1", choice, rules);
+          connect({ tls: undefined, proxy, connectLimitMs: 1 }).dispatcher.destroy();
         } catch (error) {
           assert.doesNotMatch(String(error), /user|pw|p@w/i);
           assert.match(String(error), /\*\*\*@/);
