@@ -6,6 +6,7 @@ import type { Progress, ReplyEvent } from "../response/verdict";
 import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
+import { finishMeaning } from "./dialects";
 import { FastDeltaPath } from "./fast-path";
 import { redactCompletion } from "./redact-completion";
 import { redactDeltas } from "./redact-deltas";
@@ -135,7 +136,8 @@ export class CompletionReader {
   /** The error of a reply that ends by its own finish reason, if that says so. */
   findFault(): ChatError | undefined {
     // All that some say of a failure.
-    return this.#builder.finishReason === "error" ? this.#reportedError("error.") : undefined;
+    const { finishReason } = this.#builder;
+    return finishMeaning(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
   }
 
   /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
