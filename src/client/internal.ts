@@ -1,5 +1,6 @@
 /** What the layers above use of the client: more than its users see. */
 export { ChatClient, type ChatRequest, type CompleteOptions, type ProgressListener } from "./client";
+export { finishMeaning } from "./completion/dialects";
 export { redactDeltas } from "./completion/redact-deltas";
 export type { ToolCall } from "./completion/tool-call-deltas";
 export type { Priority } from "./concurrency";

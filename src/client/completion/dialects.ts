@@ -53,13 +53,14 @@ export const FINISH_REASONS = [
   { reason: "error", means: "failed", by: "OpenRouter, Mistral", source: "openrouter.ai/docs/api/errors" },
 ] as const satisfies (Quirk & { reason: string; means: "cut" | "filtered" | "failed" })[];
 
-/** Fields beside the choices that are no `extra`, or not that alone. */
-export const REPLY_FIELDS = [
-  { field: "provider", means: "provider", by: "OpenRouter", source: "prism-php/prism Fixtures/openrouter" },
-  { field: "x_groq", means: "holds usage", by: "Groq", source: "vercel/ai groq-tool-call.chunks.txt" },
-  // Random padding against traffic analysis.
-  { field: "obfuscation", means: "nothing", by: "OpenAI, Azure", source: "vercel/ai azure-model-router.1.chunks.txt" },
-] as const satisfies (Field & { means: "provider" | "holds usage" | "nothing" })[];
+/** Fields beside the choices that are not the API's. All others without a place of their own go to `extra`. */
+export const REPLY_FIELDS = {
+  provider: { field: "provider", by: "OpenRouter", source: "prism-php/prism Fixtures/openrouter" },
+  /** Holds `usage`, which counts where the reply has none. */
+  usage: { field: "x_groq", by: "Groq", source: "vercel/ai groq-tool-call.chunks.txt" },
+  /** Random characters against traffic analysis. */
+  padding: { field: "obfuscation", by: "OpenAI, Azure", source: "vercel/ai azure-model-router.1.chunks.txt" },
+} as const satisfies Record<string, Field>;
 
 /** Fields of a tool call that hold its arguments. */
 export const CALL_ARGUMENTS = [

@@ -1,30 +1,31 @@
-const OPEN = "<think>";
-const CLOSE = "</think>";
+import { THINK_TAGS } from "./dialects";
 
-/** Where the parts of a reply go. */
+/** Takes the parts of a reply. */
 export interface TextSink {
   text(delta: string): void;
   reasoning(delta: string): void;
 }
 
 /**
- * Keeps a leading `<think>…</think>` out of the text. Models like DeepSeek-R1 write their reasoning so when the
- * server does not split it off; tags further on are the model's own words and stay.
+ * Splits reasoning between tags, such as a leading `<think>…</think>`, off the text. Tags further on are the model's own
+ * words and stay.
  */
 export class ThinkTagParser {
-  // start: nothing but white space or the beginning of "<think>" has come; `#held` is it.
-  // thinking: inside; `#held` is what may be the beginning of "</think>".
-  // after: behind the end tag, before the first character that is no white space.
+  // start: nothing but white space or the beginning of a tag has come; `#held` is it.
+  // thinking: inside; `#held` is what may be the beginning of the closing tag.
+  // after: behind the closing tag, before the first character that is not white space.
   // text: the rest, handed on as it comes.
   #state: "start" | "thinking" | "after" | "text" = "start";
   #held = "";
+  /** The tag that ends the reasoning. */
+  #close = "";
   readonly #sink: TextSink;
 
   constructor(sink: TextSink) {
     this.#sink = sink;
   }
 
-  /** Whether something has come that is not handed on yet. */
+  /** True if something has come that is not handed on yet. */
   get isHolding(): boolean {
     return this.#held !== "";
   }
@@ -50,7 +51,7 @@ export class ThinkTagParser {
     }
   }
 
-  /** Hands on what was held back: nothing more will come. */
+  /** Hands on what is held back: nothing more will come. */
   end(): void {
     const held = this.#held;
     this.#held = "";
@@ -61,11 +62,13 @@ export class ThinkTagParser {
 
   #begin(text: string): void {
     const start = text.trimStart();
-    if (start.startsWith(OPEN)) {
+    const tag = THINK_TAGS.find(({ open }) => start.startsWith(open));
+    if (tag) {
       this.#state = "thinking";
       this.#held = "";
-      this.#think(start.slice(OPEN.length));
-    } else if (OPEN.startsWith(start)) {
+      this.#close = tag.close;
+      this.#think(start.slice(tag.open.length));
+    } else if (THINK_TAGS.some(({ open }) => open.startsWith(start))) {
       this.#held = text;
     } else {
       this.#state = "text";
@@ -75,23 +78,23 @@ export class ThinkTagParser {
   }
 
   #think(text: string): void {
-    const end = text.indexOf(CLOSE);
+    const end = text.indexOf(this.#close);
     if (end >= 0) {
       if (end > 0) this.#sink.reasoning(text.slice(0, end));
       this.#state = "after";
       this.#held = "";
-      const rest = text.slice(end + CLOSE.length);
+      const rest = text.slice(end + this.#close.length);
       if (rest) this.push(rest);
       return;
     }
-    const keep = overlap(text, CLOSE);
+    const keep = overlap(text, this.#close);
     this.#held = keep ? text.slice(-keep) : "";
     const delta = keep ? text.slice(0, -keep) : text;
     if (delta) this.#sink.reasoning(delta);
   }
 }
 
-/** How many characters at the end of `text` may be the beginning of `tag`. */
+/** Counts the characters at the end of `text` that may be the beginning of `tag`. */
 function overlap(text: string, tag: string): number {
   for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) {
     if (tag.startsWith(text.slice(-length))) return length;
