@@ -16,6 +16,7 @@ export {
   reasonOf,
   thrownText,
 } from "./errors/chat-error";
+export { heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
 export { loadModule } from "./load-module";
 export type { ModelEntry, ModelProvider } from "./models/list";
 export { inUsd } from "./models/prices";

@@ -12,7 +12,7 @@ import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
 
-/** What servers take as the name of a function (OpenAI's API reference, `tools`). */
+/** What servers take as the name of a function. */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Calls of one round that count. Each may start a flow. */
@@ -143,8 +143,8 @@ export function parseCall({ id, function: { name, arguments: text } }: ToolCall)
 }
 
 /**
- * A call as it is sent back. Arguments that are no object become an empty one: vLLM parses those of the whole history,
- * and a question with a broken call in it could never go on (vllm#43995).
+ * A call as it is sent back. Arguments that are no object become an empty one: some servers parse those of the whole
+ * history, and a question with a broken call in it could never go on.
  */
 export function sendableCall(call: ToolCall): ToolCall {
   if (asRecord(parseJson(call.function.arguments)?.value)) return call;

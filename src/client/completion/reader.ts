@@ -6,7 +6,7 @@ import type { Progress, ReplyEvent } from "../response/verdict";
 import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
-import { finishMeaning } from "./dialects";
+import { finishMeaning, HEADERS } from "./dialects";
 import { FastDeltaPath } from "./fast-path";
 import { redactCompletion } from "./redact-completion";
 import { redactDeltas } from "./redact-deltas";
@@ -93,8 +93,8 @@ export class CompletionReader {
     this.#status = status;
     this.#isStream = /^text\/event-stream\b/i.test(firstHeader(headers, "content-type")?.trim() ?? "");
     const { redact } = this.#input.context;
-    const requestId = firstHeader(headers, "x-request-id");
-    const provider = firstHeader(headers, "x-inference-provider");
+    const requestId = firstHeader(headers, HEADERS.request_id.header);
+    const provider = firstHeader(headers, HEADERS.provider.header);
     this.#builder.setOrigin(provider && redact(provider), requestId && redact(requestId));
   }
 

@@ -44,7 +44,7 @@ export function errorOf(
  * Says whether another attempt makes sense.
  *
  * @param mayPass - whether the cause is of a kind that another attempt may mend
- * @param headers - of an answer with an error status; of a reply they mean nothing: Together sends Retry-After with each
+ * @param headers - of an answer with an error status. Those of a reply mean nothing: some have Retry-After
  */
 export function failureOf(error: ChatError, mayPass: boolean, headers: IncomingHttpHeaders): Failure {
   const wish = shouldRetryHeader(headers) ?? error.cause.retryable;

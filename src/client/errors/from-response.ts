@@ -1,4 +1,14 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import {
+  ERROR_CODES,
+  ERROR_ITEMS,
+  ERROR_MARKS,
+  ERROR_MESSAGES,
+  ERROR_STATUSES,
+  ERROR_TYPES,
+  HEADERS,
+  QUOTAS,
+} from "../completion/dialects";
 import { oneLine } from "../one-line";
 import { type Redact, withoutUserInfo } from "../redaction";
 import { UnknownEncoding } from "../response/body-decoder";
@@ -28,17 +38,6 @@ export const LONGEST_ERROR_BODY = 65_536;
 const LONGEST_QUOTE = 80;
 /** In bytes. */
 const LONGEST_BODY = 4096;
-
-/** TGI names the kind of an error instead of its status (`server.rs`, `ChatError`). */
-const STATUS_OF_TYPE: Record<string, number> = {
-  validation: 422,
-  template_error: 422,
-  missing_template_variable: 422,
-  tool_error: 422,
-  generation: 424,
-  overloaded: 429,
-  incomplete_generation: 500,
-};
 
 /** The one place that says what a status and body mean for the user. */
 export function errorFromResponse(response: FailedResponse, context: RequestContext): ChatError {
@@ -81,7 +80,7 @@ export function errorInReply(
     Boolean(value["error"]) ||
     eventName === "error" ||
     (!("choices" in value) &&
-      (Boolean(value["error_type"]) || value["object"] === "error" || Boolean(value["detail"])));
+      ERROR_MARKS.some((mark) => ("is" in mark ? value[mark.field] === mark.is : value[mark.field])));
   if (!isError) return undefined;
   const body = toJson(value);
   const status = namedStatus(value);
@@ -117,14 +116,13 @@ export function brokenBody(error: Error, status: number, context: RequestContext
 
 function namedStatus(value: Record<string, unknown>): number | undefined {
   const error = asRecord(value["error"]) ?? value;
-  const candidates = [error["http_status_code"], error["status_code"], error["status"], error["code"], value["code"]];
-  for (const candidate of candidates) {
+  for (const candidate of [...ERROR_STATUSES.map(({ field }) => error[field]), value["code"]]) {
     // An object that has no text would throw.
     const status = typeof candidate === "object" ? Number.NaN : Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
-  const type = asText(value["error_type"]) ?? asText(error["error_type"]) ?? "";
-  return Object.hasOwn(STATUS_OF_TYPE, type) ? STATUS_OF_TYPE[type] : undefined;
+  const type = asText(value["error_type"]) ?? asText(error["error_type"]);
+  return ERROR_TYPES.find((row) => row.type === type)?.status;
 }
 
 /** Where a redirect leads. */
@@ -134,8 +132,8 @@ function locationOf(headers: IncomingHttpHeaders, redact: Redact): string {
 
 function keyFor(status: number, server: ServerMessage, context: RequestContext, wait: number | undefined): ErrorKey {
   const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
-  if (server.code === "insufficient_quota" || server.type === "insufficient_quota") return "quota_used_up";
-  if (server.code === "model_not_found" || server.code === "model_not_supported") return "model_not_found";
+  const named = ERROR_CODES.find(({ code, orType }) => server.code === code || (orType && server.type === code));
+  if (named) return named.key;
   switch (status) {
     case 401:
       return context.hasToken ? "token_refused" : "token_missing";
@@ -170,14 +168,8 @@ function keyFor(status: number, server: ServerMessage, context: RequestContext, 
   return status >= 300 ? "redirected" : "unexpected_status";
 }
 
-/** A quota does not come back within a retry: OpenAI and others answer 429 for it all the same. */
-function isQuota(server: ServerMessage): boolean {
-  return (
-    /insufficient_quota|billing|credit/i.test(`${server.code ?? ""} ${server.type ?? ""}`) ||
-    /exceeded your (current|monthly) (quota|included|usage|spending|credit)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(
-      server.message,
-    )
-  );
+function isQuota({ code = "", type = "", message }: ServerMessage): boolean {
+  return QUOTAS.some((sign) => sign.pattern.test(sign.in === "code" ? `${code} ${type}` : message));
 }
 
 /** What the server says of a failure. */
@@ -198,13 +190,12 @@ function readServerMessage(response: FailedResponse): ServerMessage {
   const json = parseJson(text);
   const read = json === undefined ? { message: "" } : readJson(json);
   if (read.message) return read;
-  const header = firstHeader(response.headers, "x-error-message");
-  const code = read.code ?? firstHeader(response.headers, "x-error-code");
+  const header = firstHeader(response.headers, HEADERS.error_message.header);
+  const code = read.code ?? firstHeader(response.headers, HEADERS.error_code.header);
   const message = header || (json === undefined ? plainText(text) : "");
   return { ...read, message, ...(code && { code }) };
 }
 
-/** Finds the message in the shapes that servers use, in the order of how surely each one is it. */
 function readJson(json: unknown): ServerMessage {
   if (typeof json === "string") return { message: json };
   // Some wrap the one error into an array.
@@ -212,23 +203,7 @@ function readJson(json: unknown): ServerMessage {
   if (!body) return { message: "" };
   const error = asRecord(body["error"]);
   const source = error ?? body;
-  const server: ServerMessage = {
-    message:
-      (typeof body["error"] === "string" ? body["error"] : "") ||
-      asText(error?.["message"]) ||
-      texts(error?.["message"]) ||
-      texts(body["error"]) ||
-      asText(body["message"]) ||
-      texts(body["message"]) ||
-      asText(body["detail"]) ||
-      texts(body["detail"]) ||
-      texts(body["errors"]) ||
-      asText(body["title"]) ||
-      asText(body["error_description"]) ||
-      asText(body["error_message"]) ||
-      asText(body["details"]) ||
-      nested(error?.["message"] ?? error ?? body["message"]),
-  };
+  const server: ServerMessage = { message: messageIn(body) || nested(error?.["message"] ?? error ?? body["message"]) };
   const code = asText(source["code"]) || asText(body["code"]);
   const type = asText(source["type"]) || asText(body["error_type"]);
   if (code) server.code = code;
@@ -236,18 +211,27 @@ function readJson(json: unknown): ServerMessage {
   return server;
 }
 
-/** `["…"]`, or FastAPI's `[{ type, loc, msg }]`, or `[{ message }]`. */
+function messageIn(body: Record<string, unknown>): string {
+  for (const { path, as } of ERROR_MESSAGES) {
+    const value = path.reduce<unknown>((inside, field) => asRecord(inside)?.[field], body);
+    const isText = as === "words" ? typeof value === "string" : as !== "list";
+    const message = (isText && asText(value)) || (as !== "text" && texts(value));
+    if (message) return message;
+  }
+  return "";
+}
+
+/** Joins a list of texts and `ERROR_ITEMS`; blank for anything else. `loc` is the place of a wrong value. */
 function texts(value: unknown): string {
   if (!Array.isArray(value)) return "";
   return value
     .map((item) => {
       const record = asRecord(item);
       if (!record) return asText(item) ?? "";
-      const place = Array.isArray(record["loc"])
-        ? ` (${record["loc"].map((part) => asText(part) ?? "?").join(".")})`
-        : "";
-      const message = asText(record["message"]) ?? asText(record["msg"]) ?? "";
-      return message && message + place;
+      const { loc } = record;
+      const place = Array.isArray(loc) ? ` (${loc.map((part) => asText(part) ?? "?").join(".")})` : "";
+      const field = ERROR_ITEMS.find(({ field }) => asText(record[field]));
+      return field ? asText(record[field.field]) + place : "";
     })
     .filter(Boolean)
     .join("; ");

@@ -7,8 +7,8 @@ export type EventListener = (data: string, name: string | undefined) => void;
 /**
  * Bytes of an event stream in, events out, however the bytes are cut.
  *
- * `error: {…}` as a field of its own is handed on as an event named `error`: llama.cpp wrote its errors so until 2025,
- * where a parser by the book sees nothing.
+ * `error: {…}` as a field of its own is handed on as an event named `error`: some servers write their errors so, where a
+ * parser by the book sees nothing.
  */
 export class EventStream {
   readonly #decoder = new StringDecoder("utf8");

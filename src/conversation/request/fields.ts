@@ -81,7 +81,7 @@ export function readText(value: unknown, name: string): string {
 }
 
 /**
- * Reads stop sequences: one text or several. They are sent as an array, since TGI refuses a bare string.
+ * Reads stop sequences: one text or several. They are sent as an array, since some servers refuse a bare string.
  *
  * @throws ChatError `invalid_input`
  */
