@@ -10,10 +10,13 @@ export {
   asChatError,
   asInputError,
   ChatError,
+  defineErrors,
   type ErrorCode,
+  type ErrorTable,
   fillIn,
   isOfModel,
   reasonOf,
+  reword,
   thrownText,
 } from "./errors/chat-error";
 export { heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";

@@ -1,12 +1,5 @@
-import {
-  type AssistantMessage,
-  asRecord,
-  asText,
-  ChatError,
-  type ToolCall,
-  thrownText,
-  toJson,
-} from "../client/internal";
+import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJson } from "../client/internal";
+import { ChatError } from "./errors";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
@@ -43,7 +36,7 @@ export interface ParsedCall {
   arguments: unknown;
 }
 
-/** A call that was carried out, as `msg.completion.steps` tells it. */
+/** A call that was carried out, as the report tells it. */
 export type CallReport = ParsedCall & { ms: number } & ({ result: string } | { error: string });
 
 /** A function as the API declares it. */
@@ -66,7 +59,7 @@ export function declare({ name, description, parameters, strict }: Omit<Tool, "r
 }
 
 /**
- * Reads `msg.huggingface.tools`: declarations as the API has them, or short as `{ name, description, parameters }`.
+ * Reads the declarations of a message: as the API has them, or short as `{ name, description, parameters }`.
  *
  * @throws ChatError `tool_not_declared`
  */

@@ -1,4 +1,5 @@
-import { asRecord, ChatError, toJson } from "../../client/internal";
+import { asRecord, toJson } from "../../client/internal";
+import { ChatError } from "../errors";
 
 /** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
 
@@ -67,7 +68,7 @@ export function readChoice<T extends string>(value: unknown, name: string, choic
   throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
 }
 
-/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
+/** A `${NAME}` is left over where the environment has no such variable. @throws ChatError `env_missing` */
 export function checkEnvironment(value: unknown, field: string): void {
   const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
   if (name) throw new ChatError("env_missing", { name, field });

@@ -2,11 +2,11 @@ import {
   type AssistantMessage,
   asChatError,
   type ChatClient,
-  ChatError,
   type Completion,
   finishMeaning,
   type Priority,
 } from "../../client/internal";
+import { ChatError } from "../errors";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
 import type { Message } from "../request/prompt";
