@@ -245,6 +245,11 @@ export const HABITS = {
     by: "Cloudflare",
     source: "developers.cloudflare.com/support/troubleshooting",
   },
+  "status 421 for a base URL without /v1": {
+    by: "OpenAI",
+    source: "huggingface/huggingface.js tapes.json bec17141757f",
+  },
+  "status 424 for a generation that failed": TGI,
   "an error wrapped into an array": { by: "Google", source: "google-gemini/gemini-cli#16987" },
   "an error in a field of the event stream": {
     by: "llama.cpp, GPUStack",

@@ -5,7 +5,7 @@ import { CLIENT_ERRORS, type ErrorCode, type ErrorTable, type KeyOf } from "./ta
 
 export type { ErrorCode, ErrorTable };
 
-/** The keys of the client's own errors. */
+/** A key of the client's own errors. */
 export type ErrorKey = KeyOf<typeof CLIENT_ERRORS>;
 
 interface ErrorKind {
@@ -24,17 +24,17 @@ export interface ErrorCause {
   code?: string;
   /** HTTP status, or the one that an error inside a stream names. */
   status?: number;
-  /** Whether the same question may succeed when it is asked again later. */
+  /** True if the same request may succeed later. */
   retryable: boolean;
-  /** HTTP requests made for it. */
+  /** HTTP requests made. */
   attempts?: number;
   provider?: string;
   request_id?: string;
-  /** Seconds that the server asks to wait. */
+  /** In seconds, as the server asks. */
   retry_after?: number;
-  /** The server's answer, at most 4 KB. */
+  /** Of the response, at most 4 KB. */
   body?: string;
-  /** What is wrong with a reply that should be JSON, one short sentence each. */
+  /** What is wrong with a reply that should be JSON. */
   problems?: string[];
 }
 
@@ -104,7 +104,7 @@ export function defineErrors<Below extends string, Table extends ErrorTable>(
 
 defineErrors(ChatError, CLIENT_ERRORS);
 
-/** Replaces sentences of the client for those who use it in another way than by a script. */
+/** Replaces sentences of the client, for a program whose users can follow other advice than a script's. */
 export function reword(texts: { readonly [K in ErrorKey]?: string }): void {
   for (const [key, text] of Object.entries(texts)) {
     const kind = KINDS.get(key);

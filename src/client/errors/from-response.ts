@@ -16,30 +16,29 @@ import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "../retry";
 import { asRecord, asText, firstHeader, toJson } from "../unknown";
 import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
 
-/** The answer that an error is made from. */
 export interface FailedResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
-/** What the request was, as far as the sentence for the user names it. */
+/** What the sentences name of a request. */
 export interface RequestContext {
   model: string;
   host: string;
   hasToken: boolean;
-  /** Keeps secrets out of what is quoted of an answer. */
+  /** Keeps secrets out of what is quoted of a response. */
   redact: Redact;
 }
 
-/** Longer error bodies are cut: no message needs more. */
+/** In bytes. Longer error bodies are cut: no message needs more. */
 export const LONGEST_ERROR_BODY = 65_536;
-/** In characters of what came instead of a reply. */
+/** In characters, of what came in place of a reply. */
 const LONGEST_QUOTE = 80;
-/** In bytes. */
+/** In bytes, of the body in an error's cause. */
 const LONGEST_BODY = 4096;
 
-/** The one place that says what a status and body mean for the user. */
+/** Makes the error of a response by its status and body: the one place that says what they mean for the user. */
 export function errorFromResponse(response: FailedResponse, context: RequestContext): ChatError {
   const server = readBody(response, context.redact);
   const wait = requestedWait(response.headers);
@@ -65,11 +64,10 @@ export function errorFromResponse(response: FailedResponse, context: RequestCont
 }
 
 /**
- * The error that an event of a stream (or a JSON answer with status 200) carries, if it is one. All known shapes:
- * a string or object `error`, an event named `error`, and answers without choices that describe an error.
+ * Makes the error that an event of a stream carries, or JSON with status 200: by a field `error`, by the name of the event,
+ * or by `ERROR_MARKS` where there are no choices.
  *
- * @param value - the parsed data
- * @param eventName - the event's name, if it has one
+ * @returns undefined for what is not an error
  */
 export function errorInReply(
   value: Record<string, unknown>,
@@ -96,20 +94,20 @@ export function errorInReply(
 }
 
 /**
- * The error of an answer that is no reply.
+ * Makes the error of a response that is not a reply.
  *
- * @param shown - what came instead; the beginning of it is quoted
- * @param status - of the answer; 0 for none
+ * @param shown - what came instead; its beginning is quoted
+ * @param status - 0 for none
  */
 export function senselessReply(shown: string, status: number, context: RequestContext): ChatError {
   const quote = context.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
   return new ChatError("reply_senseless", { reason: sentence(quote), host: context.host }, status ? { status } : {});
 }
 
-/** The error of a body that cannot be unpacked. */
+/** Makes the error of a body that cannot be unpacked. */
 export function brokenBody(error: Error, status: number, context: RequestContext): ChatError {
   if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, context);
-  // A server chooses the name, too.
+  // The server chooses this name.
   const encoding = context.redact(error.encoding).slice(0, LONGEST_QUOTE);
   return new ChatError("encoding_unknown", { encoding, host: context.host }, { status });
 }
@@ -117,7 +115,7 @@ export function brokenBody(error: Error, status: number, context: RequestContext
 function namedStatus(value: Record<string, unknown>): number | undefined {
   const error = asRecord(value["error"]) ?? value;
   for (const candidate of [...ERROR_STATUSES.map(({ field }) => error[field]), value["code"]]) {
-    // An object that has no text would throw.
+    // `Number` throws for an object whose `toString` is not a function.
     const status = typeof candidate === "object" ? Number.NaN : Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
@@ -125,7 +123,6 @@ function namedStatus(value: Record<string, unknown>): number | undefined {
   return ERROR_TYPES.find((row) => row.type === type)?.status;
 }
 
-/** Where a redirect leads. */
 function locationOf(headers: IncomingHttpHeaders, redact: Redact): string {
   return withoutUserInfo(redact(firstHeader(headers, "location") ?? "?"));
 }
@@ -172,7 +169,6 @@ function isQuota({ code = "", type = "", message }: ServerMessage): boolean {
   return QUOTAS.some((sign) => sign.pattern.test(sign.in === "code" ? `${code} ${type}` : message));
 }
 
-/** What the server says of a failure. */
 interface ServerMessage {
   message: string;
   code?: string;
@@ -247,13 +243,12 @@ function plainText(text: string): string {
   return /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
 }
 
-/** One line that ends like a sentence and is not too long for a debug message. */
+/** Makes one line of a text that ends like a sentence and is not too long for a debug message. */
 export function sentence(text: string): string {
   const line = oneLine(text.trim()).trim();
   return /[.!?…。！？]$/.test(line) ? line : `${line}.`;
 }
 
-/** What of a body may be shown, at most 4 KB of it. */
 function quoted(body: string, redact: Redact): string {
   return cut(redact(body));
 }
@@ -261,7 +256,7 @@ function quoted(body: string, redact: Redact): string {
 function cut(body: string): string {
   const bytes = Buffer.from(body);
   if (bytes.length <= LONGEST_BODY) return body;
-  // A character that the cut goes through is left out.
+  // The cut may go through a character.
   return bytes.toString("utf8", 0, LONGEST_BODY).replace(/\uFFFD+$/, "");
 }
 

@@ -68,7 +68,7 @@ export function readChoice<T extends string>(value: unknown, name: string, choic
   throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
 }
 
-/** A `${NAME}` is left over where the environment has no such variable. @throws ChatError `env_missing` */
+/** Refuses a `${NAME}`: it stays where the environment has no such variable. @throws ChatError `env_missing` */
 export function checkEnvironment(value: unknown, field: string): void {
   const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
   if (name) throw new ChatError("env_missing", { name, field });

@@ -4,20 +4,20 @@ import { type ChatError, type ChatRequest, type UnsupportedParam, unsupportedPar
 /** Messages may bring any number of models and schemas. */
 const MOST_KNOWN = 1000;
 
-/** What servers are known to refuse. */
+/** Remembers what servers do not support. */
 export class UnsupportedParams {
   readonly #known = new Set<string>();
 
-  /** Whether it is known that a request would be refused so. */
-  has(request: ChatRequest, refusal: UnsupportedParam): boolean {
-    return this.#known.has(keyOf(request, refusal));
+  /** True if it is known that the server does not support this of a request. */
+  has(request: ChatRequest, param: UnsupportedParam): boolean {
+    return this.#known.has(keyOf(request, param));
   }
 
-  /** @returns whether this is the first one of its kind for the model */
-  add(request: ChatRequest, refusal: UnsupportedParam): boolean {
-    const ofModel = `${refusal} ${request.model}`;
+  /** @returns true for the first one of its kind for the model */
+  add(request: ChatRequest, param: UnsupportedParam): boolean {
+    const ofModel = `${param} ${request.model}`;
     const isNew = !this.#known.has(ofModel);
-    for (const key of [ofModel, keyOf(request, refusal)]) this.#known.add(key);
+    for (const key of [ofModel, keyOf(request, param)]) this.#known.add(key);
     for (const oldest of this.#known) {
       if (this.#known.size <= MOST_KNOWN) break;
       this.#known.delete(oldest);
@@ -26,11 +26,11 @@ export class UnsupportedParams {
   }
 }
 
-/** A schema that is refused says nothing of others: it may be the schema that is wrong. */
-function keyOf(request: ChatRequest, refusal: UnsupportedParam): string {
-  if (refusal !== "response_format") return `${refusal} ${request.model}`;
+/** The schema is part of the key: it may be the schema that is wrong. */
+function keyOf(request: ChatRequest, param: UnsupportedParam): string {
+  if (param !== "response_format") return `${param} ${request.model}`;
   const format = JSON.stringify(request["response_format"]) ?? "";
-  return `${refusal} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
+  return `${param} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
 }
 
 /** Finds what of a request its server does not support, if that is the reason of the error. */

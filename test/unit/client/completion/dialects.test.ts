@@ -391,6 +391,12 @@ covers("or wants what others do not", Object.keys(dialects.HABITS) as (keyof typ
   "Retry-After with a reply that is fine": () => assert.equal(requestedPause(200, { "retry-after": "30" }), undefined),
   "statuses 520 to 529 for a server that is away": () =>
     assert.deepEqual([519, 520, 529, 530].map(isRetryableStatus), [false, true, true, false]),
+  "status 421 for a base URL without /v1": () => assert.equal(answer(421, { message: "A" }).key, "path_not_found"),
+  "status 424 for a generation that failed": () => {
+    const error = answer(424, { error: "Request failed during generation: A", error_type: "generation" });
+    assert.equal(error.key, "server_busy");
+    assert.equal(error.cause.retryable, false);
+  },
   "an error wrapped into an array": () => says("A.", [{ error: { code: 400, message: "A" } }]),
   "an error in a field of the event stream": () => {
     const events: unknown[] = [];
