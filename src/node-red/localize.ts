@@ -1,5 +1,6 @@
 import type { NodeAPI } from "node-red";
 import { asChatError, type ChatError, oneLine } from "../client/internal";
+// For the words of Node-RED in the errors of the client.
 import "./errors";
 
 /** Looks up a text in the language that Node-RED runs in. */

@@ -64,7 +64,7 @@ export function describeErrors<Table extends ErrorTable>(
         assert.match(sentence, /^\S.*(\.|__)$/);
       });
 
-      it(`are made here: ${key}`, () => assert.match(sources, new RegExp(`"${key}"|^\\s+${key}:`, "m")));
+      it(`are made here: ${key}`, () => assert.ok(sources.includes(`"${key}"`)));
     }
   });
 }

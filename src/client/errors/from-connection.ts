@@ -21,7 +21,7 @@ export function isOfConnection(error: unknown): boolean {
   return error instanceof ConnectFailure || typeof code === "string" || name === "HTTPParserError";
 }
 
-interface Facts {
+interface ConnectionFailure {
   code: string;
   message: string;
   /** What the server sent that is not HTTP. */
@@ -35,7 +35,7 @@ interface Facts {
   hadResponse: boolean;
 }
 
-type Row = [key: ErrorKey, mayPass: boolean, fits: (facts: Facts) => boolean];
+type Row = [key: ErrorKey, mayPass: boolean, fits: (failure: ConnectionFailure) => boolean];
 
 const UNREACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
@@ -79,22 +79,22 @@ const ROWS: Row[] = [
  * @param proxy - host of the proxy in between, if there is one
  */
 export function connectionError(error: unknown, host: string, hadResponse: boolean, proxy?: string): ChatError {
-  const facts = factsOf(error, hadResponse, proxy);
-  const [key, mayPass] = ROWS.find(([, , fits]) => fits(facts)) ?? ["connection_failed", true];
+  const failure = readFailure(error, hadResponse, proxy);
+  const [key, mayPass] = ROWS.find(([, , fits]) => fits(failure)) ?? ["connection_failed", true];
   const isOfProxy = key.startsWith("proxy_");
   return new ChatError(
     key,
     {
       host: proxy && !isOfProxy ? `${host} (proxy ${proxy})` : host,
-      reason: key === "reply_senseless" ? `${reasonOf(facts)}.` : reasonOf(facts),
+      reason: key === "reply_senseless" ? `${reasonOf(failure)}.` : reasonOf(failure),
       proxy: proxy ?? host,
       ...(key === "certificate_date" && { date: new Date().toISOString().slice(0, 10) }),
     },
-    { retryable: mayPass, ...(facts.code && { code: facts.code }) },
+    { retryable: mayPass, ...(failure.code && { code: failure.code }) },
   );
 }
 
-function factsOf(error: unknown, hadResponse: boolean, proxy: string | undefined): Facts {
+function readFailure(error: unknown, hadResponse: boolean, proxy: string | undefined): ConnectionFailure {
   const { code, message, data } = rootOf(error);
   return {
     code: typeof code === "string" ? code : "",
@@ -116,24 +116,24 @@ function isOfTls(code: string): boolean {
  * True if the proxy failed: where there is one, we connect to nothing else. A tunnel to an https server that is closed while
  * it is made may be the server's doing.
  */
-function isOfProxy({ connecting, proxy, code }: Facts): boolean {
+function isOfProxy({ connecting, proxy, code }: ConnectionFailure): boolean {
   if (!connecting || proxy === undefined) return false;
   return connecting !== "https server" || UNREACHED.test(code) || code === "UND_ERR_SOCKET";
 }
 
 /** True if the server refuses HTTP/1.1 in the TLS handshake, or begins with a SETTINGS frame of HTTP/2. */
-function speaksHttp2({ code, received }: Facts): boolean {
+function speaksHttp2({ code, received }: ConnectionFailure): boolean {
   const isRefused = code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
   return isRefused || (received.startsWith("\0\0") && received[3] === "\x04");
 }
 
 /** True for a response that is not HTTP. undici has no code of its own for some of them. */
-function isNoHttp({ code, message }: Facts): boolean {
+function isNoHttp({ code, message }: ConnectionFailure): boolean {
   return code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || /HTTP\/1\.1 protocol/.test(message);
 }
 
 /** Returns the system's code, which people search for. The codes of undici and its parser say less than their messages. */
-function reasonOf({ code, message, proxyStatus }: Facts): string {
+function reasonOf({ code, message, proxyStatus }: ConnectionFailure): string {
   if (!Number.isNaN(proxyStatus)) return String(proxyStatus);
   if (code === "UND_ERR_SOCKET") return "the connection was closed";
   if (code === "UND_ERR_CONNECT_TIMEOUT") return "ETIMEDOUT";
