@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, ChatError, loadModule, reasonOf } from "../client/internal";
+import { asRecord, loadModule, reasonOf } from "../client/internal";
 import { checkEnvironment } from "../conversation/request/fields";
+import { ChatError } from "./errors";
 import { codeOf } from "./until-abort";
 
 // Loaded by the first template, and found now: see `loadModule`.

@@ -31,7 +31,7 @@ export interface Connection {
 
 /**
  * Idle connections are kept this long unless the server's `Keep-Alive` says more. Below the 5 s after which most servers
- * (Node.js, uvicorn, llama.cpp) close theirs, mostly without a word.
+ * close theirs, mostly without a word.
  */
 const KEEP_ALIVE_MS = 4000;
 
