@@ -13,7 +13,7 @@ export interface Secret {
 /** Shorter values are too common: replacing them would garble every text. */
 const SHORTEST = 4;
 /**
- * In replies only what is certainly a secret is replaced: local servers are given tokens like `ollama` or `1234`,
+ * In replies only what is certainly a secret is replaced: local servers are given tokens like `none` or `1234`,
  * and a model may well write these.
  */
 const SHORTEST_IN_REPLY = 8;
