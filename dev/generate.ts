@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ERROR_KINDS } from "../src/client/errors/chat-error";
+import { CLIENT_ERRORS } from "../src/client/errors/table";
+import { CONVERSATION_ERRORS } from "../src/conversation/errors";
+import { NODE_RED_ERRORS, REWORDED } from "../src/node-red/errors";
 import { packageRoot } from "./node-red";
 
 /**
  * Writes what is made from something else: the loader of scripts in the html of the nodes, the English sentences of the
- * errors from their table, and in every language the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
+ * errors from the tables of the layers, and in every language the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
  * noted in `test/fixtures/languages/pending.json` for whoever translates it.
  *
  *     npm run generate             writes
@@ -32,7 +34,10 @@ function main(): void {
   const known = new Set<string>();
   for (const node of NODES) {
     const english = readCatalogue(ENGLISH, node);
-    if (node === "huggingface-chat") (english[node] as Catalogue).errors = errorSentences();
+    if (node === "huggingface-chat") {
+      const texts = english[node] as Catalogue;
+      texts.errors = errorSentences(texts.errors as Catalogue);
+    }
     write(catalogueFile(ENGLISH, node), english);
     for (const language of readdirSync(locales)) {
       if (language === ENGLISH) continue;
@@ -62,8 +67,13 @@ function copyLoader(file: string): void {
   );
 }
 
-function errorSentences(): Catalogue {
-  return Object.fromEntries([...ERROR_KINDS].map(([key, { text }]) => [key, text]));
+/** The sentences of all layers, in the order of the catalogue; new ones follow. */
+function errorSentences(before: Catalogue): Catalogue {
+  const groups = [CLIENT_ERRORS, CONVERSATION_ERRORS, NODE_RED_ERRORS].flatMap((table) => Object.values(table));
+  const sentences: Record<string, string> = Object.assign({}, ...groups, REWORDED);
+  const known = Object.keys(before).filter((key) => key in sentences);
+  const added = Object.keys(sentences).filter((key) => !(key in before));
+  return Object.fromEntries([...known, ...added].map((key) => [key, sentences[key] ?? ""]));
 }
 
 /** The English catalogue with the texts of a translation where it has them, with the same parameters. */

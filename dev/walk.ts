@@ -1,136 +1,170 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import inspector from "node:inspector/promises";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import nodeRed from "node-red";
 import { build } from "./build";
 import { commonSettings, deploy, type NodeDef, packageRoot, type Red, startRed } from "./node-red";
 
 /**
- * Walks with a question through our code, as V8 counts it in a real Node-RED: the files that a question passes, and the
- * calls of our own functions that each delta of a streamed reply costs.
+ * Follows a question through our code in a real Node-RED, as V8 counts it: which files it passes, and what each delta of a
+ * streamed reply costs in calls of our own functions.
  *
  *     npm run walk              the figures
- *     npm run walk -- --list    with the names of files and functions
+ *     npm run walk -- --list    and the names of the files and functions
  */
 
 const ours = path.join(packageRoot, "nodes") + path.sep;
+const TOKEN = "hf_of-nobody-but-as-long-as-others";
+/** Deltas of the replies: of a short one, and of two by whose difference the cost of a delta is told. */
+const SHORT = 10;
+const FEW = 50;
+const MANY = 150;
 
-/** Functions of ours that have run, with how often: `client/retry.js backoff`. */
+/** How often each of our functions has run, by `file function:offset`. */
 type Calls = Map<string, number>;
 
-/** What a question has passed. */
-export interface Walk {
-  /** Files in which a function has run, or that were loaded for it. */
-  files: string[];
-  calls: Calls;
-  /** Our files on the way of a delta, from the connection to Node-RED's `send`, without repeats in a row. */
+/** What the walk has found. */
+export interface Findings {
+  /** Files in which a function runs for a question that is not the first one, by what is asked. */
+  files: Record<Route, string[]>;
+  /** Calls of our own functions for each delta of a reply, by function. */
+  callsPerDelta: Map<string, number>;
+  /** Our files from the connection to Node-RED's `send`, as a delta passes them. */
   way: string[];
 }
 
-/** Sends `deltas` words, each in a write of its own, so that every delta comes by itself. */
-function startServer(): Promise<{ server: http.Server; baseUrl: string }> {
+const ROUTES = ["plain", "token", "stream", "memory"] as const;
+type Route = (typeof ROUTES)[number];
+
+/** Sends a word at a time, as often as the request's header says. */
+async function startServer(): Promise<{ server: http.Server; baseUrl: string }> {
   const server = http.createServer((request, response) => {
-    request.resume().on("end", () => {
-      const deltas = Number(request.headers["x-deltas"]);
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      const send = (sent: number): void => {
-        const isLast = sent === deltas;
-        const choice = isLast
-          ? { delta: {}, finish_reason: "stop" }
-          : { delta: { content: `${sent > 0 ? " " : ""}word${sent % 10}` } };
-        const chunk = { id: "1", object: "chat.completion.chunk", model: "m", choices: [{ index: 0, ...choice }] };
-        response.write(`data: ${JSON.stringify(chunk)}\n\n`);
-        if (isLast) response.end("data: [DONE]\n\n");
-        else setTimeout(send, 1, sent + 1);
-      };
-      send(0);
-    });
+    const deltas = Number(request.headers["x-deltas"]);
+    const chunk = (more: object) => `data: ${JSON.stringify({ id: "1", model: "m", ...more })}\n\n`;
+    const send = (sent: number): void => {
+      if (sent < deltas) {
+        const content = `${sent > 0 ? " " : ""}word${sent % 10}`;
+        response.write(chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }));
+        setTimeout(send, 1, sent + 1);
+      } else {
+        const usage = { prompt_tokens: 5, completion_tokens: deltas, total_tokens: 5 + deltas };
+        response.write(chunk({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }));
+        response.end(`${chunk({ choices: [], usage })}data: [DONE]\n\n`);
+      }
+    };
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    request.resume().on("end", () => send(0));
   });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      resolve({ server, baseUrl: `http://127.0.0.1:${port}/v1` });
-    });
-  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` };
 }
 
 function flow(baseUrl: string): NodeDef[] {
   const place = { z: "tab", x: 100, y: 100 };
-  const sink = (id: string): NodeDef => ({
-    ...place,
-    id,
-    type: "function",
-    func: `global.get("walk").${id}(msg);`,
-    outputs: 0,
-    wires: [],
+  const chat = { ...place, type: "huggingface-chat", wires: [["on-reply"], ["on-stream"], []] };
+  const sink = { ...place, type: "function", outputs: 0, wires: [] };
+  const configFor = (id: string, deltas: number, more: object = { credentials: { token: TOKEN } }) => ({
+    ...{ id, type: "huggingface-config", model: "test/model", baseUrl, headers: { "x-deltas": String(deltas) } },
+    ...more,
   });
-  const config = { type: "huggingface-config", model: "test/model", baseUrl, timeout: "5" };
-  const chat = { ...place, type: "huggingface-chat", wires: [["reply"], ["stream"], []] };
   return [
     { id: "tab", type: "tab", label: "Walk" },
-    { ...config, id: "few", headers: { "x-deltas": "10" }, x: 1 },
-    { ...config, id: "many", headers: { "x-deltas": "110" }, x: 1 },
-    { ...chat, id: "plain", config: "few" },
-    { ...chat, id: "short", config: "few", stream: true },
-    { ...chat, id: "long", config: "many", stream: true },
-    { ...chat, id: "memory", config: "few", conversation: "topic", conversationType: "msg" },
-    sink("reply"),
-    sink("stream"),
-    { ...place, id: "catch", type: "catch", wires: [["error"]] },
-    sink("error"),
+    configFor("short-without-token", SHORT, {}),
+    configFor("short", SHORT),
+    configFor("few", FEW),
+    configFor("many", MANY),
+    { ...chat, id: "plain", config: "short-without-token" },
+    { ...chat, id: "token", config: "short" },
+    { ...chat, id: "stream", config: "short", stream: true },
+    { ...chat, id: "few-streamed", config: "few", stream: true },
+    { ...chat, id: "many-streamed", config: "many", stream: true },
+    { ...chat, id: "memory", config: "short", conversation: "topic", conversationType: "msg" },
+    { ...sink, id: "on-reply", func: 'global.get("walk").reply();' },
+    { ...sink, id: "on-stream", func: "" },
+    { ...place, id: "catch", type: "catch", wires: [["on-error"]] },
+    { ...sink, id: "on-error", func: 'global.get("walk").error(msg.error);' },
   ];
 }
 
-/** Takes the questions through a Node-RED of its own. */
+/** What the flow calls. */
+interface Listeners {
+  reply?: () => void;
+  error?: (error: { message: string }) => void;
+}
+
+/** Asks questions of the nodes in a Node-RED and counts what runs for them. */
 class Walker {
   readonly #red: Red;
-  readonly #session: inspector.Session;
-  readonly #context: Record<string, (msg: { error?: { message: string } }) => void>;
+  readonly #listeners: Listeners;
+  readonly #session = new inspector.Session();
 
-  constructor(
-    red: Red,
-    session: inspector.Session,
-    context: Record<string, (msg: { error?: { message: string } }) => void>,
-  ) {
+  constructor(red: Red, listeners: Listeners) {
     this.#red = red;
-    this.#session = session;
-    this.#context = context;
+    this.#listeners = listeners;
+    this.#session.connect();
   }
 
-  /** Asks "Hi" of a node and says what it has passed. */
-  async ask(id: string): Promise<Walk> {
-    const way = new Set<string>();
+  /** Asks "Hi" and counts the calls of our functions until the reply is there. */
+  async count(node: string): Promise<Calls> {
+    await this.#session.post("Profiler.enable");
     await this.#session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
     await this.#session.post("Profiler.takePreciseCoverage");
-    await new Promise<void>((resolve, reject) => {
-      this.#context["reply"] = () => resolve();
-      this.#context["stream"] = () => {};
-      this.#context["error"] = (msg) => reject(new Error(msg.error?.message));
-      this.#red.nodes.getNode(id)?.receive({ payload: "Hi", topic: "t" });
-    });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await this.#ask(node);
     const { result } = await this.#session.post("Profiler.takePreciseCoverage");
-    await this.#session.post("Profiler.stopPreciseCoverage");
+    await this.#session.post("Profiler.disable");
     const calls: Calls = new Map();
     for (const { url, functions } of result) {
       const file = url.replace(/^file:\/\//, "");
       if (!file.startsWith(ours)) continue;
       for (const { functionName, ranges } of functions) {
-        const [{ count, startOffset } = { count: 0, startOffset: 0 }] = ranges;
-        if (count > 0) calls.set(`${file.slice(ours.length)} ${functionName || "(anonymous)"}:${startOffset}`, count);
+        const [range] = ranges;
+        if (!range || range.count === 0) continue;
+        calls.set(`${file.slice(ours.length)} ${functionName || "(anonymous)"}:${range.startOffset}`, range.count);
       }
     }
-    const files = [...new Set([...calls.keys()].map((name) => name.split(" ")[0] ?? ""))].sort();
-    return { files, calls, way: [...way] };
+    return calls;
+  }
+
+  /** Asks "Hi" of a node that streams. @returns our files on the stack when a delta is sent, the first one first */
+  async way(node: string): Promise<string[]> {
+    const stacks: string[] = [];
+    // Node-RED waits for a handler that takes no argument, or two.
+    nodeRed.hooks.add("onSend.walk", (_events) => {
+      stacks.push(new Error().stack ?? "");
+    });
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 200;
+    await this.#ask(node);
+    Error.stackTraceLimit = limit;
+    nodeRed.hooks.remove("onSend.walk");
+    // Not the first one, for which more is done.
+    const stack = stacks[Math.floor(stacks.length / 2)] ?? "";
+    const files = stack.split("\n").flatMap((line) => {
+      const at = line.indexOf(ours);
+      return at < 0 ? [] : [line.slice(at + ours.length).replace(/:\d+:\d+\)?$/, "")];
+    });
+    return files.reverse().filter((file, index, all) => file !== all[index - 1]);
+  }
+
+  async #ask(node: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#listeners.reply = resolve;
+      this.#listeners.error = ({ message }) => reject(new Error(message));
+      this.#red.nodes.getNode(node)?.receive({ payload: "Hi", topic: "Anna" });
+    });
+    // What follows a reply: the end of its body, the status.
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-async function walk(): Promise<void> {
-  await build(console.error);
+/** Starts a Node-RED and takes questions through it. */
+export async function walk(): Promise<Findings> {
   const userDir = mkdtempSync(path.join(tmpdir(), "huggingface-walk-"));
   const { server, baseUrl } = await startServer();
-  const context: Record<string, () => void> = {};
+  const listeners: Listeners = {};
   const settings = {
     ...commonSettings,
     userDir,
@@ -138,32 +172,13 @@ async function walk(): Promise<void> {
     credentialSecret: false,
     httpAdminRoot: false,
     httpNodeRoot: false,
-    functionGlobalContext: { walk: context },
+    functionGlobalContext: { walk: listeners },
     logging: { console: { level: "error" } },
   };
   const red = await startRed(http.createServer(), settings);
   try {
     await deploy(red, flow(baseUrl));
-    const session = new inspector.Session();
-    session.connect();
-    await session.post("Profiler.enable");
-    const walker = new Walker(red, session, context);
-    const first = await walker.ask("plain");
-    const plain = await walker.ask("plain");
-    const short = await walker.ask("short");
-    const long = await walker.ask("long");
-    const memory = await walker.ask("memory");
-    console.log(
-      `files: first ${first.files.length}, plain ${plain.files.length}, stream ${short.files.length}, memory ${memory.files.length}`,
-    );
-    let sum = 0;
-    for (const [name, count] of long.calls) {
-      const each = (count - (short.calls.get(name) ?? 0)) / 100;
-      sum += each;
-      if (each > 0.05) console.log(each.toFixed(2), name);
-    }
-    console.log("calls a delta", sum.toFixed(1));
-    if (process.argv.includes("--list")) for (const [name] of plain.calls) console.log(name);
+    return await findings(new Walker(red, listeners));
   } finally {
     await red.stop();
     server.closeAllConnections();
@@ -172,7 +187,43 @@ async function walk(): Promise<void> {
   }
 }
 
-walk().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+async function findings(walker: Walker): Promise<Findings> {
+  const files: Partial<Findings["files"]> = {};
+  for (const route of ROUTES) {
+    // The first question makes the client and the connection.
+    await walker.count(route);
+    files[route] = filesOf(await walker.count(route));
+  }
+  for (const node of ["few-streamed", "many-streamed"]) await walker.count(node);
+  const few = await walker.count("few-streamed");
+  const many = await walker.count("many-streamed");
+  const callsPerDelta = new Map<string, number>();
+  for (const [name, count] of many) {
+    const each = (count - (few.get(name) ?? 0)) / (MANY - FEW);
+    // Less is what happens now and then, such as a timer.
+    if (each >= 0.05) callsPerDelta.set(name, each);
+  }
+  return { files: files as Findings["files"], callsPerDelta, way: await walker.way("many-streamed") };
+}
+
+function filesOf(calls: Calls): string[] {
+  return [...new Set([...calls.keys()].map((name) => name.split(" ")[0] ?? ""))].sort();
+}
+
+async function main(): Promise<void> {
+  await build(console.error);
+  const { files, callsPerDelta, way } = await walk();
+  for (const route of ROUTES) console.log(`${String(files[route].length).padStart(3)} files: ${route}`);
+  const sum = [...callsPerDelta.values()].reduce((all, each) => all + each, 0);
+  console.log(`${sum.toFixed(1)} calls a delta, through ${way.join(" > ")}`);
+  if (!process.argv.includes("--list")) return;
+  console.log(`\n${files.token.join("\n")}\n`);
+  for (const [name, each] of callsPerDelta) console.log(each.toFixed(2), name.replace(/:\d+$/, ""));
+}
+
+if (require.main === module) {
+  main().catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
+}

@@ -1,17 +1,22 @@
 /** What the layers above import from the client. */
 export { ChatClient } from "./client";
+export { finishMeaning } from "./completion/dialects";
 export { redactDeltas } from "./completion/redact-reply";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
 export {
   asChatError,
   asInputError,
   ChatError,
+  defineErrors,
   type ErrorCode,
+  type ErrorTable,
   fillIn,
   isOfModel,
   reasonOf,
+  reword,
   thrownText,
 } from "./errors/chat-error";
+export { heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
 export { loadModule } from "./load-module";
 export { inUsd } from "./models/prices";
 export { nestingProblem } from "./nesting";

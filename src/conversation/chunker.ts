@@ -11,7 +11,7 @@ const FIRST_WINDOW = 250;
 /** What a piece belongs to: the reply, or what the model thought before. */
 export type DeltaKind = "text" | "reasoning";
 
-/** Cuts a text that comes in pieces into chunks of one kind each, in their order. Together the chunks are the text. */
+/** Cuts a text that comes in pieces into chunks of one kind each, in their order. Joined, the chunks are the text. */
 export interface Chunker {
   /** @returns false if chunks are left, for which `resume` is to be called before the next piece comes */
   push(delta: string, kind?: DeltaKind): boolean;

@@ -1,18 +1,11 @@
-import {
-  type AssistantMessage,
-  asRecord,
-  asText,
-  ChatError,
-  type ToolCall,
-  thrownText,
-  toJson,
-} from "../client/internal";
+import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJson } from "../client/internal";
+import { ChatError } from "./errors";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
 
-/** What servers take as the name of a function (OpenAI's API reference, `tools`). */
+/** What servers take as the name of a function. */
 const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Calls of one round that count. Each may start a flow. */
@@ -43,7 +36,7 @@ export interface ParsedCall {
   arguments: unknown;
 }
 
-/** A call that was carried out, as `msg.completion.steps` tells it. */
+/** A call that was carried out, as the report tells it. */
 export type CallReport = ParsedCall & { ms: number } & ({ result: string } | { error: string });
 
 /** A function as the API declares it. */
@@ -66,7 +59,7 @@ export function declare({ name, description, parameters, strict }: Omit<Tool, "r
 }
 
 /**
- * Reads `msg.huggingface.tools`: declarations as the API has them, or short as `{ name, description, parameters }`.
+ * Reads the declarations of a message: as the API has them, or short as `{ name, description, parameters }`.
  *
  * @throws ChatError `tool_not_declared`
  */
@@ -143,8 +136,8 @@ export function parseCall({ id, function: { name, arguments: text } }: ToolCall)
 }
 
 /**
- * A call as it is sent back. Arguments that are no object become an empty one: vLLM parses those of the whole history,
- * and a question with a broken call in it could never go on (vllm#43995).
+ * A call as it is sent back. Arguments that are no object become an empty one: some servers parse those of the whole
+ * history, and a question with a broken call in it could never go on.
  */
 export function sendableCall(call: ToolCall): ToolCall {
   if (asRecord(parseJson(call.function.arguments)?.value)) return call;

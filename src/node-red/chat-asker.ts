@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, type ChatClient, ChatError } from "../client/internal";
+import { asInputError, type ChatClient } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
@@ -11,6 +11,7 @@ import type { ChatInputs, Inputs } from "./chat-inputs";
 import { type ChatDef, heldProperties, inputName, readStreamSettings, type StreamSettings } from "./chat-options";
 import type { ConfigNode, ConfigSettings } from "./config-options";
 import { withEnvironment } from "./environment";
+import { ChatError } from "./errors";
 import type { FlowTools } from "./flow-tools";
 import { localizeError, type Translate } from "./localize";
 import type { ConversationLease, Memory } from "./memory";
@@ -91,7 +92,7 @@ export class ChatAsker {
   async ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus, asked: Asked): Promise<void> {
     const { inputs } = this.#shared;
     const config = this.#config();
-    const options = reading(() => readMessageOptions(msg.huggingface));
+    const options = reading(() => readMessageOptions(msg.huggingface, "msg.huggingface"));
     checkOutput(this.#RED, msg, inputs.output);
     const settings = config.settings ?? config.open();
     const { client } = settings;

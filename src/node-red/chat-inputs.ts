@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { ChatError } from "../client/internal";
 import type { MessageOptions } from "../conversation/request/build";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
+import { ChatError } from "./errors";
 import { resolveTypedInput, type TypedInput } from "./typed-input";
 import { type ReadOptions, readAgain } from "./until-abort";
 

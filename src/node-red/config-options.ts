@@ -1,9 +1,10 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
-import { asRecord, asText, type ChatClient, ChatError, type ClientOptions, type ProxyChoice } from "../client/internal";
+import { asRecord, asText, type ChatClient, type ClientOptions, type ProxyChoice } from "../client/internal";
 import { GRAMMARS, type Grammar } from "../conversation/json/structured-output";
 import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
 import { CONFIG_DEFAULTS } from "./defaults";
 import { withEnvironment } from "./environment";
+import { ChatError } from "./errors";
 import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
 
 /** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */

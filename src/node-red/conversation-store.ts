@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Node } from "node-red";
-import { asRecord, ChatError, reasonOf } from "../client/internal";
+import { asRecord, reasonOf } from "../client/internal";
 import type { Message } from "../conversation/request/prompt";
+import { ChatError } from "./errors";
 import { codeOf, isCancelled, untilAbort } from "./until-abort";
 
 /** Conversations that one node remembers; beyond that the longest unused go. */

@@ -1,13 +1,15 @@
 import type { NodeAPI } from "node-red";
 import { asChatError, type ChatError, oneLine } from "../client/internal";
+// For the words of Node-RED in the errors of the client.
+import "./errors";
 
-/** Looks a text up in the language that Node-RED runs in. */
+/** Looks up a text in the language that Node-RED runs in. */
 export type Translate = (key: string, params?: Record<string, string | number>) => string;
 
 /** A number that was written by us. */
 const NUMBER = /^[\d.]+$/;
 
-/** The texts of the chat node: keys without the node's name before them. What they name may come from a stranger. */
+/** Returns what looks up the texts of the chat node, by keys without its name. Parameters may come from a stranger. */
 export function makeTranslate(RED: NodeAPI): Translate {
   return (key, params = {}) => {
     const clean = Object.entries(params).map(([name, value]) => [
@@ -18,10 +20,7 @@ export function makeTranslate(RED: NodeAPI): Translate {
   };
 }
 
-/**
- * Makes an error that a flow can see of whatever was thrown: a ChatError in Node-RED's language. What is no ChatError
- * is a mistake of ours or of a library, and says so.
- */
+/** Makes a ChatError in Node-RED's language of whatever was thrown. */
 export function localizeError(error: unknown, translate: Translate): ChatError {
   const known = asChatError(error);
   const key = `errors.${known.key}`;

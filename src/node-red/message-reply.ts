@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
-import { ChatError } from "../client/internal";
 import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
+import { ChatError } from "./errors";
 import { label, storeTypedInput, type TypedInput } from "./typed-input";
 
 /** The message of a question, as far as we read and write it. */

@@ -1,5 +1,6 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError } from "../client/internal";
+import { asRecord, asText } from "../client/internal";
+import { ChatError } from "./errors";
 
 /** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
 export interface HeaderCredentials {

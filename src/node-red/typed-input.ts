@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, ChatError, loadModule, reasonOf } from "../client/internal";
+import { asRecord, loadModule, reasonOf } from "../client/internal";
 import { checkEnvironment } from "../conversation/request/fields";
+import { ChatError } from "./errors";
 import { codeOf } from "./until-abort";
 
 // Loaded by the first template, and found now: see `loadModule`.
@@ -31,7 +32,7 @@ export async function resolveTypedInput(
   msg: NodeMessage,
   name: string,
 ): Promise<unknown> {
-  if (type !== "msg") checkEnvironment(value, name);
+  if (String(value).includes("${")) checkEnvironment(value, name);
   if (type === "template") return renderTemplate(String(value ?? ""), msg, name);
   return new Promise((resolve, reject) => {
     const property = label(value, type);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asRecord, asText, backoff, ChatError } from "../client/internal";
+import { asRecord, asText, backoff } from "../client/internal";
+import { ChatError } from "./errors";
 
 /**
  * Waits for something that may never come.

@@ -466,7 +466,7 @@ describe("huggingface-config", () => {
     const warnings = red.logOf("config", 30);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]?.text ?? "", /api-inference\.huggingface\.co.*router\.huggingface\.co/);
-    assert.equal(red.node("config").client().endpoint.origin, "https://router.huggingface.co");
+    assert.equal(red.node("config").open().client.endpoint.origin, "https://router.huggingface.co");
   });
 
   it("keeps the token out of the flow, the log and the messages", async () => {

@@ -1,6 +1,7 @@
 import { isTooDeep } from "../nesting";
 import type { AssistantMessage, DeltaListener, PartialCompletion } from "../types";
 import { asRecord } from "../unknown";
+import { firstOf, PART_TEXTS, REASONING_FIELDS, REASONING_PARTS } from "./dialects";
 import { CompletionMetadata } from "./metadata";
 import { TextBuffer } from "./text-buffer";
 import { MAY_BE_TAG, ThinkTagParser } from "./think-tags";
@@ -9,11 +10,9 @@ import { ToolCallMerger } from "./tool-call-deltas";
 /** Levels of content parts that are read: no server nests them deep. */
 const DEEPEST_PART = 20;
 
-const REASONING_FIELDS = ["reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details"];
-
 /**
  * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the deltas on as they
- * come. `index` of a choice is not looked at: old TGI counts tokens in it.
+ * come. `index` of a choice is not looked at: some servers count tokens in it.
  */
 export class CompletionAccumulator {
   readonly #listener: DeltaListener;
@@ -134,7 +133,7 @@ export class CompletionAccumulator {
     this.#listener.onReasoning?.(delta);
   }
 
-  /** A last chunk may repeat the whole message beside an empty delta; a whole reply of Perplexity has both, too. */
+  /** A last chunk may repeat the whole message beside an empty delta; a whole reply may have both, too. */
   #deltaOf(choice: Record<string, unknown>, isWhole: boolean): Record<string, unknown> | undefined {
     const delta = asRecord(choice["delta"]);
     if (delta && (choice["message"] === undefined || !isBlank(delta))) return delta;
@@ -195,8 +194,8 @@ export class CompletionAccumulator {
   #addParts(parts: unknown[]): void {
     for (const part of parts) {
       const record = asRecord(part);
-      const thinking = record && (record["thinking"] ?? record["reasoning"]);
-      if (thinking !== undefined && thinking !== null) {
+      const thinking = record && firstOf(record, REASONING_PARTS);
+      if (thinking !== undefined) {
         const text = joinText(thinking);
         if (text) this.#addReasoningText(text);
       } else {
@@ -228,5 +227,5 @@ function joinText(value: unknown, levels = DEEPEST_PART): string {
   if (levels === 0) return "";
   if (Array.isArray(value)) return value.map((part) => joinText(part, levels - 1)).join("");
   const part = asRecord(value);
-  return part ? joinText(part["text"] ?? part["summary"] ?? part["thinking"] ?? "", levels - 1) : "";
+  return part ? joinText(firstOf(part, PART_TEXTS), levels - 1) : "";
 }

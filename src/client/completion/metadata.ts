@@ -1,36 +1,42 @@
 import { isTooDeep, jsonLength } from "../nesting";
 import type { PartialCompletion, Usage } from "../types";
 import { asRecord, toText } from "../unknown";
+import { REPLY_FIELDS } from "./dialects";
 
-/** Fields of an event that is no longer than this, in characters, are counted by its length and not measured. */
+/** Up to this length of an event, in characters, each field counts as all of it: measuring would cost more. */
 const SHORT_EVENT = 1024;
 
 type Fields = Omit<PartialCompletion, "message" | "reasoningToReturn">;
 
+// As constants they cost no more in a `switch` than literals.
+const PADDING = REPLY_FIELDS.padding.field;
+const PROVIDER = REPLY_FIELDS.provider.field;
+const USAGE_HOLDER = REPLY_FIELDS.usage.field;
+
 /** Collects what a reply says beside its message: id, model, usage, finish reason, and what has no place of its own. */
 export class CompletionMetadata {
   readonly #known: Fields = {};
-  /** The server says its usage where the API has it; what Groq says beside it does not count then. */
+  /** Usage has come where the API has it. Usage inside another field does not count then. */
   #hasUsage = false;
   #logprobs: unknown[] | undefined;
   #usageSize = 0;
-  /** Characters counted for the other fields of which only the last value is kept. */
+  /** Characters counted for each field of which only the last value is kept. */
   readonly #sizes = new Map<string, number>();
-  /** Characters kept, but for log probabilities that come as lists. */
+  /** Characters kept, without the log probabilities that come as lists. */
   size = 0;
 
   get finishReason(): string | undefined {
     return this.#known.finish_reason;
   }
 
-  /** What the headers say of who answered. */
+  /** Takes what the headers say of who answered. */
   setOrigin(provider: string | undefined, requestId: string | undefined): void {
     if (provider) this.#known.provider = provider;
     if (requestId) this.#known.request_id = requestId;
   }
 
   /**
-   * Takes all but the choices. It runs for every chunk, so it makes nothing that it does not keep.
+   * Takes all but the choices. Runs for every chunk, so it makes nothing that it does not keep.
    *
    * @param length - of the chunk as JSON text
    */
@@ -42,15 +48,12 @@ export class CompletionMetadata {
       switch (name) {
         case "choices":
         case "object":
-        case "obfuscation": // random padding against traffic analysis
-        case "__proto__": // would be no field of `extra`, but what it inherits from
+        case PADDING:
+        case "__proto__": // would become what `extra` inherits from
           break;
         case "id":
         case "model":
-          if (known[name] === undefined) {
-            known[name] = toText(value);
-            this.#count(name, known[name], length);
-          }
+          if (known[name] === undefined) this.#keep(name, toText(value), length);
           break;
         case "created":
           if (known.created === undefined && typeof value === "number") known.created = value;
@@ -64,11 +67,8 @@ export class CompletionMetadata {
           }
           if (value) this.#hasUsage = true;
           break;
-        case "provider":
-          if (known.provider === undefined && typeof value === "string") {
-            known.provider = value;
-            this.#count(name, value, length);
-          }
+        case PROVIDER:
+          if (known.provider === undefined && typeof value === "string") this.#keep(name, value, length);
           break;
         default:
           this.#addExtra(name, value, length);
@@ -81,7 +81,7 @@ export class CompletionMetadata {
     this.#count("finish_reason", this.#known.finish_reason, length);
   }
 
-  /** @returns whether a list of them was kept, which is counted by the length of the chunk */
+  /** @returns true if a list of them was kept; the caller counts it by the length of the chunk */
   addLogprobs(value: unknown, length: number): boolean {
     const content = asRecord(value)?.["content"];
     if (!Array.isArray(content)) {
@@ -95,7 +95,7 @@ export class CompletionMetadata {
     return content.length > 0;
   }
 
-  /** @returns the fields, and the names of those that are nested too deep and left out */
+  /** @returns the fields, and the names of those that are left out since they are nested too deep */
   build(): { fields: Fields; leftOut: string[] } {
     const fields = { ...this.#known };
     if (this.#logprobs) fields.logprobs = { content: this.#logprobs };
@@ -108,16 +108,21 @@ export class CompletionMetadata {
   #addExtra(name: string, value: unknown, length: number): void {
     this.#known.extra ??= {};
     const { extra } = this.#known;
-    // Mostly the same as in the chunk before.
+    // It is mostly the same as in the chunk before.
     if (extra[name] === value) return;
     extra[name] = value;
     this.#count(name, value, length);
-    if (name !== "x_groq") return;
+    if (name !== USAGE_HOLDER || this.#hasUsage) return;
     const usage = asRecord(asRecord(value)?.["usage"]);
-    if (usage && !this.#hasUsage) this.#known.usage = usage;
+    if (usage) this.#known.usage = usage;
   }
 
-  /** Counts a field that takes the place of what was said before under this name. */
+  #keep(name: "id" | "model" | "provider", value: string, length: number): void {
+    this.#known[name] = value;
+    this.#count(name, value, length);
+  }
+
+  /** Counts a field in place of its value before. */
   #count(name: string, value: unknown, length: number): void {
     const size = name.length + (length <= SHORT_EVENT ? length : jsonLength(value));
     this.size += size - (this.#sizes.get(name) ?? 0);

@@ -6,6 +6,7 @@ import type { Progress, ReplyEvent } from "../response/verdict";
 import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
+import { finishMeaning, HEADERS } from "./dialects";
 import { FastDeltaPath } from "./fast-path";
 import { redactCompletion, redactDeltas } from "./redact-reply";
 
@@ -103,8 +104,8 @@ export class CompletionReader {
     this.#status = status;
     this.#isStream = /^text\/event-stream\b/i.test(firstHeader(headers, "content-type")?.trim() ?? "");
     const { redact } = this.#input.context;
-    const requestId = firstHeader(headers, "x-request-id");
-    const provider = firstHeader(headers, "x-inference-provider");
+    const requestId = firstHeader(headers, HEADERS.request_id.header);
+    const provider = firstHeader(headers, HEADERS.provider.header);
     this.#accumulator.setOrigin(provider && redact(provider), requestId && redact(requestId));
   }
 
@@ -146,7 +147,8 @@ export class CompletionReader {
   /** The error of a reply that ends by its own finish reason, if that says so. */
   findFault(): ChatError | undefined {
     // All that some say of a failure.
-    return this.#accumulator.finishReason === "error" ? this.#reportedError("error.") : undefined;
+    const { finishReason } = this.#accumulator;
+    return finishMeaning(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
   }
 
   /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */

@@ -1,19 +1,21 @@
-const OPEN = "<think>";
-const CLOSE = "</think>";
+import { THINK_TAGS } from "./dialects";
+
 /** The beginning of a reply that may have a tag; others need no parser. */
-export const MAY_BE_TAG = /^[\s<]/;
+export const MAY_BE_TAG = new RegExp(`^[\\s${THINK_TAGS.map(({ open }) => `\\${open.charAt(0)}`).join("")}]`);
 
 /**
- * Keeps a leading `<think>…</think>` out of the text. Reasoning models write their reasoning so when the server does not
- * split it off; tags further on are the model's own words and stay.
+ * Splits reasoning between tags, such as a leading `<think>…</think>`, off the text. Tags further on are the model's own
+ * words and stay.
  */
 export class ThinkTagParser {
-  // start: nothing but white space or the beginning of "<think>" has come; `#held` is it.
-  // thinking: inside; `#held` is what may be the beginning of "</think>".
-  // after: behind the end tag, before the first character that is no white space.
+  // start: nothing but white space or the beginning of a tag has come; `#held` is it.
+  // thinking: inside; `#held` is what may be the beginning of the closing tag.
+  // after: behind the closing tag, before the first character that is not white space.
   // text: the rest, which is as it comes.
   #state: "start" | "thinking" | "after" | "text" = "start";
   #held = "";
+  /** The tag that ends the reasoning. */
+  #close = "";
   /** What the latest `push` or `end` found to be reasoning. It comes before the text of the same delta. */
   reasoning = "";
 
@@ -52,12 +54,14 @@ export class ThinkTagParser {
 
   #start(text: string): string {
     const start = text.trimStart();
-    if (start.startsWith(OPEN)) {
+    const tag = THINK_TAGS.find(({ open }) => start.startsWith(open));
+    if (tag) {
       this.#state = "thinking";
       this.#held = "";
-      return this.#think(start.slice(OPEN.length));
+      this.#close = tag.close;
+      return this.#think(start.slice(tag.open.length));
     }
-    if (OPEN.startsWith(start)) {
+    if (THINK_TAGS.some(({ open }) => open.startsWith(start))) {
       this.#held = text;
       return "";
     }
@@ -67,14 +71,14 @@ export class ThinkTagParser {
   }
 
   #think(text: string): string {
-    const end = text.indexOf(CLOSE);
+    const end = text.indexOf(this.#close);
     if (end >= 0) {
       this.reasoning = text.slice(0, end);
       this.#state = "after";
       this.#held = "";
-      return this.#endSpace(text.slice(end + CLOSE.length));
+      return this.#endSpace(text.slice(end + this.#close.length));
     }
-    const keep = overlap(text, CLOSE);
+    const keep = overlap(text, this.#close);
     this.#held = keep ? text.slice(-keep) : "";
     this.reasoning = keep ? text.slice(0, -keep) : text;
     return "";
@@ -87,7 +91,7 @@ export class ThinkTagParser {
   }
 }
 
-/** How many characters at the end of `text` may be the beginning of `tag`. */
+/** Counts the characters at the end of `text` that may be the beginning of `tag`. */
 function overlap(text: string, tag: string): number {
   for (let length = Math.min(tag.length - 1, text.length); length > 0; length--) {
     if (tag.startsWith(text.slice(-length))) return length;

@@ -2,25 +2,26 @@ import { randomUUID } from "node:crypto";
 import { isTooDeep, writeJson } from "../nesting";
 import type { ToolCall } from "../types";
 import { asRecord, asText } from "../unknown";
+import { CALL_ARGUMENTS, firstOf } from "./dialects";
 
 /** What a call takes beside its text, in characters: a list of a million tiny calls has its limit, too. */
 const CALL_LENGTH = 100;
 
-/** A call that is still being put together. */
+/** Collects one call. */
 class OpenCall {
   index: number | undefined;
   id = "";
   name = "";
   #text = "";
-  /** Arguments that came as objects in place of text, and the JSON text of the last one. */
+  /** Arguments that came as objects, and the JSON text of the last one. */
   readonly #objects: Record<string, unknown>[] = [];
   #objectText = "";
-  /** Number of the delta that named it last. */
+  /** Number of the latest delta that named it. */
   namedIn = 0;
   #depth = 0;
   #isString = false;
   #isEscaped = false;
-  /** Whether the arguments are complete: their outermost bracket is closed. */
+  /** True once the outermost bracket of the arguments is closed. */
   isComplete = false;
 
   get hasArguments(): boolean {
@@ -29,14 +30,14 @@ class OpenCall {
 
   addText(text: string): void {
     this.#text += text;
-    // Piece by piece: to read all of it again for every piece would take time in the square of its length.
+    // Only the new piece: reading all of it again each time is O(n²).
     for (let at = 0; at < text.length && !this.isComplete; at++) this.#read(text[at] as string);
   }
 
   /** @returns the characters added */
   addObject(object: Record<string, unknown>): number {
     const text = toArguments(object);
-    // As text it is kept, and harms nobody: whoever parses it looks how deep it is.
+    // As text it is safe to keep: whoever parses it checks the depth.
     if (isTooDeep(object)) this.#text += text;
     else this.#objects.push(object);
     this.#objectText = text;
@@ -45,7 +46,7 @@ class OpenCall {
   }
 
   arguments(): string {
-    // An empty object may come before the text, in place of none.
+    // An empty object may come before the text.
     if (this.#text.trim() !== "") return this.#text;
     if (this.#objects.length === 1) return this.#objectText;
     return JSON.stringify(Object.fromEntries(this.#objects.flatMap(Object.entries)));
@@ -60,7 +61,7 @@ class OpenCall {
   }
 }
 
-/** What one delta says of one call. */
+/** One call of one delta. */
 interface CallDelta {
   index: number | undefined;
   id: string;
@@ -70,19 +71,19 @@ interface CallDelta {
 }
 
 /**
- * Puts tool calls together from the deltas of a stream, or from a whole message. Servers differ: the first index may
- * be 1 or missing, the id may be repeated, blank or a number, the arguments text in pieces or one object.
+ * Merges the deltas of tool calls, from a stream or a whole message. The first index may be 1 or missing; the id may be
+ * repeated, blank or a number; the arguments may be text in pieces or an object.
  */
 export class ToolCallMerger {
   readonly #calls: OpenCall[] = [];
-  /** The last call of each index, and of each id. */
+  /** The latest call of each index, and of each id. */
   readonly #byIndex = new Map<number, OpenCall>();
   readonly #byId = new Map<string, OpenCall>();
-  /** How many deltas have come. */
+  /** Deltas so far. */
   #deltas = 0;
   #size = 0;
 
-  /** How many calls have a name. */
+  /** Calls that have a name. */
   get size(): number {
     return this.#size;
   }
@@ -94,7 +95,7 @@ export class ToolCallMerger {
    */
   add(deltas: unknown): number {
     this.#deltas++;
-    // Old TGI streams the one call bare.
+    // Some servers stream the one call bare.
     const list = Array.isArray(deltas) ? deltas : [deltas];
     let added = 0;
     for (const delta of list) {
@@ -104,11 +105,11 @@ export class ToolCallMerger {
     return added;
   }
 
-  /** The calls, each with an id of its own: a call without one gets one, since results must name their call. */
+  /** Returns the calls. One without an id gets one, since its result must name it. */
   build(): ToolCall[] {
-    // A call without a name is none: some servers send empty entries.
+    // Some servers send empty entries.
     const calls = this.#calls.filter((call) => call.name !== "");
-    // The index is the place in the list, but for servers that leave it out.
+    // The index is the place in the list; some servers leave it out.
     if (calls.every((call) => call.index !== undefined)) calls.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
     const seen = new Set<string>();
     return calls.map((call) => {
@@ -127,13 +128,13 @@ export class ToolCallMerger {
       call.index ??= index;
       this.#byIndex.set(index, call);
     }
-    // Later deltas may carry a blank id, or another: only the first one counts.
+    // Later deltas may have a blank id, or another one. The first one counts.
     if (id && !call.id) {
       call.id = id;
       added += id.length;
       this.#byId.set(id, call);
     }
-    // Later deltas may carry a blank name, or repeat it. Another one is a piece, as it starts no call of its own.
+    // Later deltas may have a blank name, or repeat it. Another name is the next piece of it.
     if (name && name !== call.name) {
       if (!call.name) this.#size++;
       call.name += name;
@@ -157,7 +158,7 @@ export class ToolCallMerger {
     return call;
   }
 
-  /** The call that a delta goes on with, unless it begins another. */
+  /** Finds the call that a delta continues, if it does not begin another. */
   #known({ index, id, name }: CallDelta): OpenCall | undefined {
     const last = this.#calls.at(-1);
     if (index !== undefined) {
@@ -171,8 +172,8 @@ export class ToolCallMerger {
   }
 
   /**
-   * Whether a delta begins another call although it has the index or the id of a known one: servers write index 0 for
-   * all calls, or the id "0". Only a delta with a name begins a call.
+   * True if a delta begins another call although it has the index or the id of a known one: some servers write index 0,
+   * or the id "0", for all calls. Only a delta with a name begins a call.
    */
   #isAnother(known: OpenCall, { index, id, name, args }: CallDelta): boolean {
     if (!name || !known.name) return false;
@@ -180,7 +181,7 @@ export class ToolCallMerger {
     const isNamedTwice = known.namedIn === this.#deltas;
     if (isNamedTwice && (index === undefined || name !== known.name)) return true;
     if (name !== known.name) return index === undefined || known.hasArguments;
-    // The name is repeated: nothing can follow arguments that are complete.
+    // The same name again: nothing can follow complete arguments.
     return known.isComplete && args !== undefined && args !== "";
   }
 }
@@ -191,8 +192,7 @@ function readDelta(delta: Record<string, unknown>): CallDelta {
     index: readIndex(delta["index"]),
     id: asText(delta["id"]) ?? "",
     name: asText(fn["name"]) ?? "",
-    // Old TGI calls the arguments `parameters`.
-    args: readArguments(fn["arguments"] ?? fn["parameters"]),
+    args: readArguments(firstOf(fn, CALL_ARGUMENTS)),
   };
 }
 

@@ -1,24 +1,20 @@
 import { oneLine } from "../one-line";
 import type { Completion } from "../types";
 import { asRecord } from "../unknown";
-import { type ErrorCode, SENTENCES } from "./table";
+import { CLIENT_ERRORS, type ErrorCode, type ErrorTable, type KeyOf } from "./table";
 
-export type { ErrorCode };
+export type { ErrorCode, ErrorTable };
 
-export type ErrorKey = { [C in ErrorCode]: keyof (typeof SENTENCES)[C] }[ErrorCode];
+/** A key of the client's own errors. */
+export type ErrorKey = KeyOf<typeof CLIENT_ERRORS>;
 
 interface ErrorKind {
   code: ErrorCode;
+  /** An English sentence with `__name__` for parameters. */
   text: string;
 }
 
-const KINDS = new Map<ErrorKey, ErrorKind>();
-for (const [code, texts] of Object.entries(SENTENCES)) {
-  for (const [key, text] of Object.entries(texts)) KINDS.set(key as ErrorKey, { code: code as ErrorCode, text });
-}
-
-/** All keys with their codes and English sentences, for what writes the locale files and the tests. */
-export const ERROR_KINDS: ReadonlyMap<ErrorKey, Readonly<ErrorKind>> = KINDS;
+const KINDS = new Map<string, ErrorKind>();
 
 export type ErrorParams = Record<string, string | number>;
 
@@ -28,43 +24,43 @@ export interface ErrorCause {
   code?: string;
   /** HTTP status, or the one that an error inside a stream names. */
   status?: number;
-  /** Whether the same question may succeed when it is asked again later. */
+  /** True if the same request may succeed later. */
   retryable: boolean;
-  /** HTTP requests made for it. */
+  /** HTTP requests made. */
   attempts?: number;
   provider?: string;
   request_id?: string;
-  /** Seconds that the server asks to wait. */
+  /** In seconds, as the server asks. */
   retry_after?: number;
-  /** The server's answer, at most 4 KB. */
+  /** Of the response, at most 4 KB. */
   body?: string;
-  /** What is wrong with a reply that should be JSON, one short sentence each. */
+  /** What is wrong with a reply that should be JSON. */
   problems?: string[];
 }
 
 /**
- * The one error that the client and the conversation layer throw. `String(error)` is a sentence for the user:
- * what failed, what the server said, what to do.
+ * The one error that all layers throw. `String(error)` is a sentence for the user: what failed, what the server said, what
+ * to do.
  */
 export class ChatError extends Error {
   readonly code: ErrorCode;
-  readonly key: ErrorKey;
+  /** Tells errors of one code apart, and names the sentence in the locale files. */
+  readonly key: string;
   readonly params: ErrorParams;
   override cause: ErrorCause;
-  /** What had come of the reply before it failed. */
+  /** The reply so far, where one had begun. */
   completion?: Completion;
 
   /**
-   * @param key - entry of the table above
-   * @param params - what the sentence names; must not contain secrets. Texts in them are cleaned and cut
-   * @param cause - the facts, without secrets; `retryable` is false unless said
+   * @param params - of the sentence, without secrets; texts are cleaned and cut
+   * @param cause - without secrets; `retryable` is false unless said
    */
   constructor(key: ErrorKey, params: ErrorParams = {}, cause: Partial<ErrorCause> = {}) {
     const flat = Object.fromEntries(
       // A name may come from a stranger, and a parser's reason quotes what it read.
       Object.entries(params).map(([name, value]) => [name, typeof value === "string" ? oneLine(value) : value]),
     );
-    // A key that comes from plain JavaScript may be none.
+    // Plain JavaScript may pass any key.
     const { code, text } = KINDS.get(key) ?? { code: "provider_unavailable", text: key };
     super(fillIn(text, flat));
     this.key = key;
@@ -73,30 +69,67 @@ export class ChatError extends Error {
     this.cause = { retryable: false, ...cause };
   }
 
-  /** The sentence alone: `Error.prototype.toString` would put the class's name before it. */
+  /** Returns the same error with other parameters, and without its cause. */
+  withParams(params: ErrorParams): ChatError {
+    return new ChatError(this.key as ErrorKey, params);
+  }
+
+  /** Returns the sentence alone: `Error.prototype.toString` would put the class's name before it. */
   override toString(): string {
     return this.message;
   }
 }
 
-/** Makes a ChatError of whatever was thrown: what is none is a mistake of ours or of a library, and says so. */
+/** `ChatError` as a layer sees it: the constructor takes the keys of its own errors, and of those below it. */
+export interface ErrorClass<Key extends string> {
+  new (key: Key, params?: ErrorParams, cause?: Partial<ErrorCause>): ChatError;
+  readonly prototype: ChatError;
+}
+
+/**
+ * Adds the errors of a layer to those that `ChatError` knows.
+ *
+ * @param below - the class as the layer below sees it
+ * @returns the same class, for which the keys of `table` are checked, too
+ */
+export function defineErrors<Below extends string, Table extends ErrorTable>(
+  below: ErrorClass<Below>,
+  table: Table,
+): ErrorClass<Below | KeyOf<Table>> {
+  for (const [code, texts] of Object.entries(table)) {
+    for (const [key, text] of Object.entries(texts)) KINDS.set(key, { code: code as ErrorCode, text });
+  }
+  return below as ErrorClass<Below | KeyOf<Table>>;
+}
+
+defineErrors(ChatError, CLIENT_ERRORS);
+
+/** Replaces sentences of the client, for a program whose users can follow other advice than a script's. */
+export function reword(texts: { readonly [K in ErrorKey]?: string }): void {
+  for (const [key, text] of Object.entries(texts)) {
+    const kind = KINDS.get(key);
+    if (kind) kind.text = text;
+  }
+}
+
+/** Makes a ChatError of whatever was thrown. What is none is a mistake of ours or of a library, and says so. */
 export function asChatError(error: unknown): ChatError {
   return asKnown(error) ?? new ChatError("internal", { reason: reasonOf(error) });
 }
 
-/** The same for what was thrown while a message was read: then the mistake is in what the message holds. */
+/** The same for what was thrown while a message was read: the mistake is in what the message holds. */
 export function asInputError(error: unknown): ChatError {
   return asKnown(error) ?? new ChatError("request_unsendable", { reason: reasonOf(error) });
 }
 
-/** The first line of what was thrown, in words. */
+/** Returns the first line of what was thrown, in words. */
 export function reasonOf(error: unknown): string {
   return thrownText(error).split("\n")[0] || "no reason given";
 }
 
 /**
- * What was thrown, in words: the message of an error, or of what is like one, such as JSONata throws. Getters in a
- * message can throw anything, also what throws when it is read.
+ * Returns what was thrown, in words: the message of an error, or of an object like one. Never throws: getters can throw
+ * anything, also what throws when it is read.
  */
 export function thrownText(error: unknown): string {
   try {
@@ -117,8 +150,8 @@ function asKnown(error: unknown): ChatError | undefined {
 }
 
 /**
- * Whether another model may do better: the server has no room for this one, does not have it, or it is out of order. It
- * must have said so by a status; a connection that fails says nothing of the model.
+ * True if another model may do better: the server says by its status that this one is overloaded, unknown or out of order. A
+ * connection that fails says nothing of the model.
  */
 export function isOfModel({ code, cause }: ChatError): boolean {
   const codes: ErrorCode[] = ["rate_limit", "not_found", "provider_unavailable"];

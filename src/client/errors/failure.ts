@@ -4,10 +4,9 @@ import { shouldRetryHeader } from "../retry";
 import { ChatError } from "./chat-error";
 import { errorFromResponse, type FailedResponse, type RequestContext, senselessReply } from "./from-response";
 
-/** Why an exchange failed. */
 export interface Failure {
   error: ChatError;
-  /** Nothing of the reply had come and the cause may pass, so that another attempt makes sense. */
+  /** True if another attempt makes sense: nothing of the reply has come, and the cause may pass. */
   mayRetry: boolean;
   headers: IncomingHttpHeaders;
 }
@@ -15,7 +14,7 @@ export interface Failure {
 /**
  * Makes the error that a verdict names.
  *
- * @param makeError - makes the one of the event, for the keys that are neither of the answer nor without facts
+ * @param makeError - makes the error of the event, where the key alone does not say enough
  */
 export function errorOf(
   key: FailureKey,
@@ -31,7 +30,7 @@ export function errorOf(
     case "cancelled":
       return new ChatError(key);
     case "reply_damaged": {
-      // A reply that had begun comes from the right address, and may come whole the next time.
+      // A reply that had begun comes from the right address, and may be whole the next time.
       const { params, cause } = makeError?.(key) ?? new ChatError(key);
       return new ChatError(key, params, { ...cause, retryable: true });
     }
@@ -41,10 +40,10 @@ export function errorOf(
 }
 
 /**
- * Says whether another attempt makes sense.
+ * Decides whether another attempt makes sense.
  *
- * @param mayPass - whether the cause is of a kind that another attempt may mend
- * @param headers - of an answer with an error status; of a reply they mean nothing: Together sends Retry-After with each
+ * @param mayPass - the cause is of a kind that may pass
+ * @param headers - of a response with an error status; replies that are fine may have `Retry-After`, too
  */
 export function failureOf(error: ChatError, mayPass: boolean, headers: IncomingHttpHeaders): Failure {
   const wish = shouldRetryHeader(headers) ?? error.cause.retryable;

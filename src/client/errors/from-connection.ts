@@ -2,11 +2,11 @@ import { isRetryableStatus } from "../retry";
 import { ChatError, type ErrorKey } from "./chat-error";
 
 /**
- * A connection that did not come about. It hides undici's `UND_ERR_SOCKET`, behind which undici connects again and
- * again for ever: a proxy that closes the connection when it is asked for a tunnel.
+ * A connection that was not made. Hides undici's `UND_ERR_SOCKET`, after which undici would connect again and again: a proxy
+ * that closes the connection when it is asked for a tunnel.
  */
 export class ConnectFailure extends Error {
-  /** @param to - the proxy itself, or the server, which may be behind one */
+  /** @param to - the proxy itself, or the server, with or without a proxy in between */
   constructor(
     override readonly cause: unknown,
     readonly to: "proxy" | "http server" | "https server",
@@ -15,40 +15,39 @@ export class ConnectFailure extends Error {
   }
 }
 
-/** Whether this is a failure below HTTP. */
+/** True for a failure below HTTP. */
 export function isOfConnection(error: unknown): boolean {
   const { code, name } = error as NodeJS.ErrnoException;
   return error instanceof ConnectFailure || typeof code === "string" || name === "HTTPParserError";
 }
 
-/** What is known of a failure below HTTP. */
-interface Facts {
+interface ConnectionFailure {
   code: string;
   message: string;
-  /** The server's bytes that are no HTTP. */
+  /** What the server sent that is not HTTP. */
   received: string;
   /** Host of the proxy in between. */
   proxy: string | undefined;
-  /** The status with which the proxy refused to make a tunnel; NaN for none. */
+  /** The status with which the proxy refused a tunnel; NaN for none. */
   proxyStatus: number;
-  /** What was being connected to; undefined once there was a connection. */
+  /** Undefined once there is a connection. */
   connecting: ConnectFailure["to"] | undefined;
   hadResponse: boolean;
 }
 
-type Row = [key: ErrorKey, mayPass: boolean, fits: (context: Facts) => boolean];
+type Row = [key: ErrorKey, mayPass: boolean, fits: (failure: ConnectionFailure) => boolean];
 
 const UNREACHED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
 const CLOSED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/;
-/** OpenSSL's for bytes that are no TLS. */
+/** OpenSSL's codes for bytes that are not TLS. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL)$/;
 const TLS = /^(EPROTO$|ERR_SSL_|ERR_TLS_(?!CERT))/;
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO/;
 
 /**
- * What a failure means: the first row that fits. "May pass" says whether another attempt makes sense; what a proxy
- * without a right to it, a certificate or a protocol says stays the same.
+ * What a failure means: the first row that fits. `mayPass` is true if another attempt makes sense; a certificate, a protocol
+ * or the rights at a proxy stay the same.
  */
 const ROWS: Row[] = [
   ["proxy_refused", false, ({ proxyStatus }) => [401, 403, 407].includes(proxyStatus)],
@@ -59,7 +58,7 @@ const ROWS: Row[] = [
   ["proxy_unreachable", true, isOfProxy],
   ["http2_only", false, speaksHttp2],
   ["tls_missing", false, ({ code }) => NO_TLS.test(code)],
-  // The TLS alert that a server sends when it receives plain http.
+  // A TLS alert: the server's response to plain http.
   ["tls_expected", false, ({ received }) => received.startsWith("\x15\x03")],
   ["reply_senseless", false, isNoHttp],
   ["tls_failed", false, ({ code }) => TLS.test(code)],
@@ -74,37 +73,35 @@ const ROWS: Row[] = [
 ];
 
 /**
- * What a failure below HTTP means for the user.
+ * Makes the error of a failure below HTTP.
  *
- * @param error - what the connection failed with
- * @param host - the host that was asked for
- * @param hadAnswer - whether the answer had begun
+ * @param hadResponse - the response had begun
  * @param proxy - host of the proxy in between, if there is one
  */
 export function connectionError(error: unknown, host: string, hadResponse: boolean, proxy?: string): ChatError {
-  const context = factsOf(error, hadResponse, proxy);
-  const [key, mayPass] = ROWS.find(([, , fits]) => fits(context)) ?? ["connection_failed", true];
+  const failure = readFailure(error, hadResponse, proxy);
+  const [key, mayPass] = ROWS.find(([, , fits]) => fits(failure)) ?? ["connection_failed", true];
   const isOfProxy = key.startsWith("proxy_");
   return new ChatError(
     key,
     {
       host: proxy && !isOfProxy ? `${host} (proxy ${proxy})` : host,
-      reason: key === "reply_senseless" ? `${reasonOf(context)}.` : reasonOf(context),
+      reason: key === "reply_senseless" ? `${reasonOf(failure)}.` : reasonOf(failure),
       proxy: proxy ?? host,
       ...(key === "certificate_date" && { date: new Date().toISOString().slice(0, 10) }),
     },
-    { retryable: mayPass, ...(context.code && { code: context.code }) },
+    { retryable: mayPass, ...(failure.code && { code: failure.code }) },
   );
 }
 
-function factsOf(error: unknown, hadResponse: boolean, proxy: string | undefined): Facts {
+function readFailure(error: unknown, hadResponse: boolean, proxy: string | undefined): ConnectionFailure {
   const { code, message, data } = rootOf(error);
   return {
     code: typeof code === "string" ? code : "",
     message,
     received: typeof data === "string" ? data : "",
     proxy,
-    // undici has it in its message alone.
+    // undici has it only in its message.
     proxyStatus: Number(/^Proxy response \((\d+)\)/.exec(message)?.[1] ?? Number.NaN),
     connecting: error instanceof ConnectFailure ? error.to : undefined,
     hadResponse,
@@ -116,27 +113,27 @@ function isOfTls(code: string): boolean {
 }
 
 /**
- * Where there is a proxy, we connect to nothing else. What it closes while a tunnel to an https server is made may be
- * its own will or the server's.
+ * True if the proxy failed: where there is one, we connect to nothing else. A tunnel to an https server that is closed while
+ * it is made may be the server's doing.
  */
-function isOfProxy({ connecting, proxy, code }: Facts): boolean {
+function isOfProxy({ connecting, proxy, code }: ConnectionFailure): boolean {
   if (!connecting || proxy === undefined) return false;
   return connecting !== "https server" || UNREACHED.test(code) || code === "UND_ERR_SOCKET";
 }
 
-/** The server refuses HTTP/1.1 while TLS is agreed on, or begins with a frame of HTTP/2 (SETTINGS). */
-function speaksHttp2({ code, received }: Facts): boolean {
+/** True if the server refuses HTTP/1.1 in the TLS handshake, or begins with a SETTINGS frame of HTTP/2. */
+function speaksHttp2({ code, received }: ConnectionFailure): boolean {
   const isRefused = code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
   return isRefused || (received.startsWith("\0\0") && received[3] === "\x04");
 }
 
-/** undici has no code of its own for an answer that is no HTTP. */
-function isNoHttp({ code, message }: Facts): boolean {
+/** True for a response that is not HTTP. undici has no code of its own for some of them. */
+function isNoHttp({ code, message }: ConnectionFailure): boolean {
   return code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" || /HTTP\/1\.1 protocol/.test(message);
 }
 
-/** The system's code, which people search for; undici's and its parser's say less than their messages. */
-function reasonOf({ code, message, proxyStatus }: Facts): string {
+/** Returns the system's code, which people search for. The codes of undici and its parser say less than their messages. */
+function reasonOf({ code, message, proxyStatus }: ConnectionFailure): string {
   if (!Number.isNaN(proxyStatus)) return String(proxyStatus);
   if (code === "UND_ERR_SOCKET") return "the connection was closed";
   if (code === "UND_ERR_CONNECT_TIMEOUT") return "ETIMEDOUT";
@@ -144,7 +141,7 @@ function reasonOf({ code, message, proxyStatus }: Facts): string {
   return code && !/^(UND_ERR|HPE)_/.test(code) ? code : message;
 }
 
-/** undici, happy eyeballs and `ConnectFailure` wrap the error that says why. */
+/** Unwraps the error that says why from those of undici, happy eyeballs and `ConnectFailure`. */
 function rootOf(error: unknown): { code?: unknown; message: string; data?: unknown } {
   let current = error as { code?: unknown; message?: string; data?: unknown; cause?: unknown; errors?: unknown[] };
   for (let depth = 0; depth < 5; depth++) {

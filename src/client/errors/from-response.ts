@@ -1,4 +1,14 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
+import {
+  ERROR_CODES,
+  ERROR_ITEMS,
+  ERROR_MARKS,
+  ERROR_MESSAGES,
+  ERROR_STATUSES,
+  ERROR_TYPES,
+  HEADERS,
+  QUOTAS,
+} from "../completion/dialects";
 import { oneLine } from "../one-line";
 import { type Redact, withoutUserInfo } from "../redaction";
 import { UnknownEncoding } from "../response/body-decoder";
@@ -6,41 +16,29 @@ import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "../retry";
 import { asRecord, asText, firstHeader, toJson } from "../unknown";
 import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
 
-/** The answer that an error is made from. */
 export interface FailedResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
-/** What the request was, as far as the sentence for the user names it. */
+/** What the sentences name of a request. */
 export interface RequestContext {
   model: string;
   host: string;
   hasToken: boolean;
-  /** Keeps secrets out of what is quoted of an answer. */
+  /** Keeps secrets out of what is quoted of a response. */
   redact: Redact;
 }
 
-/** Longer error bodies are cut: no message needs more. */
+/** In bytes. Longer error bodies are cut: no message needs more. */
 export const LONGEST_ERROR_BODY = 65_536;
-/** In characters of what came instead of a reply. */
+/** In characters, of what came in place of a reply. */
 const LONGEST_QUOTE = 80;
-/** In bytes. */
+/** In bytes, of the body in an error's cause. */
 const LONGEST_BODY = 4096;
 
-/** TGI names the kind of an error instead of its status (`server.rs`, `ChatError`). */
-const STATUS_OF_TYPE: Record<string, number> = {
-  validation: 422,
-  template_error: 422,
-  missing_template_variable: 422,
-  tool_error: 422,
-  generation: 424,
-  overloaded: 429,
-  incomplete_generation: 500,
-};
-
-/** The one place that says what a status and body mean for the user. */
+/** Makes the error of a response by its status and body: the one place that says what they mean for the user. */
 export function errorFromResponse(response: FailedResponse, context: RequestContext): ChatError {
   const server = readBody(response, context.redact);
   const wait = requestedWait(response.headers);
@@ -66,11 +64,10 @@ export function errorFromResponse(response: FailedResponse, context: RequestCont
 }
 
 /**
- * The error that an event of a stream (or a JSON answer with status 200) carries, if it is one. All known shapes:
- * a string or object `error`, an event named `error`, and answers without choices that describe an error.
+ * Makes the error that an event of a stream carries, or JSON with status 200: by a field `error`, by the name of the event,
+ * or by `ERROR_MARKS` where there are no choices.
  *
- * @param value - the parsed data
- * @param eventName - the event's name, if it has one
+ * @returns undefined for what is not an error
  */
 export function errorInReply(
   value: Record<string, unknown>,
@@ -81,7 +78,7 @@ export function errorInReply(
     Boolean(value["error"]) ||
     eventName === "error" ||
     (!("choices" in value) &&
-      (Boolean(value["error_type"]) || value["object"] === "error" || Boolean(value["detail"])));
+      ERROR_MARKS.some((mark) => ("is" in mark ? value[mark.field] === mark.is : value[mark.field])));
   if (!isError) return undefined;
   const body = toJson(value);
   const status = namedStatus(value);
@@ -97,45 +94,43 @@ export function errorInReply(
 }
 
 /**
- * The error of an answer that is no reply.
+ * Makes the error of a response that is not a reply.
  *
- * @param shown - what came instead; the beginning of it is quoted
- * @param status - of the answer; 0 for none
+ * @param shown - what came instead; its beginning is quoted
+ * @param status - 0 for none
  */
 export function senselessReply(shown: string, status: number, context: RequestContext): ChatError {
   const quote = context.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
   return new ChatError("reply_senseless", { reason: sentence(quote), host: context.host }, status ? { status } : {});
 }
 
-/** The error of a body that cannot be unpacked. */
+/** Makes the error of a body that cannot be unpacked. */
 export function brokenBody(error: Error, status: number, context: RequestContext): ChatError {
   if (!(error instanceof UnknownEncoding)) return senselessReply(error.message, status, context);
-  // A server chooses the name, too.
+  // The server chooses this name.
   const encoding = context.redact(error.encoding).slice(0, LONGEST_QUOTE);
   return new ChatError("encoding_unknown", { encoding, host: context.host }, { status });
 }
 
 function namedStatus(value: Record<string, unknown>): number | undefined {
   const error = asRecord(value["error"]) ?? value;
-  const candidates = [error["http_status_code"], error["status_code"], error["status"], error["code"], value["code"]];
-  for (const candidate of candidates) {
-    // An object that has no text would throw.
+  for (const candidate of [...ERROR_STATUSES.map(({ field }) => error[field]), value["code"]]) {
+    // `Number` throws for an object whose `toString` is not a function.
     const status = typeof candidate === "object" ? Number.NaN : Number(candidate);
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
   }
-  const type = asText(value["error_type"]) ?? asText(error["error_type"]) ?? "";
-  return Object.hasOwn(STATUS_OF_TYPE, type) ? STATUS_OF_TYPE[type] : undefined;
+  const type = asText(value["error_type"]) ?? asText(error["error_type"]);
+  return ERROR_TYPES.find((row) => row.type === type)?.status;
 }
 
-/** Where a redirect leads. */
 function locationOf(headers: IncomingHttpHeaders, redact: Redact): string {
   return withoutUserInfo(redact(firstHeader(headers, "location") ?? "?"));
 }
 
 function keyFor(status: number, server: ServerMessage, context: RequestContext, wait: number | undefined): ErrorKey {
   const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
-  if (server.code === "insufficient_quota" || server.type === "insufficient_quota") return "quota_used_up";
-  if (server.code === "model_not_found" || server.code === "model_not_supported") return "model_not_found";
+  const named = ERROR_CODES.find(({ code, orType }) => server.code === code || (orType && server.type === code));
+  if (named) return named.key;
   switch (status) {
     case 401:
       return context.hasToken ? "token_refused" : "token_missing";
@@ -170,17 +165,10 @@ function keyFor(status: number, server: ServerMessage, context: RequestContext, 
   return status >= 300 ? "redirected" : "unexpected_status";
 }
 
-/** A quota does not come back within a retry: OpenAI and others answer 429 for it all the same. */
-function isQuota(server: ServerMessage): boolean {
-  return (
-    /insufficient_quota|billing|credit/i.test(`${server.code ?? ""} ${server.type ?? ""}`) ||
-    /exceeded your (current|monthly) (quota|included|usage|spending|credit)|(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i.test(
-      server.message,
-    )
-  );
+function isQuota({ code = "", type = "", message }: ServerMessage): boolean {
+  return QUOTAS.some((sign) => sign.pattern.test(sign.in === "code" ? `${code} ${type}` : message));
 }
 
-/** What the server says of a failure. */
 interface ServerMessage {
   message: string;
   code?: string;
@@ -198,13 +186,12 @@ function readServerMessage(response: FailedResponse): ServerMessage {
   const json = parseJson(text);
   const read = json === undefined ? { message: "" } : readJson(json);
   if (read.message) return read;
-  const header = firstHeader(response.headers, "x-error-message");
-  const code = read.code ?? firstHeader(response.headers, "x-error-code");
+  const header = firstHeader(response.headers, HEADERS.error_message.header);
+  const code = read.code ?? firstHeader(response.headers, HEADERS.error_code.header);
   const message = header || (json === undefined ? plainText(text) : "");
   return { ...read, message, ...(code && { code }) };
 }
 
-/** Finds the message in the shapes that servers use, in the order of how surely each one is it. */
 function readJson(json: unknown): ServerMessage {
   if (typeof json === "string") return { message: json };
   // Some wrap the one error into an array.
@@ -212,23 +199,7 @@ function readJson(json: unknown): ServerMessage {
   if (!body) return { message: "" };
   const error = asRecord(body["error"]);
   const source = error ?? body;
-  const server: ServerMessage = {
-    message:
-      (typeof body["error"] === "string" ? body["error"] : "") ||
-      asText(error?.["message"]) ||
-      texts(error?.["message"]) ||
-      texts(body["error"]) ||
-      asText(body["message"]) ||
-      texts(body["message"]) ||
-      asText(body["detail"]) ||
-      texts(body["detail"]) ||
-      texts(body["errors"]) ||
-      asText(body["title"]) ||
-      asText(body["error_description"]) ||
-      asText(body["error_message"]) ||
-      asText(body["details"]) ||
-      nested(error?.["message"] ?? error ?? body["message"]),
-  };
+  const server: ServerMessage = { message: messageIn(body) || nested(error?.["message"] ?? error ?? body["message"]) };
   const code = asText(source["code"]) || asText(body["code"]);
   const type = asText(source["type"]) || asText(body["error_type"]);
   if (code) server.code = code;
@@ -236,18 +207,27 @@ function readJson(json: unknown): ServerMessage {
   return server;
 }
 
-/** `["…"]`, or FastAPI's `[{ type, loc, msg }]`, or `[{ message }]`. */
+function messageIn(body: Record<string, unknown>): string {
+  for (const { path, as } of ERROR_MESSAGES) {
+    const value = path.reduce<unknown>((inside, field) => asRecord(inside)?.[field], body);
+    const isText = as === "words" ? typeof value === "string" : as !== "list";
+    const message = (isText && asText(value)) || (as !== "text" && texts(value));
+    if (message) return message;
+  }
+  return "";
+}
+
+/** Joins a list of texts and `ERROR_ITEMS`; blank for anything else. `loc` is the place of a wrong value. */
 function texts(value: unknown): string {
   if (!Array.isArray(value)) return "";
   return value
     .map((item) => {
       const record = asRecord(item);
       if (!record) return asText(item) ?? "";
-      const place = Array.isArray(record["loc"])
-        ? ` (${record["loc"].map((part) => asText(part) ?? "?").join(".")})`
-        : "";
-      const message = asText(record["message"]) ?? asText(record["msg"]) ?? "";
-      return message && message + place;
+      const { loc } = record;
+      const place = Array.isArray(loc) ? ` (${loc.map((part) => asText(part) ?? "?").join(".")})` : "";
+      const field = ERROR_ITEMS.find(({ field }) => asText(record[field]));
+      return field ? asText(record[field.field]) + place : "";
     })
     .filter(Boolean)
     .join("; ");
@@ -263,13 +243,12 @@ function plainText(text: string): string {
   return /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
 }
 
-/** One line that ends like a sentence and is not too long for a debug message. */
+/** Makes one line of a text that ends like a sentence and is not too long for a debug message. */
 export function sentence(text: string): string {
   const line = oneLine(text.trim()).trim();
   return /[.!?…。！？]$/.test(line) ? line : `${line}.`;
 }
 
-/** What of a body may be shown, at most 4 KB of it. */
 function quoted(body: string, redact: Redact): string {
   return cut(redact(body));
 }
@@ -277,7 +256,7 @@ function quoted(body: string, redact: Redact): string {
 function cut(body: string): string {
   const bytes = Buffer.from(body);
   if (bytes.length <= LONGEST_BODY) return body;
-  // A character that the cut goes through is left out.
+  // The cut may go through a character.
   return bytes.toString("utf8", 0, LONGEST_BODY).replace(/\uFFFD+$/, "");
 }
 

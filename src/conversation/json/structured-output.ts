@@ -1,4 +1,5 @@
-import { asRecord, asText, ChatError } from "../../client/internal";
+import { asRecord, asText } from "../../client/internal";
+import { ChatError } from "../errors";
 import type { Message } from "../request/prompt";
 import { findJson, jsonProblem } from "./find-json";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";

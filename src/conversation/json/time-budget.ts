@@ -9,7 +9,7 @@ const USED_UP = 0.8;
 const MOST_LONGER = 10;
 
 /**
- * Time that may be spent on something that must not hold Node-RED for long, such as a pattern like `(a+)+$`, for which
+ * Time that may be spent on something that must not hold the process for long, such as a pattern like `(a+)+$`, for which
  * JavaScript's engine goes back over a text for years if need be. A script in a context of its own is the one thing in
  * Node.js that can be ended from outside, and what it calls ends with it. A call costs about 0.1 ms.
  *

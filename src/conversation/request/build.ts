@@ -1,4 +1,5 @@
-import { asRecord, ChatError, type ChatRequest } from "../../client/internal";
+import { asRecord, type ChatRequest } from "../../client/internal";
+import { ChatError } from "../errors";
 import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
 import { joinHistory } from "../memory/history";
 import type { Request } from "../run/round";
@@ -28,8 +29,10 @@ export interface FormOptions {
   strict?: unknown;
 }
 
-/** `msg.huggingface`, told apart: our own words, and fields of the API. */
+/** The options that a message brings, told apart: our own words, and fields of the API. */
 export interface MessageOptions {
+  /** Where they come from, for messages. */
+  source: string;
   system?: unknown;
   conversation?: unknown;
   stream?: boolean;
@@ -55,7 +58,7 @@ export interface RequestInput {
   serverStreams: boolean;
   /** How the server is asked for JSON by a schema. */
   grammar: Grammar;
-  /** Functions that the node offers. `msg.huggingface.tools` replaces them. */
+  /** Functions that are offered. Those of the message replace them. */
   tools?: Declaration[];
   toolChoice?: ToolChoice;
 }
@@ -117,27 +120,28 @@ const KNOWN = new Set([
 const FORBIDDEN = ["token", "headers", "baseUrl"];
 
 /**
- * Reads `msg.huggingface`.
+ * Reads the options that a message brings.
  *
+ * @param source - where they come from, for messages
  * @throws ChatError `invalid_input` for what it may not hold
  */
-export function readMessageOptions(value: unknown): MessageOptions {
-  if (value === undefined || value === null) return { fields: {} };
+export function readMessageOptions(value: unknown, source: string): MessageOptions {
+  if (value === undefined || value === null) return { source, fields: {} };
   const object = asRecord(value);
   if (!object) throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : typeof value });
   const { system, conversation, stream, messages, ...rest } = object;
-  const result: MessageOptions = { fields: cleanFields(rest, "msg.huggingface") };
+  const result: MessageOptions = { source, fields: cleanFields(rest, source) };
   if (system !== undefined) result.system = system;
   if (conversation !== undefined) result.conversation = conversation;
   if (messages !== undefined) result.messages = messages;
   if (stream !== undefined && stream !== null && stream !== "") {
-    result.stream = readBoolean(stream, "msg.huggingface.stream");
+    result.stream = readBoolean(stream, `${source}.stream`);
   }
   return result;
 }
 
 /**
- * Makes the request of a question. A field counts in this order: `msg.huggingface`, the form, the form's extra
+ * Makes the request of a question. A field counts in this order: the message's options, the form, the form's extra
  * fields, a request body that was given as prompt.
  *
  * @throws ChatError `invalid_input`
@@ -147,7 +151,7 @@ export function buildRequest(input: RequestInput): Question {
   const prompt: Prompt =
     options.messages === undefined
       ? readPrompt(input.prompt, input.promptName)
-      : readPrompt({ messages: asMessages(options.messages) }, "msg.huggingface");
+      : readPrompt({ messages: asMessages(options) }, options.source);
   const merged: Fields = {
     ...cleanFields(prompt.fields, input.promptName),
     ...readExtra(form.extra),
@@ -181,7 +185,7 @@ export function buildRequest(input: RequestInput): Question {
   const output = format === undefined ? undefined : readOutput(format, input.grammar, request["tools"] !== undefined);
   if (output?.responseFormat) request["response_format"] = output.responseFormat;
   else if (output) delete request["response_format"];
-  // Sent on with `msg.messages`, the system prompt comes back: it is no more part of the conversation than before.
+  // Sent on with the messages, the system prompt comes back: it is no more part of the conversation than before.
   const [first] = request.messages;
   const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
   return { request, output, added: isOwn ? 1 : 0, ...(prompt.ignoresSchema && { ignoresSchema: true }) };
@@ -210,9 +214,9 @@ function setToolChoice(request: ChatRequest, { choice, name }: ToolChoice): void
   request["tool_choice"] = { type: "function", function: { name: name.trim() } };
 }
 
-function asMessages(value: unknown): unknown[] {
-  if (Array.isArray(value)) return value;
-  throw new ChatError("message_not_object", { name: "msg.huggingface.messages" });
+function asMessages({ messages, source }: MessageOptions): unknown[] {
+  if (Array.isArray(messages)) return messages;
+  throw new ChatError("message_not_object", { name: `${source}.messages` });
 }
 
 function formFields(form: FormOptions): Fields {

@@ -1,4 +1,5 @@
-import { asRecord, ChatError, toJson } from "../../client/internal";
+import { asRecord, toJson } from "../../client/internal";
+import { ChatError } from "../errors";
 
 /** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
 
@@ -67,7 +68,7 @@ export function readChoice<T extends string>(value: unknown, name: string, choic
   throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
 }
 
-/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
+/** Refuses a `${NAME}`: it stays where the environment has no such variable. @throws ChatError `env_missing` */
 export function checkEnvironment(value: unknown, field: string): void {
   const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
   if (name) throw new ChatError("env_missing", { name, field });
@@ -81,7 +82,7 @@ export function readText(value: unknown, name: string): string {
 }
 
 /**
- * Reads stop sequences: one text or several. They are sent as an array, since TGI refuses a bare string.
+ * Reads stop sequences: one text or several. They are sent as an array, since some servers refuse a bare string.
  *
  * @throws ChatError `invalid_input`
  */

@@ -1,5 +1,6 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../../client/internal";
+import { asRecord } from "../../client/internal";
+import { ChatError } from "../errors";
 
 /** Largest image, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;

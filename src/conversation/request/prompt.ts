@@ -1,5 +1,6 @@
 import { types } from "node:util";
-import { asRecord, ChatError } from "../../client/internal";
+import { asRecord } from "../../client/internal";
+import { ChatError } from "../errors";
 import { bytesOf, checkImageSize, imageUrl } from "./media";
 
 /** A message as the API writes it. Fields that we do not know are kept. */
@@ -39,7 +40,7 @@ const IGNORED_FIELDS = new Set([
  * body, or any other object, which is sent as JSON text.
  *
  * @param value - never changed; the result shares nothing that a caller may change with it
- * @param name - where it comes from, for messages (`msg.payload`)
+ * @param name - where it comes from, for messages
  * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
  */
 export function readPrompt(value: unknown, name: string): Prompt {

@@ -1,6 +1,6 @@
 import type { ChatError } from "../../client/internal";
 
-/** A model that did not answer, as `msg.completion.fallbacks` tells it. */
+/** A model that did not answer, as the report tells it. */
 export interface Fallback {
   model: string;
   code: string;

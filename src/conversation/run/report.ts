@@ -10,7 +10,7 @@ export interface RoundReport {
   tool_calls: CallReport[];
 }
 
-/** `msg.completion`. */
+/** What is reported of a question: its completion, round by round. */
 export type Report = Omit<Completion, "reasoningToReturn"> & { steps: RoundReport[]; fallbacks?: Fallback[] };
 
 /** A completion for which no request was made. */

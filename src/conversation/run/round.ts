@@ -4,15 +4,17 @@ import {
   type ChatError,
   type ChatRequest,
   type Completion,
+  heldBackReply,
   isOfModel,
   type Priority,
   type ProgressListener,
+  type UnsupportedParam,
 } from "../../client/internal";
 import { askInPrompt, type JsonOutput } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import type { FallbackChain } from "./fallback";
 import { sumOf } from "./report";
-import { heldBackReply, type UnsupportedParam, type UnsupportedParams, unsupportedParam } from "./unsupported-params";
+import { type UnsupportedParams, unsupportedParam } from "./unsupported-params";
 
 /** The body of a request whose messages we have read. */
 export interface Request extends ChatRequest {
@@ -67,7 +69,9 @@ export async function completeRound(client: ChatClient, whole: Request, options:
       const error = asChatError(cause);
       if (error.completion && before) error.completion = sumOf(before, error.completion);
       const heldBack = output && heldBackReply(error);
-      if (heldBack) return heldBack;
+      if (heldBack !== undefined && error.completion) {
+        return { ...error.completion, message: { role: "assistant", content: heldBack } };
+      }
       const refusal = unsupportedParam(error, request);
       if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
         refused.set(refusal, String(error.params["message"] ?? ""));

@@ -2,10 +2,11 @@ import {
   type AssistantMessage,
   asChatError,
   type ChatClient,
-  ChatError,
   type Completion,
+  finishMeaning,
   type Priority,
 } from "../../client/internal";
+import { ChatError } from "../errors";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
 import type { Message } from "../request/prompt";
@@ -68,14 +69,6 @@ export interface QuestionOptions {
   /** What is known of the server, and will be known for the next question. */
   unsupported?: UnsupportedParams;
 }
-
-/** Finish reasons of replies of which a part is missing; `model_length` is Mistral's, `max_tokens` Anthropic's. */
-const CUT: Record<string, "output_truncated" | "output_filtered"> = {
-  length: "output_truncated",
-  max_tokens: "output_truncated",
-  model_length: "output_truncated",
-  content_filter: "output_filtered",
-};
 
 /**
  * Asks a question and says how it ended. While the model calls functions that are carried out here, their results go
@@ -280,10 +273,16 @@ class Conversation {
   }
 }
 
-/** Reads a reply that should be JSON. One of which a part is missing is not worth a repair. */
+/** Reads a reply that should be JSON. One that is not whole is not worth a repair. */
 function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
-  const key = finishReason !== undefined && Object.hasOwn(CUT, finishReason) ? CUT[finishReason] : undefined;
-  return key ? { error: new ChatError(key, { reason: finishReason ?? "" }) } : readReply(text, output);
+  switch (finishMeaning(finishReason)) {
+    case "cut":
+      return { error: new ChatError("output_truncated", { reason: finishReason ?? "" }) };
+    case "filtered":
+      return { error: new ChatError("output_filtered", { reason: finishReason ?? "" }) };
+    default:
+      return readReply(text, output);
+  }
 }
 
 function invalidOutput(problems: string[], { provider, request_id }: Completion): ChatError {

@@ -110,7 +110,7 @@ export function chooseRows(rows: ModelRow[], filter: ModelFilter, by: ModelColum
 
 /**
  * The parts of a model's name: its id, and what follows the colon. A name that the server itself lists is whole:
- * Ollama has models such as `llama3.2:3b`.
+ * Some servers have models such as `llama3.2:3b`.
  */
 export function splitModel(name: string, rows: ModelRow[] = []): { id: string; suffix: string } {
   const whole = name.trim();

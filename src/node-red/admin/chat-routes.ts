@@ -1,12 +1,13 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, ChatError, redactDeltas } from "../../client/internal";
-import { buildRequest } from "../../conversation/request/build";
+import { asRecord, asText, redactDeltas } from "../../client/internal";
+import { buildRequest, readMessageOptions } from "../../conversation/request/build";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
 import { ask } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
 import { type ChatDef, withDefaults } from "../chat-options";
 import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
+import { ChatError } from "../errors";
 import { renderTemplate } from "../typed-input";
 import { DeployedNodes } from "./deployed";
 import { checkVariables, formClient } from "./form-client";
@@ -69,7 +70,7 @@ async function tryPrompt(
       promptName: "prompt",
       system: systemPrompt(def, prompt),
       form: def,
-      options: { fields: {} },
+      options: readMessageOptions(undefined, "msg.huggingface"),
       defaultModel: readModel(configDef),
       serverStreams: readServerStreams(configDef),
       grammar: readGrammar(configDef),

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { asRecord, ChatError, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
+import { asRecord, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
 import { readModel, readServerStreams } from "../config-options";
+import { ChatError } from "../errors";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
 import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";

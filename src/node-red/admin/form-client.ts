@@ -3,7 +3,6 @@ import {
   asRecord,
   asText,
   ChatClient,
-  ChatError,
   type ClientOptions,
   environmentToken,
   type ProxyChoice,
@@ -11,6 +10,7 @@ import {
 } from "../../client/internal";
 import { checkEnvironment, readObject } from "../../conversation/request/fields";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
+import { ChatError } from "../errors";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
 import { holdsVariable, Variables } from "./variables";

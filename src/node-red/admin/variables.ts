@@ -1,4 +1,4 @@
-import { asChatError, ChatError, makeRedaction, oneLine, type Redaction } from "../../client/internal";
+import { asChatError, type ChatError, makeRedaction, oneLine, type Redaction } from "../../client/internal";
 import type { Lookup } from "./deployed";
 
 /** As Node-RED replaces them: the whole of a value, also in its old form with round brackets. */
@@ -62,7 +62,7 @@ export class Variables {
     const known = asChatError(error);
     if (this.#shownAs.size === 0) return known;
     const params = Object.entries(known.params).map(([name, value]) => [name, this.hideParts(String(value))]);
-    return new ChatError(known.key, Object.fromEntries(params));
+    return known.withParams(Object.fromEntries(params));
   }
 
   #note(value: unknown, shownAs: string): void {

@@ -1,71 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import {
-  asChatError,
-  asInputError,
-  ChatError,
-  ERROR_KINDS,
-  type ErrorCode,
-  type ErrorKey,
-  fillIn,
-} from "../../../../src/client/errors/chat-error";
-import { root } from "../../../support/root";
-
-const file = path.join(root, "nodes/locales/en-US/huggingface-chat.json");
-const sentences: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"].errors;
+import { asChatError, asInputError, ChatError, type ErrorKey, fillIn } from "../../../../src/client/errors/chat-error";
+import { CLIENT_ERRORS } from "../../../../src/client/errors/table";
+import { describeErrors, sentencesOf } from "../../../support/error-tables";
 
 /** What every place in the code that makes such an error passes along. */
 const SERVER = ["status", "message", "model", "host"];
 const CONNECTION = ["host", "reason", "proxy"];
 const PARAMS: Record<ErrorKey, string[]> = {
-  config_missing: [],
-  model_missing: [],
-  prompt_empty: ["name"],
-  prompt_buffer: ["name"],
-  prompt_unsendable: ["name", "type"],
-  message_not_object: ["name"],
-  message_role: ["name", "role"],
-  message_content: ["name"],
-  message_part: ["name"],
-  message_image: ["name"],
-  message_tool_call_id: ["name"],
-  image_too_big: ["name", "megabytes"],
-  options_not_object: ["type"],
-  option_forbidden: ["name"],
-  option_number: ["name", "value"],
-  option_boolean: ["name", "value"],
-  option_text: ["name"],
-  option_stop: ["name"],
-  option_choice: ["name", "value", "choices"],
-  n_not_one: [],
-  extra_reserved: ["name"],
-  json_invalid: ["name", "reason"],
-  not_an_object: ["name"],
-  env_missing: ["name", "field"],
-  property_failed: ["name", "property", "reason"],
-  property_promise: ["name", "property"],
-  template_failed: ["name", "reason"],
-  output_path: ["property"],
-  output_failed: ["property", "reason"],
-  context_unreadable: ["name", "property", "reason"],
-  message_locked: ["name"],
-  output_unusable: ["property"],
-  memory_unreadable: ["store", "reason"],
-  memory_unwritable: ["store", "reason"],
-  images_invalid: ["name"],
-  tool_not_declared: ["index"],
-  tool_twice: ["name"],
-  tool_schema: ["name", "reason"],
-  tool_name_missing: [],
-  function_name: ["name"],
-  functions_not_list: [],
-  schema_missing: [],
-  schema_invalid: ["reason"],
-  too_many_steps: ["count"],
-  output_invalid: ["problems"],
-  output_truncated: ["reason"],
-  output_filtered: ["reason"],
   request_unsendable: ["reason"],
   base_url_invalid: ["url"],
   base_url_socket: ["url"],
@@ -74,7 +15,6 @@ const PARAMS: Record<ErrorKey, string[]> = {
   header_invalid: ["name"],
   header_reserved: ["name"],
   proxy_invalid: ["url"],
-  tls_invalid: [],
   queue_full: ["count"],
   token_missing: SERVER,
   token_refused: SERVER,
@@ -127,62 +67,48 @@ const PARAMS: Record<ErrorKey, string[]> = {
   reply_damaged: ["host", "reason"],
   reply_too_long: ["megabytes"],
   models_unavailable: ["host", "reason"],
-  secret_withheld: ["name"],
   internal: ["reason"],
   cancelled: [],
 };
 
-const CODES: ErrorCode[] = [
-  "auth_error",
-  "rate_limit",
-  "budget_exhausted",
-  "not_found",
-  "invalid_input",
-  "timeout",
-  "provider_unavailable",
-  "tool_failed",
-  "invalid_output",
-  "cancelled",
-];
+describeErrors("client", ChatError, CLIENT_ERRORS, PARAMS);
 
-describe("the table of errors", () => {
-  it("is what the English catalogue says, key by key", () => {
-    assert.deepEqual(sentences, Object.fromEntries([...ERROR_KINDS].map(([key, { text }]) => [key, text])));
+describe("the errors of the client", () => {
+  it("know no Node-RED", () => {
+    for (const sentence of sentencesOf(CLIENT_ERRORS).values()) {
+      const text = sentence.replace("@hf-flows/node-red-huggingface", "");
+      assert.doesNotMatch(text, /Node-RED|\bmsg\.|\bnodes?\b|deploy|\bforms?\b|\bflows?\b/);
+    }
   });
 
-  for (const key of ERROR_KINDS.keys()) {
-    it(`fills every place in the sentence of ${key}`, () => {
-      const places = [...(sentences[key] ?? "").matchAll(/__(\w+?)__/g)].map((match) => match[1] ?? "");
-      assert.deepEqual(
-        places.filter((place) => !PARAMS[key].includes(place)),
-        [],
-      );
-      const error = new ChatError(key, Object.fromEntries(PARAMS[key].map((name) => [name, "something"])));
-      assert.doesNotMatch(error.message, /__/);
-      assert.ok(CODES.includes(error.code), error.code);
-    });
+  it("take no key of another layer", () => {
+    // @ts-expect-error: of the conversation layer
+    assert.ok(new ChatError("too_many_steps"));
+    // @ts-expect-error: of the Node-RED layer
+    assert.ok(new ChatError("config_missing"));
+  });
 
-    it(`says ${key} in one line that ends like a sentence`, () => {
-      assert.doesNotMatch(sentences[key] ?? "", /[\r\n]/);
-      assert.match(sentences[key] ?? "", /^\S.*(\.|__)$/);
-    });
-  }
+  it("keep their sentence for a key that nobody knows, as plain JavaScript may pass one", () => {
+    const error = new ChatError("nonsense" as ErrorKey);
+    assert.equal(error.code, "provider_unavailable");
+    assert.equal(String(error), "nonsense");
+  });
 });
 
 describe("an error", () => {
-  const error = new ChatError("prompt_empty", { name: "msg.payload" }, { status: 400, body: "x" });
+  const error = new ChatError("header_reserved", { name: "host" }, { status: 400, body: "x" });
 
   it("is its sentence as text", () => {
     assert.equal(String(error), error.message);
-    assert.equal(`${error}`, fillIn(sentences.prompt_empty ?? "", { name: "msg.payload" }));
-    assert.match(String(error), /^There is nothing to ask: msg\.payload is empty\./);
+    assert.equal(`${error}`, fillIn(CLIENT_ERRORS.invalid_input.header_reserved, { name: "host" }));
+    assert.match(String(error), /^The header host is set by the connection itself\./);
   });
 
   it("is an Error with code, key and parameters", () => {
     assert.ok(error instanceof Error);
     assert.equal(error.code, "invalid_input");
-    assert.equal(error.key, "prompt_empty");
-    assert.deepEqual(error.params, { name: "msg.payload" });
+    assert.equal(error.key, "header_reserved");
+    assert.deepEqual(error.params, { name: "host" });
   });
 
   it("has a cause of plain data, which JSON and clones keep", () => {
@@ -195,8 +121,15 @@ describe("an error", () => {
     assert.equal(new ChatError("silent", {}, { retryable: true }).cause.retryable, true);
   });
 
+  it("can be told again with other parameters, without its facts", () => {
+    const other = error.withParams({ name: "***" });
+    assert.equal(other.key, error.key);
+    assert.match(other.message, /^The header \*\*\* is set/);
+    assert.deepEqual(other.cause, { retryable: false });
+  });
+
   it("stays one line when what it quotes has several", () => {
-    const quoting = new ChatError("json_invalid", { name: "extra", reason: 'Unexpected "{\r\n\u2028x"' });
+    const quoting = new ChatError("connection_lost", { host: "a", reason: 'Unexpected "{\r\n\u2028x"' });
     assert.doesNotMatch(quoting.message, /[\r\n\u2028]/);
     assert.doesNotMatch(String(quoting.params.reason), /[\r\n\u2028]/);
   });

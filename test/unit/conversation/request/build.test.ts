@@ -24,7 +24,7 @@ function build({ huggingface, ...rest }: Question = {}): Record<string, unknown>
     defaultModel: "org/default",
     serverStreams: true,
     grammar: "openai",
-    options: readMessageOptions(huggingface),
+    options: readMessageOptions(huggingface, "msg.huggingface"),
     ...rest,
   });
   return request;
@@ -160,7 +160,7 @@ describe("the request", () => {
       promptName: "msg.payload",
       system: "",
       form: {},
-      options: readMessageOptions(undefined),
+      options: readMessageOptions(undefined, "msg.huggingface"),
       defaultModel: "org/name",
       serverStreams: false,
       grammar: "openai",
@@ -292,7 +292,7 @@ describe("what a message may not say", () => {
 
   it("does not show the value that is refused", () => {
     assert.throws(
-      () => readMessageOptions({ token: "hf_secret" }),
+      () => readMessageOptions({ token: "hf_secret" }, "msg.huggingface"),
       (error: ChatError) => !/hf_secret/.test(error.message),
     );
   });
@@ -309,20 +309,33 @@ describe("what a message may not say", () => {
 
   for (const value of ["gpt", "", 5, true, [], () => {}]) {
     it(`is msg.huggingface as ${typeof value} ${JSON.stringify(value)}`, () => {
-      isRefused(() => readMessageOptions(value), "options_not_object", /msg\.huggingface is of type/);
+      isRefused(
+        () => readMessageOptions(value, "msg.huggingface"),
+        "options_not_object",
+        /msg\.huggingface is of type/,
+      );
     });
   }
 });
 
 describe("msg.huggingface", () => {
   it("may be absent", () => {
-    assert.deepEqual(readMessageOptions(undefined), { fields: {} });
-    assert.deepEqual(readMessageOptions(null), { fields: {} });
+    assert.deepEqual(readMessageOptions(undefined, "msg.huggingface"), { source: "msg.huggingface", fields: {} });
+    assert.deepEqual(readMessageOptions(null, "msg.huggingface"), { source: "msg.huggingface", fields: {} });
   });
 
   it("keeps our own words out of the request", () => {
-    const options = readMessageOptions({ system: "s", conversation: "c", stream: "true", temperature: 0 });
-    assert.deepEqual(options, { system: "s", conversation: "c", stream: true, fields: { temperature: 0 } });
+    const options = readMessageOptions(
+      { system: "s", conversation: "c", stream: "true", temperature: 0 },
+      "msg.huggingface",
+    );
+    assert.deepEqual(options, {
+      source: "msg.huggingface",
+      system: "s",
+      conversation: "c",
+      stream: true,
+      fields: { temperature: 0 },
+    });
   });
 
   const streams: [value: unknown, stream: boolean | undefined][] = [
@@ -336,13 +349,17 @@ describe("msg.huggingface", () => {
   ];
   for (const [value, stream] of streams) {
     it(`reads stream ${JSON.stringify(value)} as ${stream}`, () => {
-      assert.equal(readMessageOptions({ stream: value }).stream, stream);
+      assert.equal(readMessageOptions({ stream: value }, "msg.huggingface").stream, stream);
       assert.equal(build({ huggingface: { stream: value } }).stream, true, "the server streams all the same");
     });
   }
 
   it("is refused with a stream that is neither on nor off", () => {
-    isRefused(() => readMessageOptions({ stream: "yes" }), "option_boolean", /msg\.huggingface\.stream/);
+    isRefused(
+      () => readMessageOptions({ stream: "yes" }, "msg.huggingface"),
+      "option_boolean",
+      /msg\.huggingface\.stream/,
+    );
   });
 
   it("may bring the messages and the system prompt, which go before the node's", () => {
