@@ -39,3 +39,4 @@ export type {
   Usage,
 } from "./types";
 export { asRecord, asText, toJson } from "./unknown";
+export { isCancelled, onAbort, untilAbort } from "./until-abort";
