@@ -213,7 +213,10 @@ export const HEADERS = {
   error_code: { header: "x-error-code", by: "Hugging Face", source: "huggingface/huggingface_hub _http.py" },
 } as const satisfies Record<string, Quirk & { header: string }>;
 
-/** Rules for all servers that some of them need. The code that follows one says it without names. */
+/**
+ * Rules that code follows for all servers, since some of them need it. Nothing reads this table but its test, which proves
+ * each row.
+ */
 export const HABITS = {
   "a whole message beside an empty delta": { by: "Perplexity", source: "crmne/ruby_llm perplexity_sonar cassettes" },
   "an index of the choice that counts tokens": {
