@@ -1,5 +1,6 @@
 import { ChatError } from "./errors/chat-error";
 import type { Priority } from "./types";
+import { onAbort } from "./until-abort";
 
 interface Waiter {
   go: () => void;
@@ -103,13 +104,13 @@ export class ConcurrencyLimiter {
     await new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", end);
+        stopListening();
         this.#delays.delete(end);
         resolve();
       };
       const timer = setTimeout(end, seconds * 1000);
       this.#delays.add(end);
-      signal?.addEventListener("abort", end, { once: true });
+      const stopListening = onAbort(signal, end);
     });
   }
 
@@ -140,12 +141,12 @@ export class ConcurrencyLimiter {
         reject(new ChatError("cancelled"));
       };
       const go = () => {
-        signal?.removeEventListener("abort", stop);
+        stopListening();
         resolve();
       };
       const waiter: Waiter = { go, stop };
       line.add(waiter);
-      signal?.addEventListener("abort", stop, { once: true });
+      const stopListening = onAbort(signal, stop);
     });
   }
 

@@ -38,4 +38,5 @@ export type {
   ToolCall,
   Usage,
 } from "./types";
-export { asRecord, asText, toJson } from "./unknown";
+export { asRecord, asText, parseJson, toJson } from "./unknown";
+export { isCancelled, onAbort, untilAbort } from "./until-abort";

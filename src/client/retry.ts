@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { firstHeader } from "./unknown";
 
 /** Longest wait that a server may ask for; a longer one ends the question, and the error tells the time. */
 export const LONGEST_WAIT_S = 60;
@@ -28,9 +29,9 @@ export function isRetryableStatus(status: number): boolean {
  * @param now - by default the server's own clock, since a Raspberry Pi may not know the time
  */
 export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(headers)): number | undefined {
-  const ms = text(headers["retry-after-ms"]).trim();
+  const ms = (firstHeader(headers, "retry-after-ms") ?? "").trim();
   if (NUMBER.test(ms)) return Number(ms) / 1000;
-  const after = text(headers["retry-after"]).trim();
+  const after = (firstHeader(headers, "retry-after") ?? "").trim();
   if (NUMBER.test(after)) return Number(after);
   const date = DATE.test(after) ? Date.parse(after) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
@@ -48,7 +49,7 @@ export function requestedPause(status: number | undefined, headers: IncomingHttp
 
 /** Returns what `x-should-retry` says, if anything. */
 export function shouldRetryHeader(headers: IncomingHttpHeaders): boolean | undefined {
-  const value = text(headers["x-should-retry"]);
+  const value = firstHeader(headers, "x-should-retry");
   return value === "true" ? true : value === "false" ? false : undefined;
 }
 
@@ -65,10 +66,6 @@ export function backoff(attempt: number, random = Math.random): number {
 }
 
 function clockOf(headers: IncomingHttpHeaders): number {
-  const date = Date.parse(text(headers.date));
+  const date = Date.parse(firstHeader(headers, "date") ?? "");
   return Number.isNaN(date) ? Date.now() : date;
-}
-
-function text(header: string | string[] | undefined): string {
-  return (Array.isArray(header) ? header[0] : header) ?? "";
 }

@@ -1,4 +1,5 @@
 import type { CompleteOptions, Completion, CompletionStream, Delta } from "./types";
+import { onAbort } from "./until-abort";
 
 /** A delta that waits for the loop. */
 interface Waiting {
@@ -23,9 +24,7 @@ export class DeltaStream implements CompletionStream, AsyncIterator<Delta, undef
 
   /** @param complete - sends the request */
   constructor(complete: (options: CompleteOptions) => Promise<Completion>, signal: AbortSignal | undefined) {
-    const abort = () => this.#abort.abort();
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
+    const stopListening = onAbort(signal, () => this.#abort.abort());
     this.completion = complete({
       signal: this.#abort.signal,
       listener: {
@@ -34,7 +33,7 @@ export class DeltaStream implements CompletionStream, AsyncIterator<Delta, undef
       },
     });
     const end = (error?: unknown) => {
-      signal?.removeEventListener("abort", abort);
+      stopListening();
       this.#end(error);
     };
     // Handles the error also where nobody awaits the completion.

@@ -15,6 +15,15 @@ export function asText(value: unknown): string | undefined {
   return typeof value === "number" ? String(value) : undefined;
 }
 
+/** Parses JSON; undefined for what is not JSON. The parser's own error would quote the text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns a value as JSON text; blank if it cannot be written, as when it is nested thousands of levels deep. */
 export function toJson(value: unknown): string {
   try {

@@ -1,6 +1,6 @@
 import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJson } from "../client/internal";
 import { ChatError } from "./errors";
-import { jsonProblem, parseJson } from "./json/find-json";
+import { jsonProblem, readWrittenJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
@@ -129,9 +129,9 @@ export function dropCalls(message: AssistantMessage): number {
 
 /** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
 export function parseCall({ id, function: { name, arguments: text } }: ToolCall): ParsedCall {
-  const parsed = parseJson(text);
+  const parsed = readWrittenJson(text);
   if (!parsed) return { id, name, arguments: text };
-  const inner = typeof parsed.value === "string" ? parseJson(parsed.value)?.value : undefined;
+  const inner = typeof parsed.value === "string" ? readWrittenJson(parsed.value)?.value : undefined;
   return { id, name, arguments: asRecord(inner) ?? parsed.value };
 }
 
@@ -140,7 +140,7 @@ export function parseCall({ id, function: { name, arguments: text } }: ToolCall)
  * history, and a question with a broken call in it could never go on.
  */
 export function sendableCall(call: ToolCall): ToolCall {
-  if (asRecord(parseJson(call.function.arguments)?.value)) return call;
+  if (asRecord(readWrittenJson(call.function.arguments)?.value)) return call;
   const args = toJson(asRecord(parseCall(call).arguments) ?? {});
   return { ...call, function: { ...call.function, arguments: args } };
 }

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, type ChatClient } from "../client/internal";
+import { asInputError, type ChatClient, onAbort, untilAbort } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
@@ -16,10 +16,10 @@ import type { FlowTools } from "./flow-tools";
 import { localizeError, type Translate } from "./localize";
 import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
+import type { ReadOptions } from "./read-again";
 import type { RunStatus } from "./status-line";
 import { StreamOutput } from "./stream-output";
 import { findTools } from "./tool-registry";
-import { type ReadOptions, untilAbort } from "./until-abort";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 
@@ -115,8 +115,8 @@ export class ChatAsker {
     }
     if (question.request["tools"] !== undefined) checkProperties(msg, ["payload"]);
     const stream = reading(() => this.#openStream(msg, options.stream ?? form.stream.isWanted, form.stream, send));
-    const onAbort = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
-    signal.addEventListener("abort", onAbort);
+    const hurry = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
+    const stopListening = onAbort(signal, hurry);
     try {
       const outcome = await ask(client, question.request, {
         signal,
@@ -132,9 +132,9 @@ export class ChatAsker {
       asked.outcome = outcome;
       if (lease) asked.save = (writing) => lease.save(outcome, question, writing);
     } finally {
-      if (signal.aborted) onAbort();
+      if (signal.aborted) hurry();
       await stream?.drained();
-      signal.removeEventListener("abort", onAbort);
+      stopListening();
       stream?.drop();
     }
   }

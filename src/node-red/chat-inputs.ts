@@ -2,8 +2,8 @@ import type { Node, NodeAPI, NodeMessage } from "node-red";
 import type { MessageOptions } from "../conversation/request/build";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
 import { ChatError } from "./errors";
+import { type ReadOptions, readAgain } from "./read-again";
 import { resolveTypedInput, type TypedInput } from "./typed-input";
-import { type ReadOptions, readAgain } from "./until-abort";
 
 /** What a question takes from the message and from contexts. */
 export interface Inputs {

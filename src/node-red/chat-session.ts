@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, asRecord, type ChatError, reasonOf } from "../client/internal";
+import { asInputError, asRecord, type ChatError, isCancelled, reasonOf, untilAbort } from "../client/internal";
 import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
 import { type Arrival, Arrivals } from "./arrivals";
 import { type Asked, ChatAsker, type Running } from "./chat-asker";
@@ -10,7 +10,6 @@ import { localizeError, makeTranslate, type Translate } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
 import { StatusLine } from "./status-line";
-import { isCancelled, untilAbort } from "./until-abort";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 type Done = (error?: Error) => void;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Node } from "node-red";
-import { asRecord, reasonOf } from "../client/internal";
+import { asRecord, isCancelled, reasonOf, untilAbort } from "../client/internal";
 import type { Message } from "../conversation/request/prompt";
 import { ChatError } from "./errors";
-import { codeOf, isCancelled, untilAbort } from "./until-abort";
+import { codeOf } from "./read-again";
 
 /** Conversations that one node remembers; beyond that the longest unused go. */
 const MOST_CONVERSATIONS = 1000;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { LONGEST_TIMER_MS } from "../client/internal";
+import { isCancelled, LONGEST_TIMER_MS, untilAbort } from "../client/internal";
 import { readBoolean } from "../conversation/request/fields";
 import { readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";
@@ -30,10 +30,6 @@ interface StartMessage extends Record<string, unknown> {
   tool: { id: string; name: string; node: string };
 }
 
-interface Waiting {
-  resolve: (msg: ReturnedMessage) => void;
-}
-
 /**
  * Carries out calls by flows, as core's link call node does: the message that starts the flow has a return address,
  * and a link out node in return mode brings it back to `returned`.
@@ -41,7 +37,8 @@ interface Waiting {
 export class FlowTools {
   readonly #RED: NodeAPI;
   readonly #node: Node;
-  readonly #waiting = new Map<string, Waiting>();
+  /** By the id of a call: what takes the message that comes back. */
+  readonly #waiting = new Map<string, (msg: ReturnedMessage) => void>();
 
   constructor(RED: NodeAPI, node: Node) {
     this.#RED = RED;
@@ -80,44 +77,32 @@ export class FlowTools {
 
   /** Takes a message that a link out node gives back. What nobody waits for is dropped. */
   returned(id: string, msg: ReturnedMessage): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting) waiting.resolve(msg);
+    const resolve = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (resolve) resolve(msg);
     else this.#node.debug(`a tool flow has answered too late or twice (${id})`);
   }
 
   /** Starts a tool flow and waits for what it gives back. */
-  #call(node: ToolNode, msg: StartMessage, timeoutMs: number, signal: AbortSignal): Promise<ReturnedMessage> {
+  async #call(node: ToolNode, msg: StartMessage, timeoutMs: number, signal: AbortSignal): Promise<ReturnedMessage> {
     const id = randomBytes(14).toString("hex");
     // Every call of a round listens, and more than ten are no leak.
     setMaxListeners(0, signal);
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", onAbort);
-        this.#waiting.delete(id);
-      };
-      const onAbort = () => {
-        end();
-        reject(new Error("It was cancelled."));
-      };
-      const onTimeout = () => {
-        end();
-        reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
-      };
-      const timer = timeoutMs > 0 ? setTimeout(onTimeout, Math.min(timeoutMs, LONGEST_TIMER_MS)) : undefined;
-      if (signal.aborted) {
-        onAbort();
-        return;
-      }
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.set(id, {
-        resolve: (returned) => {
-          end();
-          resolve(returned);
-        },
-      });
-      node.receive({ ...msg, _linkSource: [{ id, node: this.#node.id }] } as NodeMessage);
+    let timer: NodeJS.Timeout | undefined;
+    const returned = new Promise<ReturnedMessage>((resolve, reject) => {
+      const onTimeout = () => reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
+      if (timeoutMs > 0) timer = setTimeout(onTimeout, Math.min(timeoutMs, LONGEST_TIMER_MS));
+      this.#waiting.set(id, resolve);
     });
+    try {
+      if (!signal.aborted) node.receive({ ...msg, _linkSource: [{ id, node: this.#node.id }] } as NodeMessage);
+      return await untilAbort(returned, signal);
+    } catch (error) {
+      throw isCancelled(error) ? new Error("It was cancelled.") : error;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
   }
 }
 

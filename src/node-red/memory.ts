@@ -1,5 +1,5 @@
 import type { Node } from "node-red";
-import type { ChatClient, Priority } from "../client/internal";
+import { type ChatClient, isCancelled, type Priority } from "../client/internal";
 import { tokenCorrection, trimHistory } from "../conversation/memory/history";
 import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
 import type { Question } from "../conversation/request/build";
@@ -7,7 +7,7 @@ import { copyMessages, type Message } from "../conversation/request/prompt";
 import type { Outcome } from "../conversation/run/run-question";
 import { type ChatDef, readHistoryLimits } from "./chat-options";
 import { ConversationStore } from "./conversation-store";
-import { isCancelled, type ReadOptions, readAgain } from "./until-abort";
+import { type ReadOptions, readAgain } from "./read-again";
 
 /** A question's turn in its conversation. */
 export interface ConversationLease {

@@ -1,5 +1,5 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText } from "../client/internal";
+import { asRecord, asText, parseJson } from "../client/internal";
 import { ChatError } from "./errors";
 
 /** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
@@ -67,16 +67,7 @@ const ownValue = (headers: Headers, name: string) => (Object.hasOwn(headers, nam
 
 function parseHeaders(value: unknown): Headers {
   if (isBlank(value)) return {};
-  const headers = asRecord(typeof value === "string" ? parsed(value) : value);
+  const headers = asRecord(typeof value === "string" ? parseJson(value) : value);
   if (!headers) throw new ChatError("not_an_object", { name: "secretHeaders" });
   return headers;
-}
-
-/** The parser's own error would quote the text. */
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

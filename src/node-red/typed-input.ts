@@ -2,7 +2,7 @@ import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asRecord, loadModule, reasonOf } from "../client/internal";
 import { checkEnvironment } from "../conversation/request/fields";
 import { ChatError } from "./errors";
-import { codeOf } from "./until-abort";
+import { codeOf } from "./read-again";
 
 // Loaded by the first template, and found now: see `loadModule`.
 require.resolve("mustache");

@@ -13,7 +13,7 @@ import { oneLine } from "../one-line";
 import { type Redact, withoutUserInfo } from "../redaction";
 import { UnknownEncoding } from "../response/body-decoder";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "../retry";
-import { asRecord, asText, firstHeader, toJson } from "../unknown";
+import { asRecord, asText, firstHeader, parseJson, toJson } from "../unknown";
 import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
 
 export interface FailedResponse {
@@ -258,12 +258,4 @@ function cut(body: string): string {
   if (bytes.length <= LONGEST_BODY) return body;
   // The cut may go through a character.
   return bytes.toString("utf8", 0, LONGEST_BODY).replace(/\uFFFD+$/, "");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

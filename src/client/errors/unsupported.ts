@@ -1,5 +1,5 @@
 import { HELD_BACK, UNSUPPORTED_PARAMS } from "../completion/dialects";
-import { asRecord, asText } from "../unknown";
+import { asRecord, asText, parseJson } from "../unknown";
 import type { ChatError } from "./chat-error";
 
 /**
@@ -26,10 +26,6 @@ export function unsupportedParams({ cause, params }: ChatError): UnsupportedPara
 export function heldBackReply({ cause }: ChatError): string | undefined {
   const held = HELD_BACK.find(({ code }) => code === cause.code);
   if (!held) return undefined;
-  try {
-    const report = asRecord(JSON.parse(cause.body ?? ""));
-    return asText((asRecord(report?.["error"]) ?? report)?.[held.field]) ?? "";
-  } catch {
-    return "";
-  }
+  const report = asRecord(parseJson(cause.body ?? ""));
+  return asText((asRecord(report?.["error"]) ?? report)?.[held.field]) ?? "";
 }

@@ -8,7 +8,7 @@ import { errorFromResponse, type RequestContext } from "../errors/from-response"
 import { oneLine } from "../one-line";
 import type { Redact } from "../redaction";
 import type { ModelEntry, ModelProvider } from "../types";
-import { asRecord } from "../unknown";
+import { asRecord, parseJson } from "../unknown";
 
 /** In bytes. The router's list has some hundred kilobytes. */
 const LONGEST_LIST = 16 * 1024 * 1024;
@@ -64,7 +64,7 @@ async function request(
     if (length > LONGEST_LIST) throw new Error("the list of models is too long");
   }
   if (response.statusCode !== 200) throw new ListRefused(response.statusCode);
-  return parse(Buffer.concat(chunks).toString("utf8"));
+  return parseJson(Buffer.concat(chunks).toString("utf8"));
 }
 
 /** Makes the error for a list that could not be fetched. */
@@ -79,15 +79,6 @@ export function listError(error: unknown, context: RequestContext, proxyHost: st
 
 function modelsPath(completionsPath: string): string {
   return completionsPath.replace(/\/chat\/completions(?=\?|$)/, "/models");
-}
-
-/** Hides the message of the parser, which quotes the text: a part of a secret would not be found. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error("this is no list of models");
-  }
 }
 
 function readModels(response: unknown, redact: Redact): ModelEntry[] {

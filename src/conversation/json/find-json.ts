@@ -1,4 +1,4 @@
-import { nestingProblem } from "../../client/internal";
+import { nestingProblem, parseJson } from "../../client/internal";
 
 /** Places in a text that are tried. */
 const MOST_CANDIDATES = 20;
@@ -19,7 +19,7 @@ const FENCE = /^[ \t]*```[^\n`]*\n([\s\S]*?)^[ \t]*```/gm;
  * @returns the values that it may be, the likeliest first; none if there is no JSON
  */
 export function* findJson(text: string): Generator<unknown> {
-  const whole = parseJson(text);
+  const whole = readWrittenJson(text);
   if (whole) {
     yield whole.value;
     return;
@@ -28,7 +28,7 @@ export function* findJson(text: string): Generator<unknown> {
   const reply = thought < 0 ? text : text.slice(thought + THINK_END.length);
   let tried = 0;
   for (const candidate of candidates(reply)) {
-    const parsed = parseJson(candidate);
+    const parsed = readWrittenJson(candidate);
     if (parsed) yield parsed.value;
     if (++tried === MOST_CANDIDATES) return;
   }
@@ -78,25 +78,18 @@ function closingBracket(text: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Parses JSON that a model has written. @returns undefined for what is none, or must not be used */
-export function parseJson(text: string): { value: unknown } | undefined {
-  const read = readJson(text);
-  return read && "value" in read ? read : undefined;
+/** Parses JSON that a model has written. @returns undefined for what is not JSON, or must not be used */
+export function readWrittenJson(text: string): { value: unknown } | undefined {
+  const value = parse(text);
+  return value === undefined || nestingProblem(value) !== undefined ? undefined : { value };
 }
 
 /** Tells why JSON is not used although it can be parsed. @returns undefined if it cannot */
 export function jsonProblem(text: string): string | undefined {
-  const read = readJson(text);
-  return read && "problem" in read ? read.problem : undefined;
+  return nestingProblem(parse(text));
 }
 
-function readJson(text: string): { value: unknown } | { problem: string } | undefined {
-  try {
-    // Some servers begin with a byte order mark, which JSON.parse does not take.
-    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
-    const problem = nestingProblem(value);
-    return problem === undefined ? { value } : { problem };
-  } catch {
-    return undefined;
-  }
+function parse(text: string): unknown {
+  // Some servers begin with a byte order mark, which JSON.parse does not take.
+  return parseJson(text.replace(/^\uFEFF/, ""));
 }

@@ -1,6 +1,7 @@
 import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { asText, loadModule } from "../../client/internal";
+import { BoundedMap } from "../bounded-map";
 import { TimeBudget } from "./time-budget";
 
 // Loaded by the first schema, and found now: see `loadModule`.
@@ -16,10 +17,10 @@ export type Schema = Record<string, unknown>;
  */
 export type Validate = (value: unknown, budget?: TimeBudget) => string[];
 
-/** Schemas that are kept compiled: those of a flow's nodes are few, those of its messages may be all different. */
-const MOST_KEPT = 100;
-/** Length of the texts of those that are kept, in characters. Compiled they take some times as much. */
-const LONGEST_KEPT = 4 * 1024 * 1024;
+/** Compiled schemas in the cache: those of a flow's nodes are few, those of its messages may be all different. */
+const MOST_CACHED = 100;
+/** Length of their texts, in characters. Compiled they take several times as much. */
+const LONGEST_CACHED = 4 * 1024 * 1024;
 /** Longest list of problems: a model mends the first ones first. */
 const MOST_PROBLEMS = 10;
 /** In characters: names in a schema or a value may have any length. */
@@ -40,40 +41,29 @@ interface Tools {
 
 const toolsOf: Partial<Record<Draft, Tools>> = {};
 
-/** Compiled schemas by their text, the longest unused first; for those that cannot be compiled the reason. */
-const kept = new Map<string, Validate | Error>();
-let keptLength = 0;
+/** Compiled schemas by their text; for those that cannot be compiled the reason. */
+const cache = new BoundedMap<Validate | Error>({ count: MOST_CACHED, length: LONGEST_CACHED });
 
 /** Time for the checks of one reply, or of the calls of one round. */
 export const checkBudget = (): TimeBudget => new TimeBudget(CHECK_MS);
 
 /**
  * Makes a validator of a JSON schema: of draft 2019-09 or 2020-12 if `$schema` says so, else of draft-07. Compiled
- * schemas are kept by their text, and the longest unused go. Every schema has a validator of its own, so that one `$id`
+ * schemas are cached by their text, and the longest unused go. Every schema has a validator of its own, so that one `$id`
  * may come twice. Neither the making nor a check takes longer than a fraction of a second, whatever the schema.
  *
  * @throws Error with the reason if the schema cannot be compiled; ChatError `module_failed`, which is not its fault
  */
 export function compileSchema(schema: Schema): Validate {
   const text = JSON.stringify(schema);
-  const known = kept.get(text) ?? compileText(text);
-  keep(text, known);
+  const known = cache.get(text) ?? compileText(text);
+  // The longest unused go first.
+  cache.set(text, known);
   if (known instanceof Error) throw known;
   return known;
 }
 
-/** Keeps it as the one used last; the longest unused go. */
-function keep(text: string, known: Validate | Error): void {
-  if (!kept.delete(text)) keptLength += text.length;
-  kept.set(text, known);
-  for (const oldest of kept.keys()) {
-    if (kept.size <= MOST_KEPT && keptLength <= LONGEST_KEPT) break;
-    kept.delete(oldest);
-    keptLength -= oldest.length;
-  }
-}
-
-/** @returns what may be kept: a validator, or what is wrong with the schema */
+/** @returns what may be cached: a validator, or what is wrong with the schema */
 function compileText(text: string): Validate | Error {
   const { $schema, ...schema } = JSON.parse(text) as Schema;
   const tools = loadTools(draftOf($schema));

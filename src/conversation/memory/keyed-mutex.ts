@@ -1,3 +1,5 @@
+import { untilAbort } from "../../client/internal";
+
 /** A place in a line whose turn has come. */
 export interface Lock {
   /** Lets the next one have its turn. */
@@ -28,9 +30,13 @@ export class KeyedMutex {
     void ended.then(() => {
       if (this.#ends.get(key) === ended) this.#ends.delete(key);
     });
-    if (!before || (await isFirst(before, signal))) return { end };
-    end();
-    return undefined;
+    try {
+      if (before) await untilAbort(before, signal);
+      return { end };
+    } catch {
+      end();
+      return undefined;
+    }
   }
 
   /**
@@ -61,17 +67,4 @@ function openLock(before: Promise<void> | undefined): Lock & { ended: Promise<vo
     end = resolve;
   });
   return { end, ended: before ? before.then(() => mine) : mine };
-}
-
-/** Whether a promise is settled before an abort. */
-function isFirst(promise: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const onAbort = () => resolve(false);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    void promise.then(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve(true);
-    });
-  });
 }

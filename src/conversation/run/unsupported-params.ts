@@ -1,14 +1,18 @@
 import { createHash } from "node:crypto";
 import { type ChatError, type ChatRequest, type UnsupportedParam, unsupportedParams } from "../../client/internal";
+import { BoundedMap } from "../bounded-map";
 
 /** Messages may bring any number of models and schemas. */
 const MOST_KNOWN = 1000;
 
 /** Remembers what servers do not support. */
 export class UnsupportedParams {
-  readonly #known = new Set<string>();
-  /** Whether nothing is known yet. */
-  isEmpty = true;
+  readonly #known = new BoundedMap<true>({ count: MOST_KNOWN });
+
+  /** True if nothing is known yet. */
+  get isEmpty(): boolean {
+    return this.#known.size === 0;
+  }
 
   /** True if it is known that the server does not support this of a request. */
   has(request: ChatRequest, param: UnsupportedParam): boolean {
@@ -17,14 +21,9 @@ export class UnsupportedParams {
 
   /** @returns true for the first one of its kind for the model */
   add(request: ChatRequest, param: UnsupportedParam): boolean {
-    this.isEmpty = false;
     const ofModel = `${param} ${request.model}`;
     const isNew = !this.#known.has(ofModel);
-    for (const key of [ofModel, keyOf(request, param)]) this.#known.add(key);
-    for (const oldest of this.#known) {
-      if (this.#known.size <= MOST_KNOWN) break;
-      this.#known.delete(oldest);
-    }
+    for (const key of [ofModel, keyOf(request, param)]) this.#known.set(key, true);
     return isNew;
   }
 }

@@ -1,4 +1,4 @@
-import { parseJson } from "../schema/json-source.js";
+import { parseSource } from "../schema/json-source.js";
 import { schemaProblems } from "../schema/schema-problems.js";
 import { shownText } from "../shown-text.js";
 
@@ -69,6 +69,6 @@ export function schemaText(value: unknown): string | undefined {
 /** Whether a value is a JSON object, or the text of one. */
 export function isJsonObject(value: unknown): boolean {
   if (typeof value !== "string") return typeof value === "object" && value !== null && !Array.isArray(value);
-  const parsed = parseJson(value);
+  const parsed = parseSource(value);
   return "root" in parsed && parsed.root.kind === "object";
 }

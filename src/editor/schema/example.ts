@@ -6,7 +6,7 @@ import {
   makeObject,
   makeString,
   type Problem,
-  parseJson,
+  parseSource,
   printJson,
 } from "./json-source.js";
 
@@ -31,7 +31,7 @@ const newShape = (): Shape => ({ types: new Set(), objects: 0, properties: new M
  * @returns the schema's text, or what is wrong with the example
  */
 export function schemaFromExample(text: string): { schema: string } | { problem: Problem } {
-  const parsed = parseJson(text);
+  const parsed = parseSource(text);
   if ("problem" in parsed) return parsed;
   const shape = newShape();
   look(shape, parsed.root);

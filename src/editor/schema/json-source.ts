@@ -61,7 +61,7 @@ class Failure extends Error {
  *
  * @returns its value, or the first mistake and where it is; never throws
  */
-export function parseJson(text: string): { root: JsonNode } | { problem: Problem } {
+export function parseSource(text: string): { root: JsonNode } | { problem: Problem } {
   try {
     return { root: new Parser(text).document() };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { type JsonNode, type JsonObject, type Problem, parseJson } from "./json-source.js";
+import { type JsonNode, type JsonObject, type Problem, parseSource } from "./json-source.js";
 
 const TYPES = ["string", "number", "integer", "boolean", "array", "object", "null"];
 
@@ -15,7 +15,7 @@ type Check = (value: JsonNode, found: Problem[]) => void;
  */
 export function schemaProblems(text: string): Problem[] {
   if (text.trim() === "") return [];
-  const parsed = parseJson(text);
+  const parsed = parseSource(text);
   if ("problem" in parsed) return [parsed.problem];
   const found: Problem[] = [];
   if (parsed.root.kind !== "object") found.push(at(parsed.root, "schema.object"));

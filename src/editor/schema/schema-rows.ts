@@ -9,7 +9,7 @@ import {
   makeObject,
   makeString,
   type Problem,
-  parseJson,
+  parseSource,
   printJson,
   remove,
   set,
@@ -37,7 +37,7 @@ export type NoRows = { problem: Problem } | { unfit: true };
 /** Reads the text of a schema. */
 export function readRows(text: string): SchemaRows | NoRows {
   if (text.trim() === "") return { text, rows: [] };
-  const parsed = parseJson(text);
+  const parsed = parseSource(text);
   if ("problem" in parsed) return parsed;
   const { root } = parsed;
   const type = get(root, "type");

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
 import { asRecord, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
+import { BoundedMap } from "../../conversation/bounded-map";
 import { readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
 import { secretHeaderNames } from "../secret-headers";
@@ -31,7 +32,7 @@ const MOST_LISTS = 20;
  * deployed; what takes values from a form wants the right to write. No answer holds a token, or the value of a variable.
  */
 export function addConfigRoutes(RED: NodeAPI): void {
-  const lists = new Map<string, { at: number; models: ModelEntry[] }>();
+  const lists = new BoundedMap<{ at: number; models: ModelEntry[] }>({ count: MOST_LISTS });
   // Somebody who deploys may have changed what the list depends on, on the server too.
   for (const event of ["flows:stopping", "flows:started"]) RED.events.on(event, () => lists.clear());
 
@@ -42,12 +43,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     const known = lists.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return known.models;
     const models = await client.models({ signal });
-    lists.delete(key);
     lists.set(key, { at: performance.now(), models });
-    for (const oldest of lists.keys()) {
-      if (lists.size <= MOST_LISTS) break;
-      lists.delete(oldest);
-    }
     return models;
   };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { findJson, parseJson } from "../../../../src/conversation/json/find-json";
+import { findJson, readWrittenJson } from "../../../../src/conversation/json/find-json";
 
 const first = (text: string): unknown => findJson(text).next().value;
 
@@ -37,7 +37,7 @@ describe("JSON in what a model writes", () => {
   ];
   for (const [what, json] of unusable) {
     it(`is not taken where it ${what}, whatever is around it`, () => {
-      assert.equal(parseJson(json), undefined);
+      assert.equal(readWrittenJson(json), undefined);
       for (const text of [json, `So: ${json}.`, `\`\`\`json\n${json}\n\`\`\``])
         assert.deepEqual([...findJson(text)], []);
     });
@@ -45,7 +45,7 @@ describe("JSON in what a model writes", () => {
 
   it("is taken with 500 levels, and with __proto__ as a text", () => {
     for (const json of [levels(500), '{"a": "__proto__"}', '["__proto__"]']) {
-      assert.deepEqual(parseJson(json), { value: JSON.parse(json) });
+      assert.deepEqual(readWrittenJson(json), { value: JSON.parse(json) });
     }
   });
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type JsonNode, parseJson, position, printJson, set } from "../../../../src/editor/schema/json-source";
+import { type JsonNode, parseSource, position, printJson, set } from "../../../../src/editor/schema/json-source";
 
 function parse(text: string): JsonNode {
-  const parsed = parseJson(text);
+  const parsed = parseSource(text);
   if ("problem" in parsed) assert.fail(`${parsed.problem.key} at ${parsed.problem.start}`);
   return parsed.root;
 }
@@ -65,7 +65,7 @@ describe("a JSON text", () => {
         } catch {
           valid = false;
         }
-        assert.equal("root" in parseJson(text), valid, text);
+        assert.equal("root" in parseSource(text), valid, text);
       }),
       { numRuns: 3000 },
     );
@@ -89,7 +89,7 @@ describe("a JSON text", () => {
   ];
   for (const [text, key, found] of mistakes) {
     it(`says ${key} of ${JSON.stringify(text.slice(0, 20))}`, () => {
-      const parsed = parseJson(text);
+      const parsed = parseSource(text);
       assert.ok("problem" in parsed);
       assert.equal(parsed.problem.key, key);
       assert.equal(text.slice(parsed.problem.start, parsed.problem.end), found);
@@ -98,8 +98,8 @@ describe("a JSON text", () => {
 
   it("with a long string that has no end is refused at once", () => {
     const startedAt = performance.now();
-    assert.ok("problem" in parseJson(`["${"a".repeat(100_000)}`));
-    assert.ok("root" in parseJson(`["${"a".repeat(1_000_000)}"]`));
+    assert.ok("problem" in parseSource(`["${"a".repeat(100_000)}`));
+    assert.ok("root" in parseSource(`["${"a".repeat(1_000_000)}"]`));
     assert.ok(performance.now() - startedAt < 1000);
   });
 

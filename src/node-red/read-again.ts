@@ -1,25 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { asRecord, asText, backoff } from "../client/internal";
+import { asRecord, asText, backoff, untilAbort } from "../client/internal";
 import { ChatError } from "./errors";
-
-/**
- * Waits for something that may never come.
- *
- * @throws ChatError `cancelled` if `signal` fires first; what fails afterwards is nobody's business
- */
-export function untilAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new ChatError("cancelled"));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-/** Whether a wait was ended by an abort. */
-export function isCancelled(error: unknown): boolean {
-  return error instanceof ChatError && error.code === "cancelled";
-}
 
 /** The system's code of an error, for the facts behind ours. */
 export function codeOf(error: unknown): { code?: string } {
