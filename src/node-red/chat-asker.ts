@@ -1,13 +1,13 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, type ChatClient, ChatError } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
-import { readNumber, readObject } from "../conversation/request/fields";
+import { readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
 import { ask, type Outcome, type QuestionListener } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { ChatInputs, Inputs } from "./chat-inputs";
-import { type ChatDef, heldProperties, inputName, typedInput } from "./chat-options";
+import { type ChatDef, heldProperties, inputName, readField, typedInput } from "./chat-options";
 import type { ConfigNode } from "./config-options";
 import { withEnvironment } from "./environment";
 import type { FlowTools } from "./flow-tools";
@@ -99,9 +99,9 @@ export class ChatAsker {
         waitedMs,
         fallback: config.fallback(),
         tools,
-        maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
+        maxSteps: readField.number(this.#def, "maxSteps"),
         output: question.output,
-        repairs: readNumber(this.#def.repairs, "repairs", 0),
+        repairs: readField.number(this.#def, "repairs"),
         unsupported: this.#unsupported,
         listener: this.#listener(status, stream),
       });
@@ -198,7 +198,7 @@ export class ChatAsker {
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
     for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
     if (found.length === 0) return [];
-    const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
+    const timeoutMs = readField.number(this.#def, "toolTimeout") * 1000;
     const tools = this.#shared.flowTools.tools(found, msg, heldProperties(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;

@@ -1,11 +1,11 @@
 import type { NodeAPI } from "node-red";
 import { asRecord, asText, ChatError, redactDeltas } from "../../client/internal";
 import { buildRequest } from "../../conversation/request/build";
-import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
+import { checkEnvironment, readBoolean, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
 import { ask } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
-import { type ChatDef, withDefaults } from "../chat-options";
+import { type ChatDef, readField, withDefaults } from "../chat-options";
 import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
 import { renderTemplate } from "../typed-input";
 import { DeployedNodes } from "./deployed";
@@ -84,7 +84,7 @@ async function tryPrompt(
     const { calls, completion, reply } = await ask(client, request, {
       signal,
       output,
-      repairs: readNumber(def.repairs, "repairs", 0),
+      repairs: readField.number(def, "repairs"),
       fallback: readFallback(configDef),
       listener,
     }).finally(listener.end);
