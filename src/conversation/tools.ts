@@ -7,13 +7,11 @@ import {
   thrownText,
   toJson,
 } from "../client/internal";
+import { FUNCTION_NAME } from "../shared/limits";
 import { jsonProblem, parseJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
-
-/** What servers take as the name of a function (OpenAI's API reference, `tools`). */
-const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Calls of one round that count. Each may start a flow. */
 export const MOST_CALLS = 128;
