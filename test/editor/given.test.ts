@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CHAT_DEFAULTS } from "../../src/node-red/defaults";
+import { CHAT_DEFAULTS } from "../support/defaults";
 import { type Editor, type Form, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";

@@ -3,7 +3,7 @@ import {
   asChatError,
   type ChatClient,
   type Completion,
-  finishMeaning,
+  FINISH_MEANINGS,
   type Priority,
 } from "../../client/internal";
 import { ChatError } from "../errors";
@@ -275,7 +275,7 @@ class Conversation {
 
 /** Reads a reply that should be JSON. One that is not whole is not worth a repair. */
 function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
-  switch (finishMeaning(finishReason)) {
+  switch (FINISH_MEANINGS.get(finishReason)) {
     case "cut":
       return { error: new ChatError("output_truncated", { reason: finishReason ?? "" }) };
     case "filtered":

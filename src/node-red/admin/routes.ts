@@ -1,4 +1,5 @@
 import type { NodeAPI } from "node-red";
+import type { ErrorResponse } from "../../shared/admin-api";
 import { localizeError, makeTranslate } from "../localize";
 
 /** As far as they are used: Node-RED brings express along, and its types are not ours. */
@@ -17,16 +18,11 @@ export interface AdminResponse {
   on(event: "close", listener: () => void): void;
 }
 
-/** An error in the words of the chat node. */
-export interface AdminError {
-  error: { code: string; message: string };
-}
-
 /** Answers a request. @param signal - fires when the browser does not wait for an answer any more */
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
 
 /** Makes an answer of an error, in Node-RED's language. */
-export function errorBody(RED: NodeAPI, error: unknown): AdminError {
+export function errorBody(RED: NodeAPI, error: unknown): ErrorResponse {
   const { code, message } = localizeError(error, makeTranslate(RED));
   return { error: { code, message } };
 }
