@@ -17,6 +17,7 @@ import { localizeError, type Translate } from "./localize";
 import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
 import type { ReadOptions } from "./read-again";
+import { findNode, isWired } from "./red";
 import type { RunStatus } from "./status-line";
 import { StreamOutput } from "./stream-output";
 import { findTools } from "./tool-registry";
@@ -46,6 +47,8 @@ interface FormSettings {
   repairs: number;
 }
 
+/** The output for Stream messages. */
+const STREAM = 1;
 /** Extra fields that say nothing. */
 const NO_FIELDS = new Set<unknown>(["", "{}"]);
 
@@ -177,8 +180,7 @@ export class ChatAsker {
 
   /** The stream of a question, if it is wanted and anybody listens. */
   #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
-    const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
-    if (!isWanted || !isWired) return undefined;
+    if (!isWanted || !isWired(this.#node, STREAM)) return undefined;
     return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
   }
 
@@ -249,7 +251,7 @@ export class ChatAsker {
   }
 
   #config(): ConfigNode {
-    const config = this.#RED.nodes.getNode(this.#def.config ?? "") as ConfigNode | null;
+    const config = findNode<ConfigNode>(this.#RED, this.#def.config ?? "");
     if (typeof config?.open !== "function") throw new ChatError("config_missing");
     return config;
   }

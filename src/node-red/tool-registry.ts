@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
+import { findNode } from "./red";
 
 /** The properties of a huggingface-tool as they stand in a flow file. */
 export interface ToolDef extends NodeDef {
@@ -49,7 +50,7 @@ export function findTools(RED: NodeAPI, chat: Node, ids: unknown): { found: Tool
   const found: ToolNode[] = [];
   const missing: string[] = [];
   for (const id of [ids ?? []].flat().map(String).filter(Boolean)) {
-    const node = (RED.nodes.getNode(id) as ToolNode | null) ?? inInstance(chat, id);
+    const node = findNode<ToolNode>(RED, id) ?? inInstance(chat, id);
     if (node && running.get(node.id) === node) found.push(node);
     else missing.push(id);
   }

@@ -64,7 +64,7 @@ async function tryPrompt(
   const nodes = new DeployedNodes(RED);
   const { client, def: configDef, isTrusted, withheld } = formClient(RED, config, nodes, variables);
   try {
-    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables) as unknown as ChatDef);
+    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables));
     const { request, output } = buildRequest({
       prompt,
       promptName: "prompt",
@@ -136,9 +136,7 @@ function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usag
 function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
   if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
   if (systemType === "str") return system;
-  return systemType === "template"
-    ? renderTemplate(String(system ?? ""), { payload: prompt } as never, "system")
-    : undefined;
+  return systemType === "template" ? renderTemplate(String(system ?? ""), { payload: prompt }, "system") : undefined;
 }
 
 function readTools(tools: unknown): Declaration[] {

@@ -4,10 +4,11 @@ import { asRecord, type ClientOptions, environmentToken, type ModelEntry } from 
 import { BoundedMap } from "../../conversation/bounded-map";
 import { readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
+import type { AdminRequest } from "../red";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
 import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
-import { type AdminRequest, addGet, addPost, errorBody, respondWith } from "./routes";
+import { addGet, addPost, errorBody, respondWith } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** What the picker gets, unless an error. */
