@@ -3,7 +3,7 @@ import { asInputError, type ChatClient, onAbort, untilAbort } from "../client/in
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readNumber, readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
-import { ask, type Outcome, type QuestionListener } from "../conversation/run/run-question";
+import { type Outcome, type QuestionListener, runQuestion } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { Arrivals } from "./arrivals";
@@ -121,7 +121,7 @@ export class ChatAsker {
     const hurry = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
     const stopListening = onAbort(signal, hurry);
     try {
-      const outcome = await ask(client, question.request, {
+      const outcome = await runQuestion(client, question.request, {
         signal,
         ...(lease && { priority: lease.priority, waitedMs: lease.waitedMs }),
         fallback: settings.fallback,

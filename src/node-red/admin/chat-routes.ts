@@ -3,7 +3,7 @@ import { asRecord, asText, redactDeltas } from "../../client/internal";
 import { buildRequest, readMessageOptions } from "../../conversation/request/build";
 import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
-import { ask } from "../../conversation/run/run-question";
+import { runQuestion } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
 import { type ChatDef, withDefaults } from "../chat-options";
 import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
@@ -82,7 +82,7 @@ async function tryPrompt(
       { onText: (text) => write({ text }), onReasoning: (reasoning) => write({ reasoning }) },
       variables.redaction,
     );
-    const { calls, completion, reply } = await ask(client, request, {
+    const { calls, completion, reply } = await runQuestion(client, request, {
       signal,
       output,
       repairs: readNumber(def.repairs, "repairs", 0),
