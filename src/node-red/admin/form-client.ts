@@ -11,6 +11,7 @@ import {
 import { checkEnvironment, readObject } from "../../conversation/request/fields";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { ChatError } from "../errors";
+import { findNode } from "../red";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
 import { holdsVariable, Variables } from "./variables";
@@ -171,7 +172,7 @@ function readOptions(
   credentials: Record<string, unknown>,
   nodes: DeployedNodes,
 ): ClientOptions {
-  const proxy = RED.nodes.getNode(def.proxy ?? "") ? undefined : nodes.get(def.proxy, "http proxy");
+  const proxy = findNode(RED, def.proxy ?? "") ? undefined : nodes.get(def.proxy, "http proxy");
   if (!proxy) return readClientOptions(RED, undefined, def, credentials);
   return { ...readClientOptions(RED, undefined, { ...def, proxy: "" }, credentials), proxy: readProxy(proxy, nodes) };
 }
