@@ -90,6 +90,8 @@ describe("the package", () => {
     const declarations = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".d.ts"))
       .map((file) => readFileSync(path.join(folder, file), "utf8"));
+    const length = declarations.join("").length;
+    assert.ok(length > 0 && length < 20_000, `${length} characters`);
     for (const text of declarations) {
       for (const [, name = ""] of text.matchAll(/(?:from|import\() ?"([^"]+)"/g)) assert.match(name, /^\.\.?\//);
       assert.doesNotMatch(text, /@internal|NodeJS\.|: Buffer\b/);

@@ -14,10 +14,10 @@ import type { Completion, PartialCompletion, Timing } from "./types";
 /** In ms. A busy machine needs this long to read a reply that the server wrote at once. */
 const SHORTEST_WRITING_MS = 20;
 
-/** The others wait longer by this: a question that is retried has queued before them by then. */
+/** The others wait longer by this, so that the retried question is in the queue before them. */
 const HEAD_START_S = 0.01;
 
-/** What bounds the attempts of a question. */
+/** Limits on the attempts of a question. */
 export interface AttemptLimits {
   /** Extra attempts that count. */
   retries: number;
@@ -25,7 +25,7 @@ export interface AttemptLimits {
   wakeUp: number;
 }
 
-/** The course of one question over its attempts: when the next one is due, and what is told of them. */
+/** Counts the attempts of one question, says when the next one is due, and measures the time. */
 export class Attempts {
   readonly #startedAt = performance.now();
   readonly #limits: AttemptLimits;
@@ -42,7 +42,7 @@ export class Attempts {
   /** When the last one was sent. */
   sentAt = performance.now();
 
-  /** @param hasFallback - there is another model to ask */
+  /** @param hasFallback - true if there is another model to ask */
   constructor(limits: AttemptLimits, hasFallback = false) {
     this.#limits = limits;
     this.#hasFallback = hasFallback;
@@ -51,7 +51,7 @@ export class Attempts {
   /**
    * Waits for the slot of the next attempt.
    *
-   * @throws ChatError if there is none
+   * @throws ChatError of `ConcurrencyLimiter.acquire`
    */
   async begin(slot: Promise<void>): Promise<void> {
     const queuedAt = performance.now();
@@ -67,8 +67,8 @@ export class Attempts {
   }
 
   /**
-   * True if the request may be sent again at once, since the kept connection that it went out on was closed: once a
-   * request. It is the same attempt then.
+   * True if the request may be sent again at once, once an attempt, because the server closed the kept connection that
+   * it used. It counts as the same attempt.
    */
   mayReplace(): boolean {
     if (this.#isReplaced) return false;
@@ -77,7 +77,7 @@ export class Attempts {
     return true;
   }
 
-  /** Returns the seconds until the next attempt; undefined if there is none. */
+  /** Returns the wait before the next attempt, in seconds; undefined if there is none. */
   nextWait(failure: Failure): number | undefined {
     if (!this.#isWorthRetry(failure)) return undefined;
     this.#isReplaced = false;
@@ -90,8 +90,8 @@ export class Attempts {
   }
 
   /**
-   * Returns for how many seconds all other questions wait after a failure, also where this one has no attempt left: the next
-   * one would only be refused in its place. 0 for no wait.
+   * Returns for how long all other questions wait after a failure, in seconds; 0 for not at all. They wait even if this
+   * question has no attempt left: the server would refuse the next one in its place.
    */
   pauseOfOthers(failure: Failure): number {
     if (!this.#isWorthRetry(failure)) return 0;
@@ -99,12 +99,12 @@ export class Attempts {
     return pause === undefined ? 0 : pause + HEAD_START_S;
   }
 
-  /** Adds to a reply what is known of its question. */
+  /** Adds attempts and timing to a reply. */
   completion({ completion, firstAt, lastAt }: ExchangeResult): Completion {
     return { ...completion, attempts: this.count, timing: this.#timing(completion, firstAt, lastAt) };
   }
 
-  /** Puts on the error what is known of the question, and what had come of the reply. */
+  /** Adds the attempts and the reply so far to an error. */
   error(error: ChatError, completion = this.completion(noReply())): ChatError {
     error.completion = completion;
     error.cause.attempts = this.count;
@@ -113,19 +113,19 @@ export class Attempts {
     return error;
   }
 
-  /** Another model is asked at once in place of one that refuses, but not in place of one that wakes up. */
+  /** False if another model is better asked at once; but one that wakes up is worth the wait. */
   #isWorthRetry({ error, mayRetry }: Failure): boolean {
     return mayRetry && !(this.#hasFallback && isOfModel(error) && !this.#isWaking(error));
   }
 
-  /** True for the error of an endpoint that wakes up: it says nothing of the model, and costs no retry. */
+  /** True for the error of an endpoint that wakes up: it says nothing about the model, and costs no retry. */
   #isWaking({ cause: { status } }: ChatError): boolean {
     return (status === 502 || status === 503) && performance.now() - this.#startedAt < this.#limits.wakeUp * 1000;
   }
 
   #timing(completion: PartialCompletion, firstAt: number | undefined, lastAt: number | undefined): Timing {
     const now = performance.now();
-    // The end of the body may come later than the last piece.
+    // The end of the body may come later than the last delta.
     const endedAt = lastAt ?? now;
     const timing: Timing = {
       queued_ms: Math.round(this.#queuedMs),
@@ -133,7 +133,7 @@ export class Attempts {
     };
     if (firstAt === undefined) return timing;
     timing.first_ms = Math.round(firstAt - this.#startedAt);
-    // A reply that came as one piece has no time between its first and its last token but that of reading it.
+    // In a reply that came at once, the time between first and last token is only that of reading it.
     const writing = endedAt - firstAt > SHORTEST_WRITING_MS ? endedAt - firstAt : endedAt - this.sentAt;
     const tokens = completion.usage?.["completion_tokens"];
     if (typeof tokens === "number" && writing > 0) {

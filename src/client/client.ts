@@ -19,12 +19,12 @@ import type { AbortOptions, ChatRequest, CompleteOptions, Completion, Completion
  *     const { message } = await client.complete({ model: "…", messages: [{ role: "user", content: "Hi" }] });
  *     await client.close();
  *
- * Connections are kept for the next question, so use one client for all questions to a server.
+ * Use one client for all questions to a server: it keeps the connections for the next question.
  */
 export class ChatClient {
   readonly #setup: Setup;
   readonly #limiter: ConcurrencyLimiter;
-  /** Only of the router: no other list has prices. */
+  /** Only for the router: no other list has prices. */
   readonly #prices: PriceList | undefined;
   #connection: Connection | undefined;
 
@@ -37,11 +37,11 @@ export class ChatClient {
   }
 
   /**
-   * Asks for one completion. With `stream: true` in the request the server sends it delta by delta, and the listener gets
-   * them as they come; {@link stream} has them in a loop.
+   * Asks for one completion. With `stream: true` in the request the server sends it delta by delta, and the listener
+   * gets each as it comes; {@link stream} gives them to a loop.
    *
    * @param request - body of the request, sent as it is
-   * @throws ChatError; its `completion` holds what had come of the reply, its `cause` the facts
+   * @throws ChatError; its `completion` holds the reply so far, its `cause` the facts
    */
   async complete(request: ChatRequest, options: CompleteOptions = {}): Promise<Completion> {
     const attempts = new Attempts(this.#setup, options.hasFallback);
@@ -77,12 +77,12 @@ export class ChatClient {
   /**
    * Lists the models of the server.
    *
-   * @throws ChatError as for a completion where the server is not reached or wants another token, else `models_unavailable`
+   * @throws ChatError as for a completion if the server is not reached or refuses the token, else `models_unavailable`
    */
   async models(options: AbortOptions = {}): Promise<ModelEntry[]> {
     const { signal } = options;
     try {
-      // With the token: servers with a key of their own want it.
+      // Servers with a key of their own want the token here, too.
       return await this.#list(this.#setup.headers, signal);
     } catch (error) {
       if (signal?.aborted && !(error instanceof ChatError)) throw new ChatError("cancelled");
@@ -90,7 +90,7 @@ export class ChatClient {
     }
   }
 
-  /** Ends what is running, with the error `cancelled` for what waits, and closes all connections. */
+  /** Ends all questions and closes all connections. */
   async close(): Promise<void> {
     this.#limiter.close();
     await this.#connection?.dispatcher.destroy();
@@ -98,9 +98,9 @@ export class ChatClient {
   }
 
   /**
-   * Counts a question among those that wait, while it waits for something else than this server.
+   * Counts a question as waiting, while it waits for something else than this server.
    *
-   * @returns what ends that
+   * @returns a function that ends the count
    * @throws ChatError `queue_full`
    * @internal
    */
@@ -109,7 +109,7 @@ export class ChatClient {
   }
 
   /**
-   * Hides what is secret of this client in a text that somebody will see.
+   * Hides the secrets of this client in a text.
    *
    * @internal
    */
@@ -122,11 +122,7 @@ export class ChatClient {
     return this.#setup.endpoint;
   }
 
-  /**
-   * As it was given.
-   *
-   * @internal
-   */
+  /** @internal */
   get baseUrl(): string {
     return this.#setup.baseUrl;
   }
@@ -191,7 +187,7 @@ export class ChatClient {
     await this.#limiter.delay(seconds, signal);
   }
 
-  /** Returns the completion, or throws the error with what had come of it. */
+  /** Returns the completion, or throws the error with the reply so far. */
   #conclude(model: string, result: ExchangeResult, attempts: Attempts): Completion {
     const completion = attempts.completion(result);
     this.#prices?.addCost(model, completion);

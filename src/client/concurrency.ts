@@ -8,30 +8,30 @@ interface Waiter {
 }
 
 /**
- * Limits how many HTTP exchanges run at once; none begins while the server wants a pause. The others wait in order. Retries
- * and later rounds of a question go ahead of new questions and are never refused, so that a question that has begun can
+ * Limits how many HTTP exchanges run at once; none begins while the server wants a pause. The others wait in order.
+ * Retries and later rounds go ahead of new questions and are never refused, so that a question that has begun can
  * always end.
  */
 export class ConcurrencyLimiter {
   readonly #limit: number;
   readonly #maxQueued: number;
-  /** Retries and later rounds, before all others. */
+  /** Retries and later rounds, which go first. */
   readonly #ahead = new Set<Waiter>();
   readonly #queue = new Set<Waiter>();
-  /** Questions that wait for something else than a slot and count all the same. */
+  /** Questions that wait for something else, but count as waiting. */
   #reserved = 0;
   #running = 0;
   /** Set while the server wants a pause. */
   #pauseTimer: NodeJS.Timeout | undefined;
   /** When the pause ends, by `performance.now()`. */
   #pausedUntil = 0;
-  /** Ends the waits before retries. */
+  /** End the waits before retries. */
   readonly #delays = new Set<() => void>();
   #isClosed = false;
 
   /**
    * @param limit - exchanges at once
-   * @param maxQueued - new questions that may wait; one more fails at once
+   * @param maxQueued - new questions that may wait; further ones fail at once
    */
   constructor(limit: number, maxQueued: number) {
     this.#limit = limit;
@@ -57,23 +57,23 @@ export class ConcurrencyLimiter {
     if (priority === "new" && this.#waiting >= this.#maxQueued) throw this.#full();
     onWait?.();
     await this.#wait(priority === "begun" ? this.#ahead : this.#queue, signal);
-    // The abort that has freed the slot may be meant for this question, too.
+    // The same abort may have released the slot and end this question.
     if (signal?.aborted) {
       this.release();
       throw new ChatError("cancelled");
     }
   }
 
-  /** Releases a slot: the next in line has it at once. */
+  /** Releases a slot; the next in line gets it at once. */
   release(): void {
     this.#running--;
     this.#fill();
   }
 
   /**
-   * Counts a question that begins to wait for something else than a slot.
+   * Counts a question as waiting, while it waits for something else than a slot.
    *
-   * @returns what ends that
+   * @returns a function that ends the count
    * @throws ChatError `queue_full`
    */
   reserve(): () => void {
@@ -114,7 +114,7 @@ export class ConcurrencyLimiter {
     });
   }
 
-  /** Ends the wait of all, and lets nothing begin any more. */
+  /** Ends all waits; nothing begins any more. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#pauseTimer);

@@ -1,4 +1,4 @@
-/** The public face of the client, `@hf-flows/node-red-huggingface/client`: all that scripts see of it. */
+/** The public face of the client, for scripts: `@hf-flows/node-red-huggingface/client`. */
 export { ChatClient } from "./client";
 export { ChatError, type ErrorCause, type ErrorCode } from "./errors/chat-error";
 export type { ClientOptions, ProxyChoice, ProxyRules, TlsOptions } from "./options";

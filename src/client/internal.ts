@@ -1,4 +1,4 @@
-/** What the layers above use of the client: more than its users see. */
+/** What the layers above import from the client. */
 export { ChatClient } from "./client";
 export { finishMeaning } from "./completion/dialects";
 export { redactDeltas } from "./completion/redact-reply";

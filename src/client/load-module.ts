@@ -2,9 +2,9 @@ import { ChatError, reasonOf } from "./errors/chat-error";
 
 /**
  * Loads a module at its first use. A failure is not the fault of what needs the module: the system may have no file
- * descriptor or no memory left. Node.js forgets a module that has failed, so the next time may succeed. But it remembers
- * that a package.json could not be read, and no longer finds the package's main file: so call `require.resolve` for the
- * package while our own module is loaded.
+ * descriptor or no memory left. Node.js forgets a module that has failed, so the next time may succeed. But it
+ * remembers that a package.json could not be read, and no longer finds the package's main file: so call
+ * `require.resolve` for the package while our own module is loaded.
  *
  * @param name - for the error
  * @throws ChatError `module_failed`

@@ -5,8 +5,8 @@ const TOO_DEEP = `it is nested deeper than ${DEEPEST} levels`;
 const HAS_PROTO = "it has a key __proto__";
 
 /**
- * Tells why a parsed JSON value must not be used as it is, in words for a model. A schema does not see what is below an own
- * key `__proto__`, and Node-RED's copy assigns it, so that it becomes the prototype.
+ * Tells why a parsed JSON value must not be used as it is, in words for a model. A schema does not see what is below an
+ * own key `__proto__`, and Node-RED's copy assigns it, so that it becomes the prototype.
  *
  * @returns undefined if it may be used
  */

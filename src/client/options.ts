@@ -18,7 +18,7 @@ export interface ClientOptions {
   maxConcurrent?: number;
   /** Questions that may wait, 1000 by default; further ones fail with `rate_limit`. */
   maxQueued?: number;
-  /** How long an endpoint that is scaled to zero may take to wake up; 0, the default, for one that is always on. */
+  /** How long an endpoint that is scaled to zero may take to wake up; 0 by default, for one that is always on. */
   wakeUp?: number;
   /** Organisation that pays. */
   billTo?: string;
@@ -46,7 +46,7 @@ export interface ProxyChoice {
   noProxy?: string[];
 }
 
-/** Which proxy variables count, as `proxyOptions` of Node-RED's settings says it. */
+/** Which proxy variables apply; these are the `proxyOptions` of Node-RED's settings. */
 export interface ProxyRules {
   mode?: "strict" | "legacy";
   favourUpperCase?: boolean;
@@ -55,7 +55,7 @@ export interface ProxyRules {
   env?: Record<string, string | undefined>;
 }
 
-/** Options where nothing else is given. */
+/** The defaults. */
 export const CLIENT_DEFAULTS = {
   baseUrl: ROUTER_URL,
   timeout: 30,

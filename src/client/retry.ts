@@ -23,10 +23,10 @@ export function isRetryableStatus(status: number): boolean {
 }
 
 /**
- * The wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
- * Only for answers that are retried: some servers send `Retry-After` with replies that are fine.
+ * Returns the wait that a server asks for, in seconds: `retry-after-ms`, else `Retry-After` as seconds or date.
+ * Only for responses that are retried: some servers send `Retry-After` with replies that are fine.
  *
- * @param now - what a date is compared with; by default the server's own clock, since a Raspberry Pi may not know the time
+ * @param now - by default the server's own clock, since a Raspberry Pi may not know the time
  */
 export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(headers)): number | undefined {
   const ms = (firstHeader(headers, "retry-after-ms") ?? "").trim();
@@ -38,8 +38,8 @@ export function requestedWait(headers: IncomingHttpHeaders, now = clockOf(header
 }
 
 /**
- * Returns for how long a server wants no request at all, in seconds. With 429 and 503, `Retry-After` concerns the client
- * and the server (RFC 6585, RFC 9110), not only the one request. A time that nobody waits for counts as none.
+ * Returns for how long a server wants no request at all, in seconds. With 429 and 503, `Retry-After` concerns the
+ * client and the server (RFC 6585, RFC 9110), not only the one request. A time that nobody waits for counts as none.
  */
 export function requestedPause(status: number | undefined, headers: IncomingHttpHeaders): number | undefined {
   if (status !== 429 && status !== 503) return undefined;
@@ -54,8 +54,8 @@ export function shouldRetryHeader(headers: IncomingHttpHeaders): boolean | undef
 }
 
 /**
- * The wait before an extra attempt when the server asks for none: 0.5 s doubling up to 8 s, up to a quarter less at
- * random so that many clients do not come back together.
+ * Returns the wait before an extra attempt when the server asks for none: 0.5 s doubling up to 8 s, up to a quarter
+ * less at random so that many clients do not come back together.
  *
  * @param attempt - extra attempts made so far, from 0
  * @returns seconds

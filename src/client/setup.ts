@@ -6,9 +6,8 @@ import { findProxy, proxySecrets } from "./connection/proxy";
 import { CLIENT_DEFAULTS, type ClientOptions } from "./options";
 import { makeRedaction, type Redaction } from "./redaction";
 
-/** What a client makes of its options, once. */
+/** The options of a client, checked and made ready for its requests. */
 export interface Setup extends AttemptLimits {
-  /** As it was given. */
   baseUrl: string;
   endpoint: Endpoint;
   route: Route;
@@ -23,7 +22,11 @@ export interface Setup extends AttemptLimits {
   silenceLimitMs: number;
 }
 
-/** @throws ChatError `invalid_input` for options that cannot work */
+/**
+ * Reads the options once, so that a question need not.
+ *
+ * @throws ChatError `invalid_input` for options that cannot work
+ */
 export function readOptions(options: ClientOptions): Setup {
   const all = { ...CLIENT_DEFAULTS, ...definedOnly(options) } as ClientOptions & typeof CLIENT_DEFAULTS;
   const endpoint = resolveEndpoint(all.baseUrl);

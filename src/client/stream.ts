@@ -8,18 +8,18 @@ interface Waiting {
 }
 
 /**
- * Hands the deltas of one reply from the callbacks of a completion to a loop. Written out, since an async generator that
- * waits for a delta cannot be left before the delta has come.
+ * Hands the deltas of one reply from the callbacks of a completion to a loop. This is no async generator, since
+ * `return()` of one that waits for a delta takes effect only when the delta comes.
  */
 export class DeltaStream implements CompletionStream, AsyncIterator<Delta, undefined> {
   readonly completion: Promise<Completion>;
   readonly #abort = new AbortController();
   #first: Waiting | undefined;
   #last: Waiting | undefined;
-  /** Loops that wait for a delta; there is one at most, unless the iterator is called by hand. */
+  /** One for each `next()` that waits. */
   #wakers: (() => void)[] = [];
   #isOver = false;
-  /** What the loop throws when it has taken all deltas. */
+  /** Thrown when all deltas are taken, once. */
   #error: unknown;
 
   /** @param complete - sends the request */
@@ -57,7 +57,7 @@ export class DeltaStream implements CompletionStream, AsyncIterator<Delta, undef
     return { done: true, value: undefined };
   }
 
-  /** Called when a loop is left early. */
+  /** Ends the request; called when a loop is left early. */
   async return(): Promise<IteratorResult<Delta, undefined>> {
     this.#first = undefined;
     this.#end();

@@ -48,7 +48,7 @@ export interface DeltaListener {
   onText?(delta: string): void;
   /** Takes the next piece of the reasoning. */
   onReasoning?(delta: string): void;
-  /** Names a field that is left out of the reply, since it is nested too deep to be copied. Called at the end of the reply. */
+  /** Names a field that is left out of the reply since it is nested too deep to be copied. Called at its end. */
   onLeftOut?(field: string): void;
 }
 
@@ -71,8 +71,8 @@ export interface Delta {
 }
 
 /**
- * A reply while it comes: iterate over its deltas, then await its completion. Each delta is handed out once. Leaving the
- * loop early, by `break` or an error, ends the request.
+ * A reply while it comes: iterate over its deltas, then await its completion. Each delta is handed out once. Leaving
+ * the loop early, by `break` or an error, ends the request.
  *
  * Deltas wait in memory for a slow loop, the whole reply if need be: `maxReplyLength` bounds it.
  */

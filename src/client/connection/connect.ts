@@ -7,7 +7,7 @@ import { platformProblem } from "../platform";
 import { KeptConnections } from "./kept-connections";
 import type { ProxyServer } from "./proxy";
 
-// Loaded by the first request, and found now: see `loadModule`.
+// Loaded by the first request, but found now: see `loadModule`.
 require.resolve("undici");
 require.resolve("eventsource-parser");
 
@@ -15,23 +15,23 @@ require.resolve("eventsource-parser");
 export interface Route {
   tls: TlsOptions | undefined;
   proxy: ProxyServer | undefined;
-  /** When a connection that does not come about is given up, in ms; 0 for never. */
+  /** Time limit for opening a connection, in ms; 0 for none. */
   connectLimitMs: number;
 }
 
-/** A way to the server, kept open for the next request. */
+/** Connections to a server, kept open for the next request. */
 export interface Connection {
   dispatcher: Dispatcher;
   kept: KeptConnections;
-  /** Host of the proxy in between. */
+  /** Host of the proxy, if there is one. */
   proxyHost: string | undefined;
   /** Sends a request over the dispatcher and reads the reply. */
   exchange: typeof import("../response/exchange").exchange;
 }
 
 /**
- * Idle connections are kept this long unless the server's `Keep-Alive` says more. Below the 5 s after which most servers
- * close theirs, mostly without a word.
+ * Idle connections are kept this long unless the server's `Keep-Alive` says more. Below the 5 s after which most
+ * servers close theirs, mostly without a word.
  */
 const KEEP_ALIVE_MS = 4000;
 
@@ -43,7 +43,7 @@ interface Undici {
 }
 
 /**
- * Opens the way to a server. Connections are kept alive and used again; close it with `dispatcher.destroy()`.
+ * Prepares connections to a server; they are opened by requests and kept alive. Close them with `dispatcher.destroy()`.
  *
  * @throws ChatError `proxy_invalid`, `module_failed`, and those of `platformProblem`
  */
@@ -58,7 +58,7 @@ export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Conn
   const kept = new KeptConnections();
   const tls = { ...tlsOptions, timeout: connectLimitMs, allowH2: false };
   const options = {
-    // undici 8 would speak HTTP/2 where it can, undici 7 does not.
+    // The default of undici 8 is to speak HTTP/2.
     allowH2: false,
     pipelining: 1,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -78,10 +78,10 @@ export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Conn
       ...options,
       uri: proxy.origin,
       clientFactory: (origin, poolOptions) => new undici.Pool(origin, markedAsProxy(poolOptions)),
-      // ProxyAgent takes no notice of `connect`.
+      // ProxyAgent ignores `connect`.
       requestTls: tls as never,
       proxyTls: { timeout: connectLimitMs } as never,
-      // As core's http request node does, also for http.
+      // Also for http, like core's http request node.
       proxyTunnel: true,
       ...(proxy.authorization && { token: proxy.authorization }),
     },
@@ -90,7 +90,7 @@ export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Conn
   return { dispatcher, kept, proxyHost: proxy.host, exchange };
 }
 
-/** Options of the connections to a proxy, whose failures are told from those behind it. */
+/** Marks failures of connections to a proxy, to tell them from those behind it. */
 function markedAsProxy(options: Pool.Options): Pool.Options {
   const { connect } = options;
   if (typeof connect !== "function") return options;

@@ -3,24 +3,24 @@ import { withoutUserInfo } from "../redaction";
 
 export const ROUTER_URL = "https://router.huggingface.co/v1";
 
-/** Answers 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
+/** Responds with 410 since November 2025, and may no longer resolve: langchain4j#4146, 9router#4158. */
 const RETIRED_HOST = "api-inference.huggingface.co";
 
 /**
- * An address of a unix socket, in the ways that are written: `unix:/run/a.sock`, `http+unix://%2Frun%2Fa.sock`,
- * `http://unix:/run/a.sock:/v1`, a path. As a URL the last but one has a host named unix.
+ * Matches an address of a unix socket, as people write them: `unix:/run/a.sock`, `http+unix://%2Frun%2Fa.sock`,
+ * `http://unix:/run/a.sock:/v1`, or a path. For `URL` the third one has a host named unix.
  */
 const SOCKET = /^((https?\+)?unix:|https?:\/\/unix:\/|\.{0,2}\/.*\.sock\b)/i;
 
-/** Where chat completions are asked for. */
+/** The address of a chat-completions API. */
 export interface Endpoint {
   /** Scheme, host and port. */
   origin: string;
-  /** Path and query of the chat-completions call. */
+  /** Path with its query. */
   path: string;
-  /** Host name with its port, for messages. */
+  /** Host name with its port, for errors. */
   host: string;
-  /** Set when the base URL named a retired host and the router is used instead. */
+  /** Set if the base URL names a retired host, in place of which the router is used. */
   retiredHost?: string;
 }
 
@@ -57,10 +57,10 @@ function completionsPath(pathname: string): string {
 }
 
 /**
- * Whether a token from the environment may go to this origin: only over https and only to Hugging Face's own hosts,
+ * True if a token from the environment may go to this origin: only over https and only to Hugging Face's own hosts,
  * so that a base URL in an imported flow cannot fetch it.
  *
- * @param endpoints - whether also to dedicated endpoints, where everybody can run a container of their own
+ * @param endpoints - true if it may also go to dedicated endpoints, where everybody can run a container
  */
 export function isHuggingFace(origin: string, endpoints = true): boolean {
   const { protocol, hostname } = new URL(origin);
@@ -73,15 +73,15 @@ export function isHuggingFace(origin: string, endpoints = true): boolean {
 }
 
 /**
- * Whether everybody on the way to this origin can read what is sent there, the token among it: plain http to a host that
- * is not this machine.
+ * True if everybody on the way to this origin can read what is sent there, the token included: plain http to another
+ * machine.
  */
 export function isReadable(origin: string): boolean {
   const { protocol, hostname } = new URL(origin);
   return protocol === "http:" && !isLoopback(hostname);
 }
 
-/** @param hostname - as `URL` has it: addresses in their shortest form, those of IPv6 in brackets */
+/** @param hostname - as in `URL`: addresses in their shortest form, those of IPv6 in brackets */
 function isLoopback(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
   return (
@@ -92,7 +92,7 @@ function isLoopback(hostname: string): boolean {
   );
 }
 
-/** Whether this is Hugging Face's router, which lists its models with their prices. */
+/** True for Hugging Face's router, which lists its models with their prices. */
 export function isRouter(origin: string): boolean {
   return origin === new URL(ROUTER_URL).origin;
 }
@@ -104,9 +104,9 @@ export interface EnvironmentToken {
 }
 
 /**
- * The token of the environment for this origin, if there is one and it may go there.
+ * Returns the token of the environment for this origin, if there is one and it may go there.
  *
- * @param endpoints - whether it may go to dedicated endpoints
+ * @param endpoints - true if it may go to dedicated endpoints
  */
 export function environmentToken(
   origin: string,

@@ -6,7 +6,7 @@ import { asText } from "../unknown";
 const { name, version } = require("../../../package.json") as { name: string; version: string };
 const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
 
-/** Set by us or by undici; another value would break the request. */
+/** Set here or by undici; another value would break the request. */
 const RESERVED_HEADERS = new Set([
   "connection",
   "content-length",
@@ -18,7 +18,7 @@ const RESERVED_HEADERS = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-/** A header is secret if one of the words of its name is among these. */
+/** Words that make a header secret if one of them is in its name. */
 const SECRET_WORDS = new Set([
   "auth",
   "authorization",
@@ -39,7 +39,7 @@ const SECRET_WORDS = new Set([
   "credentials",
   "signature",
 ]);
-/** Parts of a Digest or a signature that say how it was made, and are the same for everybody. */
+/** Parts of a Digest or a signature that tell how it was made, and are no secret. */
 const PUBLIC_PARTS = new Set([
   "algorithm",
   "charset",
@@ -52,11 +52,11 @@ const PUBLIC_PARTS = new Set([
   "userhash",
   "username",
 ]);
-/** Values of cookies such as `language=german` stand in replies by chance. */
+/** Values of cookies such as `language=german` occur in replies by chance. */
 const SHORTEST_COOKIE_IN_REPLY = 16;
 
 /**
- * The headers of every request of a client.
+ * Returns the headers of every request of a client.
  *
  * @throws ChatError `token_invalid`, `header_invalid`, `header_reserved`
  */
@@ -71,7 +71,7 @@ export function requestHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
-    // What is not compressed need not be unpacked piece by piece.
+    // Decompressing a stream would cost time for each chunk.
     "accept-encoding": "identity",
     "user-agent": USER_AGENT,
   };
@@ -100,9 +100,9 @@ function checkHeader(name: string, value: string, key: "token_invalid" | "header
 }
 
 /**
- * Finds the values that nobody may see.
+ * Finds the secrets in headers.
  *
- * @param headers - names as they were written: capitals part their words, too
+ * @param headers - names as they were written, since capitals separate words, too
  * @param marked - headers whose values are secret, whatever their names
  */
 export function headerSecrets(headers: Record<string, unknown>, marked: Record<string, unknown> = {}): Secret[] {
@@ -113,18 +113,18 @@ export function headerSecrets(headers: Record<string, unknown>, marked: Record<s
   });
 }
 
-/** Whether the value of a header with this name is a secret. */
+/** True if the value of a header with this name is a secret. */
 export function isSecretHeader(name: string): boolean {
   return name.toLowerCase() === "cookie" || wordsOf(name).some((word) => SECRET_WORDS.has(word));
 }
 
-/** `X-API-Key`, `xApiKey` and `x.api_key` have the same words. */
+/** Splits a name: `X-API-Key`, `xApiKey` and `x.api_key` have the same words. */
 function wordsOf(name: string): string[] {
   const words = name.split(/[-_.]|(?<=[^A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/);
   return words.map((word) => word.toLowerCase());
 }
 
-/** Whether values of this header begin with the name of a scheme. */
+/** True if values of this header begin with the name of a scheme. */
 function isAuthorization(name: string): boolean {
   return wordsOf(name).some((word) => word === "auth" || word === "authorization");
 }
@@ -137,9 +137,10 @@ function cookieSecrets(cookies: string): Secret[] {
 }
 
 /**
- * The secrets in the value of a header: what follows the scheme, part by part where it has parts; of Basic also the password.
+ * Returns the secrets in the value of a header: what follows the scheme, split into its parts; of Basic also the
+ * password.
  *
- * @param hasScheme - the first of several words is a scheme for sure, and as such no secret
+ * @param hasScheme - true if the first of several words is certainly a scheme, and so no secret
  */
 function valueSecrets(text: string, hasScheme: boolean): Secret[] {
   const [, scheme = "", credentials] = /^([\w!#$%&'*+.^`|~-]+)\s+(\S.*)$/s.exec(text) ?? [];
@@ -148,15 +149,15 @@ function valueSecrets(text: string, hasScheme: boolean): Secret[] {
   if (scheme.toLowerCase() === "basic") {
     secrets.push({ value: credentials.replace(/=+$/, "") }, { value: passwordOf(credentials) });
   }
-  // What is no scheme may be the first word of a passphrase.
+  // The first word may belong to a passphrase.
   return hasScheme ? secrets : [{ value: text }, ...secrets];
 }
 
 const PART = /([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)/g;
 
-/** The values in `response="…", nonce="…"` that are secret; undefined for credentials of one part. */
+/** Returns the secret values in `response="…", nonce="…"`; undefined for credentials of one part. */
 function partsOf(credentials: string): string[] | undefined {
-  // The padding of a text in base64 makes no name of it.
+  // The `=` is the padding of base64.
   if (/^[\w.~+/-]+=*$/.test(credentials)) return undefined;
   const parts = [...credentials.matchAll(PART)];
   if (parts.length === 0 || /[^\s,]/.test(credentials.replace(PART, ""))) return undefined;

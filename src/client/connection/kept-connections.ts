@@ -2,37 +2,34 @@ import type { Socket } from "node:net";
 import type { Client, Dispatcher } from "undici";
 import { ConnectFailure } from "../errors/from-connection";
 
-/** One request, as far as the connection under it matters. */
+/** One request and the connection that it uses. */
 export interface Sending {
-  /** Sends the request; for one request alone. */
+  /** Sends the request, and no other one. */
   dispatcher: Pick<Dispatcher, "dispatch">;
-  /**
-   * Whether the request went out on a connection that had been kept from an earlier one, and not one byte came back on
-   * it. To be asked when the request has failed.
-   */
+  /** True if the request, which has failed, went out on a kept connection and not one byte came back. */
   isUnansweredOnKept(): boolean;
 }
 
-/** How a client of undici, which has one connection at a time, stands when a request is handed to it. */
+/** The connection of a client of undici, which has one at a time. */
 interface Line {
-  /** The last connection that came about; undefined while a new one is being made. */
+  /** The last one that was opened; undefined while a new one is being opened. */
   socket: Socket | undefined;
 }
 
-/** Key in a request's options: callback that learns which connection the request uses. */
+/** Key in a request's options for a callback: takes the connection that the request uses. */
 const TOLD = Symbol("told of the connection");
 
 type TrackedOptions = Dispatcher.DispatchOptions & { [TOLD]?: (line: Line) => void };
 
 /**
  * Knows which connections are kept, and which request goes out on one of them. A server may close a kept connection at
- * the very moment when it is used again (RFC 9112, 9.3.1); that says nothing of the server, but undici tells only that
- * a connection was closed, not whether it was a kept one.
+ * the very moment when it is used again (RFC 9112, 9.3.1). That says nothing about the server, but undici tells only
+ * that a connection was closed, not whether it was a kept one.
  */
 export class KeptConnections {
   readonly #clients = new Map<Socket, Client>();
 
-  /** Makes undici's clients, in place of the pool's own factory. @param connect - the pool's way to a connection */
+  /** Makes undici's clients, in place of the pool's own factory. */
   makeClient(Undici: typeof Client, origin: URL | string, options: Client.Options): Client {
     const line: Line = { socket: undefined };
     const connect = options.connect;
@@ -61,7 +58,7 @@ export class KeptConnections {
     return client;
   }
 
-  /** Follows one request through a dispatcher whose clients were made here. */
+  /** Tracks one request through a dispatcher whose clients were made here. */
   track(dispatcher: Dispatcher): Sending {
     let line: Line | undefined;
     let kept: Socket | undefined;
@@ -74,7 +71,7 @@ export class KeptConnections {
     return {
       dispatcher: {
         dispatch: (options, handler) => {
-          // It may not come as far as a connection.
+          // The dispatcher may fail before it chooses a connection.
           kept = undefined;
           const tracked: TrackedOptions = { ...options, [TOLD]: onDispatch };
           return dispatcher.dispatch(tracked, handler);
@@ -84,7 +81,7 @@ export class KeptConnections {
     };
   }
 
-  /** Closes all that serve no request: where one has been closed by the server, the others may be gone as well. */
+  /** Closes all idle connections: when the server has closed one, the others may be gone as well. */
   closeIdle(): void {
     for (const [socket, client] of this.#clients) {
       if (client.stats.size === 0) socket.destroy();
@@ -97,7 +94,7 @@ function asConnectFailure(error: Error, protocol: string): ConnectFailure {
   return new ConnectFailure(error, protocol === "https:" ? "https server" : "http server");
 }
 
-/** Whether a request failed since the server closed the connection. */
+/** True if a request failed because the server closed the connection. */
 export function isClosedByServer(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";

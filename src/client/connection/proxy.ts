@@ -35,7 +35,7 @@ export function findProxy(target: string, choice?: ProxyChoice, rules?: ProxyRul
   };
 }
 
-/** Returns what must not be seen of a proxy: its password, and the credentials made of it. */
+/** Returns the secrets of a proxy: its password, and the credentials with it. */
 export function proxySecrets(proxy: ProxyServer | undefined): string[] {
   if (!proxy?.authorization) return [];
   const encoded = proxy.authorization.slice("Basic ".length);
@@ -57,11 +57,10 @@ function decode(text: string): string {
 }
 
 /**
- * The proxy for a URL by the rules of Node-RED's own http request node, whose helper is not on a public path:
+ * Finds the proxy for a URL by the rules of Node-RED's own http request node, whose helper is not on a public path:
  * `<scheme>_proxy`, then `all_proxy`, their `npm_config_` forms before them, unless `no_proxy` names the host. The
  * legacy mode is that of Node-RED before 3.1: `http_proxy` alone, for every scheme.
  *
- * @param url - the address that is asked for
  * @returns the proxy's URL, or "" for none
  */
 export function proxyForUrl(url: URL, rules: ProxyRules = {}): string {
@@ -80,7 +79,7 @@ export function proxyForUrl(url: URL, rules: ProxyRules = {}): string {
   return proxy && !proxy.includes("://") ? `${scheme}://${proxy}` : proxy;
 }
 
-/** The same for a proxy chosen by hand: its own list of exempt hosts is all that counts. */
+/** Returns the proxy chosen by hand, or "" for its own exempt hosts; `no_proxy` does not apply. */
 export function proxyByChoice(url: URL, choice: ProxyChoice): string {
   return isExempt(url, (choice.noProxy ?? []).join(",")) ? "" : choice.url;
 }

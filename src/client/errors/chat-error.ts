@@ -5,7 +5,11 @@ import { CLIENT_ERRORS, type ErrorCode, type ErrorTable, type KeyOf } from "./ta
 
 export type { ErrorCode, ErrorTable };
 
-/** A key of the client's own errors. */
+/**
+ * A key of the client's own errors.
+ *
+ * @internal
+ */
 export type ErrorKey = KeyOf<typeof CLIENT_ERRORS>;
 
 interface ErrorKind {
@@ -54,6 +58,7 @@ export class ChatError extends Error {
   /**
    * @param params - of the sentence, without secrets; texts are cleaned and cut
    * @param cause - without secrets; `retryable` is false unless said
+   * @internal
    */
   constructor(key: ErrorKey, params: ErrorParams = {}, cause: Partial<ErrorCause> = {}) {
     const flat = Object.fromEntries(
@@ -69,7 +74,11 @@ export class ChatError extends Error {
     this.cause = { retryable: false, ...cause };
   }
 
-  /** Returns the same error with other parameters, and without its cause. */
+  /**
+   * Returns the same error with other parameters, and without its cause.
+   *
+   * @internal
+   */
   withParams(params: ErrorParams): ChatError {
     return new ChatError(this.key as ErrorKey, params);
   }
@@ -80,7 +89,11 @@ export class ChatError extends Error {
   }
 }
 
-/** `ChatError` as a layer sees it: the constructor takes the keys of its own errors, and of those below it. */
+/**
+ * `ChatError` as a layer sees it: the constructor takes the keys of its own errors, and of those below it.
+ *
+ * @internal
+ */
 export interface ErrorClass<Key extends string> {
   new (key: Key, params?: ErrorParams, cause?: Partial<ErrorCause>): ChatError;
   readonly prototype: ChatError;
@@ -91,6 +104,7 @@ export interface ErrorClass<Key extends string> {
  *
  * @param below - the class as the layer below sees it
  * @returns the same class, for which the keys of `table` are checked, too
+ * @internal
  */
 export function defineErrors<Below extends string, Table extends ErrorTable>(
   below: ErrorClass<Below>,
@@ -104,7 +118,11 @@ export function defineErrors<Below extends string, Table extends ErrorTable>(
 
 defineErrors(ChatError, CLIENT_ERRORS);
 
-/** Replaces sentences of the client, for a program whose users can follow other advice than a script's. */
+/**
+ * Replaces sentences of the client, for a program whose users can follow other advice than a script's.
+ *
+ * @internal
+ */
 export function reword(texts: { readonly [K in ErrorKey]?: string }): void {
   for (const [key, text] of Object.entries(texts)) {
     const kind = KINDS.get(key);
@@ -112,17 +130,29 @@ export function reword(texts: { readonly [K in ErrorKey]?: string }): void {
   }
 }
 
-/** Makes a ChatError of whatever was thrown. What is none is a mistake of ours or of a library, and says so. */
+/**
+ * Makes a ChatError of whatever was thrown. What is none is a mistake of ours or of a library, and says so.
+ *
+ * @internal
+ */
 export function asChatError(error: unknown): ChatError {
   return asKnown(error) ?? new ChatError("internal", { reason: reasonOf(error) });
 }
 
-/** The same for what was thrown while a message was read: the mistake is in what the message holds. */
+/**
+ * The same for what was thrown while a message was read: the mistake is in what the message holds.
+ *
+ * @internal
+ */
 export function asInputError(error: unknown): ChatError {
   return asKnown(error) ?? new ChatError("request_unsendable", { reason: reasonOf(error) });
 }
 
-/** Returns the first line of what was thrown, in words. */
+/**
+ * Returns the first line of what was thrown, in words.
+ *
+ * @internal
+ */
 export function reasonOf(error: unknown): string {
   return thrownText(error).split("\n")[0] || "no reason given";
 }
@@ -130,6 +160,8 @@ export function reasonOf(error: unknown): string {
 /**
  * Returns what was thrown, in words: the message of an error, or of an object like one. Never throws: getters can throw
  * anything, also what throws when it is read.
+ *
+ * @internal
  */
 export function thrownText(error: unknown): string {
   try {
@@ -152,13 +184,19 @@ function asKnown(error: unknown): ChatError | undefined {
 /**
  * True if another model may do better: the server says by its status that this one is overloaded, unknown or out of order. A
  * connection that fails says nothing of the model.
+ *
+ * @internal
  */
 export function isOfModel({ code, cause }: ChatError): boolean {
   const codes: ErrorCode[] = ["rate_limit", "not_found", "provider_unavailable"];
   return cause.status !== undefined && cause.status >= 400 && codes.includes(code);
 }
 
-/** Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is. */
+/**
+ * Puts `params` into the `__name__` places of `template`; a place without a parameter stays as it is.
+ *
+ * @internal
+ */
 export function fillIn(template: string, params: ErrorParams): string {
   return template.replace(/__([a-z_]+?)__/g, (place, name: string) => String(params[name] ?? place));
 }

@@ -19,12 +19,20 @@ export type ErrorCode =
  */
 export type ErrorTable = { readonly [C in ErrorCode]?: Readonly<Record<string, string>> };
 
-/** The keys of a table. */
+/**
+ * The keys of a table.
+ *
+ * @internal
+ */
 export type KeyOf<Table extends ErrorTable> = {
   [C in keyof Table]: Extract<keyof Table[C], string>;
 }[keyof Table];
 
-/** The errors of the client. */
+/**
+ * The errors of the client.
+ *
+ * @internal
+ */
 export const CLIENT_ERRORS = {
   invalid_input: {
     request_unsendable: "The question cannot be written as JSON: __reason__. Look for circular references in it.",

@@ -10,12 +10,12 @@ import type { Redact } from "../redaction";
 import type { ModelEntry, ModelProvider } from "../types";
 import { asRecord, parseJson } from "../unknown";
 
-/** Of the list, in bytes. The router's has some hundred kilobytes. */
+/** In bytes. The router's list has some hundred kilobytes. */
 const LONGEST_LIST = 16 * 1024 * 1024;
-/** Until the headers, and between pieces of the list. */
+/** Longest silence, before the headers and between chunks of the list. */
 const PATIENCE_MS = 30_000;
 
-/** The server answers, and gives no list. */
+/** The server responds, but with no list. */
 class ListRefused extends Error {
   constructor(readonly status: number) {
     super(`the list of models has the status ${status}`);
@@ -26,9 +26,9 @@ class ListRefused extends Error {
  * Fetches the list of models of a server, `GET /models` beside its chat completions.
  *
  * @param redact - keeps secrets out of what a server echoes
- * @returns the fields of `ModelEntry` alone, as far as they are of their kind; entries without an id are left out
- * @throws ListRefused for a status other than 200; Error if the answer is no list, with the system's or undici's own
- *   code where the server was not reached
+ * @returns only the fields of `ModelEntry` that have the right type; entries without an id are left out
+ * @throws ListRefused for a status other than 200; Error if the response is no list, with the system's or undici's own
+ *   code if the server was not reached
  */
 export async function fetchModels(
   { dispatcher, kept }: Connection,
@@ -41,7 +41,7 @@ export async function fetchModels(
   try {
     return readModels(await list(), redact);
   } catch (error) {
-    // It may have been a kept connection; a list costs nothing to ask for again.
+    // The server may have closed a kept connection; to ask for a list again costs nothing.
     if (signal?.aborted || !isClosedByServer(error)) throw error;
     kept.closeIdle();
     return readModels(await list(), redact);
@@ -67,7 +67,7 @@ async function request(
   return parseJson(Buffer.concat(chunks).toString("utf8"));
 }
 
-/** What it means for the user that a list could not be had. @param proxyHost - in between, if there is one */
+/** Makes the error for a list that could not be fetched. */
 export function listError(error: unknown, context: RequestContext, proxyHost: string | undefined): ChatError {
   if (error instanceof ChatError) return error;
   if (error instanceof ListRefused && (error.status === 401 || error.status === 403)) {
@@ -122,7 +122,7 @@ function readProvider(entry: Record<string, unknown>, read: FieldReader): ModelP
   return [{ provider, ...definedOnly(fields) }];
 }
 
-/** Reads the fields of a list; what is of another kind is undefined. */
+/** Reads the fields of a list; those of another type are undefined. */
 class FieldReader {
   constructor(readonly redact: Redact) {}
 

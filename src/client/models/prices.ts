@@ -2,7 +2,7 @@ import type { Completion, ModelEntry } from "../types";
 
 /** The router measures and prices its providers anew every few hours. */
 const FRESH_MS = 60 * 60 * 1000;
-/** Before a list that could not be had is asked for again. */
+/** Wait before the next request for a list that could not be fetched. */
 const PAUSE_MS = 5 * 60 * 1000;
 
 /** In USD per million tokens. */
@@ -12,12 +12,12 @@ interface Price {
 }
 
 /**
- * Tells what replies have cost, by the prices in a server's list of models. The list is fetched beside the questions, and
- * none ever waits for it: a reply that comes before it has no cost.
+ * Computes what replies have cost, from the prices in a server's list of models. No question waits for the list: a
+ * reply that comes before it has no cost.
  */
 export class PriceList {
   readonly #load: () => Promise<ModelEntry[]>;
-  /** By model and provider, parted by a space. */
+  /** By model and provider, with a space between them. */
   #prices = new Map<string, Price>();
   #dueAt = Number.NEGATIVE_INFINITY;
 
@@ -26,7 +26,7 @@ export class PriceList {
     this.#load = load;
   }
 
-  /** Begins to fetch the list if it is not there or old. */
+  /** Begins to fetch the list if it is missing or old. */
   refresh(): void {
     const now = performance.now();
     if (now < this.#dueAt) return;
@@ -36,15 +36,15 @@ export class PriceList {
         this.#prices = readPrices(models);
         this.#dueAt = performance.now() + FRESH_MS;
       },
-      // Without prices there is no cost, and nothing else is amiss.
+      // Without prices replies only have no cost.
       () => {},
     );
   }
 
   /**
-   * Adds to a reply what it has cost, where price, provider and usage are known.
+   * Adds the cost to a reply if price, provider and usage are known.
    *
-   * @param model - as it was asked for, with or without `:provider`
+   * @param model - as in the request, with or without `:provider`
    */
   addCost(model: string, completion: Completion): void {
     const { provider, usage } = completion;
@@ -57,7 +57,7 @@ export class PriceList {
   }
 }
 
-/** An amount without the noise of binary fractions behind the digits that count. */
+/** Rounds off the noise of binary fractions. */
 export function inUsd(amount: number): number {
   return Number(amount.toPrecision(12));
 }
