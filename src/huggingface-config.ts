@@ -29,10 +29,10 @@ export = (RED: NodeAPI): void => {
     this.origin = () => endpoint?.origin;
     if (endpoint?.retiredHost) {
       const params = { old: endpoint.retiredHost, host: endpoint.host };
-      this.warn(RED._("huggingface-config.warning.retired", params as never));
+      this.warn(RED._("huggingface-config.warning.retired", params));
     }
     if (endpoint && isReadable(endpoint.origin) && this.credentials?.token?.trim()) {
-      this.warn(RED._("huggingface-config.warning.plain", { host: endpoint.host } as never));
+      this.warn(RED._("huggingface-config.warning.plain", { host: endpoint.host }));
     }
     this.on("close", (done: () => void) => {
       (this.settings?.client.close() ?? Promise.resolve()).then(done, done);

@@ -3,7 +3,7 @@ import { asInputError, type ChatClient, onAbort, untilAbort } from "../client/in
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
-import { ask, type Outcome, type QuestionListener } from "../conversation/run/run-question";
+import { type Outcome, type QuestionListener, runQuestion } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { Arrivals } from "./arrivals";
@@ -20,10 +20,11 @@ import type { ConfigNode, ConfigSettings } from "./config-options";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
 import type { FlowTools } from "./flow-tools";
-import { localizeError, type Translate } from "./localize";
+import { localizeError } from "./localize";
 import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
 import type { ReadOptions } from "./read-again";
+import { findNode, isWired, type Translate } from "./red";
 import type { RunStatus } from "./status-line";
 import { StreamOutput } from "./stream-output";
 import { findTools } from "./tool-registry";
@@ -53,6 +54,8 @@ interface FormSettings {
   repairs: number;
 }
 
+/** The output for Stream messages. */
+const STREAM = 1;
 /** Extra fields that say nothing. */
 const NO_FIELDS = new Set<unknown>(["", "{}"]);
 
@@ -125,7 +128,7 @@ export class ChatAsker {
     const hurry = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
     const stopListening = stream && onAbort(signal, hurry);
     try {
-      const outcome = await ask(client, question.request, {
+      const outcome = await runQuestion(client, question.request, {
         signal,
         ...(lease && { priority: lease.priority, waitedMs: lease.waitedMs }),
         fallback: settings.fallback,
@@ -184,8 +187,7 @@ export class ChatAsker {
 
   /** The stream of a question, if it is wanted and anybody listens. */
   #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
-    const isWired = ((this.#node as unknown as { wires?: string[][] }).wires?.[1]?.length ?? 0) > 0;
-    if (!isWanted || !isWired) return undefined;
+    if (!isWanted || !isWired(this.#node, STREAM)) return undefined;
     return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
   }
 
@@ -256,7 +258,7 @@ export class ChatAsker {
   }
 
   #config(): ConfigNode {
-    const config = this.#RED.nodes.getNode(this.#def.config ?? "") as ConfigNode | null;
+    const config = findNode<ConfigNode>(this.#RED, this.#def.config ?? "");
     if (typeof config?.open !== "function") throw new ChatError("config_missing");
     return config;
   }

@@ -33,7 +33,7 @@ export interface StreamSettings {
  * What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error, and
  * images that are not in the message, which are none.
  */
-export function withDefaults(def: ChatDef): ChatDef {
+export function withDefaults(def: Partial<ChatDef>): ChatDef {
   const mayBeBlank = [
     ...(["str", "template", "jsonata"].includes(def.promptType ?? "") ? ["prompt"] : []),
     ...((def.imagesType ?? "msg") === "msg" ? [] : ["images"]),
@@ -41,7 +41,7 @@ export function withDefaults(def: ChatDef): ChatDef {
   const set = Object.entries(def).filter(
     ([name, value]) => value != null && (value !== "" || mayBeBlank.includes(name)),
   );
-  return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as unknown as ChatDef;
+  return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as ChatDef;
 }
 
 /** @throws ChatError `invalid_input` */

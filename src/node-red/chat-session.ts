@@ -6,9 +6,10 @@ import { type Asked, ChatAsker, type Running } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, withDefaults } from "./chat-options";
 import { FlowTools } from "./flow-tools";
-import { localizeError, makeTranslate, type Translate } from "./localize";
+import { localizeError } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
+import { makeTranslate, type Translate } from "./red";
 import { StatusLine } from "./status-line";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;

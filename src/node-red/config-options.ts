@@ -6,6 +6,7 @@ import { CONFIG_FIELDS } from "../shared/config-fields";
 import type { NameOf } from "../shared/field";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
+import { findNode, settingOf } from "./red";
 import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
 
 /** The properties of a huggingface-config where nothing is set. */
@@ -85,7 +86,7 @@ export function readClientOptions(
     headers: headers(readHeaders(RED, node, def)),
     secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
     endpointsUseEnvironment: readEndpointsUseEnvironment(def),
-    proxyRules: asRecord((RED.settings as unknown as Record<string, unknown>)["proxyOptions"]) ?? {},
+    proxyRules: asRecord(settingOf(RED, "proxyOptions")) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
   const proxy = def.proxy ? proxyChoice(RED, def.proxy) : undefined;
@@ -166,13 +167,13 @@ function headers(fields: Record<string, unknown>): Record<string, string> {
 }
 
 function tlsOptions(RED: NodeAPI, id: string): Record<string, unknown> {
-  const node = RED.nodes.getNode(id) as TlsNode | null;
+  const node = findNode<TlsNode>(RED, id);
   if (!node?.addTLSOptions || node.valid === false) throw new ChatError("tls_invalid");
   return node.addTLSOptions({});
 }
 
 function proxyChoice(RED: NodeAPI, id: string): ProxyChoice {
-  const node = RED.nodes.getNode(id) as ProxyNode | null;
+  const node = findNode<ProxyNode>(RED, id);
   if (!node?.url) throw new ChatError("proxy_invalid", { url: "" });
   const { username, password } = node.credentials ?? {};
   const choice: ProxyChoice = { url: node.url, noProxy: node.noproxy ?? [] };

@@ -4,6 +4,7 @@ import { asRecord, isCancelled, reasonOf, untilAbort } from "../client/internal"
 import type { Message } from "../conversation/request/prompt";
 import { ChatError } from "./errors";
 import { codeOf } from "./read-again";
+import { contextOf, type NodeContext } from "./red";
 
 /** Conversations that one node remembers; beyond that the longest unused go. */
 const MOST_CONVERSATIONS = 1000;
@@ -35,16 +36,9 @@ interface Place {
   key: string;
 }
 
-/** Node-RED's context of a node, as far as it is used; always with callbacks, since stores may answer later. */
-interface Context {
-  get(key: string, store: string | undefined, done: (error: Error | undefined, value?: unknown) => void): void;
-  set(key: string, value: unknown, store: string | undefined, done: (error?: Error) => void): void;
-  keys(store: string | undefined, done: (error: Error | undefined, keys?: string[]) => void): void;
-}
-
 /** Keeps the conversations of a node in a context store of Node-RED's, one entry each. */
 export class ConversationStore {
-  readonly #context: Context;
+  readonly #context: NodeContext;
   readonly #store: string | undefined;
   /** By the key of its entry; undefined where that stands in the store alone. */
   #known: Promise<Map<string, Known | undefined>> | undefined;
@@ -54,7 +48,7 @@ export class ConversationStore {
 
   /** @param store - name of a context store; blank for the default one */
   constructor(node: Node, store: string) {
-    this.#context = node.context() as unknown as Context;
+    this.#context = contextOf(node);
     this.#store = store || undefined;
   }
 

@@ -5,6 +5,7 @@ import { isCancelled, LONGEST_TIMER_MS, untilAbort } from "../client/internal";
 import { readBoolean } from "../conversation/request/fields";
 import { readParameters, type Tool } from "../conversation/tools";
 import { copyWithout } from "./message-copy";
+import { cloneOf, startFlow } from "./red";
 import { runningTool, type ToolNode } from "./tool-registry";
 
 /** What a tool flow has no business with: what steers or ends the question, and the way back of its own asker. */
@@ -69,7 +70,7 @@ export class FlowTools {
           tool: { id: call.id, name: call.name, node: node.id },
         };
         // The flow may change what it gets; the other calls and the report of this one stay as they are.
-        const own = this.#RED.util.cloneMessage(msg as NodeMessage) as typeof msg;
+        const own = cloneOf(this.#RED, msg);
         return resultText(await this.#call(node, own, timeoutMs, signal));
       },
     }));
@@ -95,7 +96,7 @@ export class FlowTools {
       this.#waiting.set(id, resolve);
     });
     try {
-      if (!signal.aborted) node.receive({ ...msg, _linkSource: [{ id, node: this.#node.id }] } as NodeMessage);
+      if (!signal.aborted) startFlow(node, msg, { id, node: this.#node.id });
       return await untilAbort(returned, signal);
     } catch (error) {
       throw isCancelled(error) ? new Error("It was cancelled.") : error;

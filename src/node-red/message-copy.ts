@@ -1,4 +1,5 @@
 import type { NodeAPI, NodeMessage } from "node-red";
+import { cloneOf, withoutMsg } from "./red";
 
 /**
  * A copy of a message without some of its properties.
@@ -12,12 +13,11 @@ export function copyWithout(
   names: readonly string[],
   paths: readonly string[],
 ): Record<string, unknown> {
-  const kept = { ...msg } as Record<string, unknown>;
-  for (const name of names) delete kept[name];
-  const copy = RED.util.cloneMessage(kept as NodeMessage) as Record<string, unknown>;
+  const rest: Record<string, unknown> = { ...msg };
+  for (const name of names) delete rest[name];
+  const copy = cloneOf(RED, rest);
   for (const path of paths) {
-    // Node-RED takes `msg.question` for `question`.
-    const property = path.replace(/^msg\./, "");
+    const property = withoutMsg(path);
     const root = /^[^.[]+/.exec(property)?.[0];
     // Requests and responses of http nodes are not cloned, so what is in them stays.
     if (root && root in copy && root !== "req" && root !== "res") {

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
 import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
 import { ChatError } from "./errors";
+import { stepsOf } from "./red";
 import { label, storeTypedInput, type TypedInput } from "./typed-input";
 
 /** The message of a question, as far as we read and write it. */
@@ -81,7 +82,7 @@ function isPath(RED: NodeAPI, property: string): boolean {
 /** Goes as `setMessageProperty` does, which makes what is missing on the way, to the first value that would be changed. */
 function canSetPath(RED: NodeAPI, msg: ChatMessage, property: string): boolean {
   try {
-    const keys = RED.util.normalisePropertyExpression(property.replace(/^msg\./, ""), msg) as unknown as string[];
+    const keys = stepsOf(RED, msg, property);
     let target: unknown = msg;
     for (const [index, key] of keys.entries()) {
       // Below a text or a number nothing can be put. The reply is in msg.completion then, so nothing is lost.

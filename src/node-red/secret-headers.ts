@@ -1,6 +1,7 @@
 import type { NodeAPI } from "node-red";
 import { asRecord, asText, parseJson } from "../client/internal";
 import { ChatError } from "./errors";
+import { credentialsOf } from "./red";
 
 /** Credentials of a configuration with values of headers, both JSON text of an object by the headers' names. */
 export interface HeaderCredentials {
@@ -44,7 +45,7 @@ export function storedName(value: unknown): string | undefined {
  */
 export function secretHeaderNames(RED: NodeAPI, id: string): string[] {
   if (!isConfiguration(RED, id)) return [];
-  const credentials = (RED.nodes.getCredentials(id) ?? {}) as HeaderCredentials;
+  const credentials: HeaderCredentials = credentialsOf(RED, id);
   const headers = readSecretHeaders(credentials);
   const { secretHeadersEdited, ...rest } = credentials;
   if (!isBlank(secretHeadersEdited)) {

@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import type { TOOL_FIELDS } from "../shared/tool-fields";
+import { findNode } from "./red";
 
 /** The properties of a huggingface-tool as a flow file holds them. */
 export interface ToolDef extends NodeDef, Omit<ToolFields, "name"> {}
@@ -46,7 +47,7 @@ export function findTools(RED: NodeAPI, chat: Node, ids: unknown): { found: Tool
   const found: ToolNode[] = [];
   const missing: string[] = [];
   for (const id of [ids ?? []].flat().map(String).filter(Boolean)) {
-    const node = (RED.nodes.getNode(id) as ToolNode | null) ?? inInstance(chat, id);
+    const node = findNode<ToolNode>(RED, id) ?? inInstance(chat, id);
     if (node && running.get(node.id) === node) found.push(node);
     else missing.push(id);
   }

@@ -3,6 +3,7 @@ import { asRecord, loadModule, reasonOf } from "../client/internal";
 import { checkEnvironment } from "../conversation/request/fields";
 import { ChatError } from "./errors";
 import { codeOf } from "./read-again";
+import { evaluateProperty, setProperty, stepsOf } from "./red";
 
 // Loaded by the first template, and found now: see `loadModule`.
 require.resolve("mustache");
@@ -49,7 +50,7 @@ export async function resolveTypedInput(
       else resolve(result);
     };
     try {
-      RED.util.evaluateNodeProperty(value as string, type as never, node, msg, onResult as never);
+      evaluateProperty(RED, { value, type }, node, msg, onResult);
     } catch (error) {
       fail(error);
     }
@@ -59,7 +60,7 @@ export async function resolveTypedInput(
 /** Whether a path ends early because there is nothing: the message has no such property, which is no mistake. */
 function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
   try {
-    const keys = RED.util.normalisePropertyExpression(path.replace(/^msg\./, ""), msg) as unknown as string[];
+    const keys = stepsOf(RED, msg, path);
     let value: unknown = msg;
     for (const key of keys) {
       if (value === undefined || value === null) return true;
@@ -107,7 +108,7 @@ function plain(value: unknown): string {
 }
 
 /** @throws ChatError `template_failed`, `module_failed` */
-export function renderTemplate(template: string, msg: NodeMessage, name: string): string {
+export function renderTemplate(template: string, msg: object, name: string): string {
   // Loaded by the first template.
   const Mustache = loadModule("mustache", (): Renderer => require("mustache"));
   try {
@@ -117,10 +118,10 @@ export function renderTemplate(template: string, msg: NodeMessage, name: string)
   }
 }
 
-/** Node-RED says by `false`, or not at all for a path that is none, that it has set nothing. */
-function setProperty(RED: NodeAPI, msg: NodeMessage, property: string, value: unknown): boolean {
+/** Puts a value on a message. @returns false where it cannot be set */
+function storeInMessage(RED: NodeAPI, msg: NodeMessage, property: string, value: unknown): boolean {
   try {
-    return (RED.util.setMessageProperty(msg, property, value, true) as unknown) !== false;
+    return setProperty(RED, msg, property, value);
   } catch {
     return false;
   }
@@ -140,12 +141,12 @@ export async function storeTypedInput(
 ): Promise<void> {
   const property = String(place);
   if (type !== "flow" && type !== "global") {
-    if (!setProperty(RED, msg, property, value)) {
+    if (!storeInMessage(RED, msg, property, value)) {
       throw new ChatError("output_path", { property: label(place, type) });
     }
     return;
   }
-  const { key, store } = RED.util.parseContextStore(property) as { key: string; store?: string };
+  const { key, store } = RED.util.parseContextStore(property);
   await new Promise<void>((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(storeError("output_failed", { property: label(place, type), reason: reasonOf(error) }, error));

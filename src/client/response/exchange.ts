@@ -67,16 +67,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #isSettled = false;
   #isClosed = false;
   #status = 0;
+  #isError = false;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
   /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
   #isOver = false;
-
   /** When the finish reason, or content behind it, came last, by `performance.now()`; 0 before. */
   #finishedAt = 0;
   /** Characters of content by then. */
   #finishedSize = 0;
-
   readonly #idleTimeout = new IdleTimeout(
     () => this.#newsAt(),
     (seconds) => this.#safely(() => this.#onSilence(seconds)),
@@ -92,6 +91,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   start(): void {
     const { dispatcher, endpoint, headers, body, signal } = this.#input;
+    const { origin, path } = endpoint;
     if (signal?.aborted) {
       this.#onAbort();
       return;
@@ -101,10 +101,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
     try {
-      dispatcher.dispatch(
-        { origin: endpoint.origin, path: endpoint.path, method: "POST", headers, body, ...limits },
-        this,
-      );
+      dispatcher.dispatch({ origin, path, method: "POST", headers, body, ...limits }, this);
     } catch (error) {
       this.#onConnectionError(error);
     }
@@ -147,6 +144,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   #readHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
+    this.#isError = status > 299;
     this.#headers = headers;
     this.#reply.readHead(status, headers);
     const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
@@ -154,12 +152,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#idleTimeout.start(this.#input.silenceLimitMs);
   }
 
-  get #isError(): boolean {
-    return this.#status < 200 || this.#status > 299;
-  }
-
   get #progress(): Progress {
-    return this.#status > 0 && this.#isError ? "error status" : this.#reply.progress;
+    return this.#isError ? "error status" : this.#reply.progress;
   }
 
   onFinish(): void {
@@ -225,9 +219,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   #onConnectionError(cause: unknown): void {
     const { context, proxyHost } = this.#input;
-    this.#safely(() => {
-      this.#judge("reset", () => connectionError(cause, context.host, this.#status > 0, proxyHost));
-    });
+    const makeError = () => connectionError(cause, context.host, this.#status > 0, proxyHost);
+    this.#safely(() => this.#judge("reset", makeError));
   }
 
   /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
@@ -237,7 +230,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     if (verdict.outcome === "wait") return;
     const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
     if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
-    else this.#succeed();
+    else this.#settle(finalFailure(this.#reply.flush()));
     // Nothing that follows is worth a connection.
     if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
   }
@@ -255,11 +248,6 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#settle(failureOf(cause, mayPass && !this.#reply.hasContent, this.#isError ? this.#headers : {}));
   }
 
-  #succeed(): void {
-    const error = this.#reply.flush();
-    this.#settle(error && { error, mayRetry: false, headers: {} });
-  }
-
   /** Ends the exchange, whatever has come and whoever listens: nothing in here may keep the question waiting. */
   #settle(failed: Failure | undefined): void {
     if (this.#isSettled) return;
@@ -274,7 +262,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       result.completion = this.#reply.completion();
       if (failure) this.#input.onFailure(failure);
     } catch (error) {
-      failure = { error: asChatError(error), mayRetry: false, headers: {} };
+      failure = finalFailure(asChatError(error));
     }
     if (failure) result.failure = failure;
     const { firstAt } = this.#reply;
@@ -305,4 +293,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       this.onCrash(error);
     }
   }
+}
+
+function finalFailure(error: ChatError | undefined): Failure | undefined {
+  return error && { error, mayRetry: false, headers: {} };
 }

@@ -1,14 +1,7 @@
-import {
-  type AssistantMessage,
-  asChatError,
-  type ChatClient,
-  type Completion,
-  FINISH_MEANINGS,
-  type Priority,
-} from "../../client/internal";
+import { asChatError, type ChatClient, type Completion, FINISH_MEANINGS, type Priority } from "../../client/internal";
 import { ChatError } from "../errors";
 import { checkBudget } from "../json/schema";
-import { type JsonOutput, readReply, repairMessages } from "../json/structured-output";
+import { type JsonOutput, readReply } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import {
   dropCalls,
@@ -17,13 +10,13 @@ import {
   type ParsedCall,
   parseCall,
   runTool,
-  sendableCall,
   type Tool,
   toolMessage,
 } from "../tools";
 import { FallbackChain } from "./fallback";
 import { emptyCompletion, type Report, ReportBuilder } from "./report";
 import { completeRound, type Request, type RoundListener } from "./round";
+import { SendableHistory } from "./sendable-history";
 import { UnsupportedParams } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
@@ -77,8 +70,8 @@ export interface QuestionOptions {
  *
  * @throws ChatError; its `completion` holds what had come
  */
-export async function ask(client: ChatClient, request: Request, options: QuestionOptions): Promise<Outcome> {
-  return new Conversation(client, request, options).run();
+export async function runQuestion(client: ChatClient, request: Request, options: QuestionOptions): Promise<Outcome> {
+  return new QuestionRun(client, request, options).run();
 }
 
 /** The outcome of a question that was aborted before it could be asked. */
@@ -92,7 +85,7 @@ export function abortedBeforeStart(): Outcome {
 }
 
 /** The rounds of one question. */
-class Conversation {
+class QuestionRun {
   readonly #client: ChatClient;
   readonly #request: Request;
   readonly #options: QuestionOptions;
@@ -100,10 +93,7 @@ class Conversation {
   /** Undefined where there is only the one of the request. */
   readonly #models: FallbackChain | undefined;
   readonly #report = new ReportBuilder();
-  /** What is sent on: the question, and the rounds that are complete. */
-  readonly #messages: Message[];
-  /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
-  readonly #sent: Message[];
+  readonly #history: SendableHistory;
   readonly #startedAt: number;
   #repairsLeft: number;
   /** The question is the result of a call, or a call has been made: with the demand for one there were no reply. */
@@ -116,8 +106,7 @@ class Conversation {
     this.#options = options;
     this.#models = options.fallback?.length ? new FallbackChain(request.model, options.fallback) : undefined;
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
-    this.#messages = [...request.messages];
-    this.#sent = [...request.messages];
+    this.#history = new SendableHistory(request.messages);
     this.#startedAt = performance.now() - (options.waitedMs ?? 0);
     this.#repairsLeft = options.repairs ?? 0;
     this.#hasCalled = request.messages.at(-1)?.role === "tool";
@@ -157,7 +146,7 @@ class Conversation {
         await this.#runTool(completion, own, dropped);
       } else {
         this.#report.add(completion);
-        this.#messages.push(sendable(completion.message));
+        this.#history.addReply(completion.message);
       }
       if (others.length > 0) return this.#outcome(undefined, others);
     }
@@ -168,7 +157,7 @@ class Conversation {
     const { priority = "new", listener, output, unsupported = new UnsupportedParams(), signal } = this.#options;
     this.#isRoundOpen = true;
     await listener.onRoundStart?.();
-    const request = { ...this.#request, messages: this.#sent };
+    const request = { ...this.#request, messages: this.#history.sent };
     if (this.#hasCalled) relaxToolChoice(request);
     return completeRound(this.#client, request, {
       signal,
@@ -214,12 +203,10 @@ class Conversation {
       const { content } = completion.message;
       throw Object.assign(new ChatError("cancelled"), { completion: emptyCompletion(content ?? "") });
     }
-    const message = sendable(completion.message);
     const results = step.tool_calls.map(toolMessage);
     const last = results.at(-1);
     if (last) last.content += droppedNote(dropped);
-    this.#messages.push(message, ...results);
-    this.#sent.push({ ...message, ...completion.reasoningToReturn }, ...results);
+    this.#history.addCalls(completion, results);
   }
 
   /** @returns undefined for a reply that has been sent back */
@@ -231,19 +218,19 @@ class Conversation {
     const read = output ? readJsonReply(text, finish_reason, output) : { value: text };
     if ("value" in read) {
       this.#endRound(finish_reason);
-      this.#messages.push(sendable(message));
+      this.#history.addReply(message);
       return this.#outcome(read.value, []);
     }
     if ("error" in read) throw read.error;
     if (this.#repairsLeft <= 0) throw invalidOutput(read.problems, completion);
     this.#endRound("invalid_output");
     this.#repairsLeft--;
-    this.#sent.push(...repairMessages(text, read.problems));
+    this.#history.addRepair(text, read.problems);
     return undefined;
   }
 
   #outcome(reply: unknown, calls: ParsedCall[]): Outcome {
-    return { completion: this.#buildReport(), messages: this.#messages, reply, calls };
+    return { completion: this.#buildReport(), messages: this.#history.messages, reply, calls };
   }
 
   /** @param unfinished - a round that is not in the sums yet */
@@ -264,12 +251,11 @@ class Conversation {
 
   #aborted(completion: Completion): Outcome {
     const text = completion.message.content ?? "";
-    // The text of an abort may be empty, and no server takes an empty message back.
-    if (text) this.#messages.push({ role: "assistant", content: text });
+    this.#history.addAborted(text);
     const report = { ...this.#buildReport(completion), finish_reason: "aborted" };
     const last = report.steps.at(-1);
     if (last && last.tool_calls.length === 0) last.finish_reason = "aborted";
-    return { completion: report, messages: this.#messages, reply: text, calls: [] };
+    return { completion: report, messages: this.#history.messages, reply: text, calls: [] };
   }
 }
 
@@ -304,9 +290,4 @@ function isDeclared(tools: unknown, name: string): boolean {
     Array.isArray(tools) &&
     tools.some((tool: { function?: { name?: unknown } } | null) => tool?.function?.name === name)
   );
-}
-
-/** The message as it is sent on: reasoning stays behind. */
-function sendable({ role, content, tool_calls }: AssistantMessage): Message {
-  return tool_calls ? { role, content, tool_calls: tool_calls.map(sendableCall) } : { role, content };
 }

@@ -3,7 +3,7 @@ import { asRecord, asText, redactDeltas } from "../../client/internal";
 import { buildRequest, readMessageOptions } from "../../conversation/request/build";
 import { checkEnvironment, readBoolean, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
-import { ask } from "../../conversation/run/run-question";
+import { runQuestion } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
 import type { TokenCounts, TryDone, TryForm, TryLine } from "../../shared/admin-api";
 import { type ChatDef, readField, withDefaults } from "../chat-options";
@@ -57,7 +57,7 @@ async function tryPrompt(
   const nodes = new DeployedNodes(RED);
   const { client, def: configDef, isTrusted, withheld } = formClient(RED, config, nodes, variables);
   try {
-    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables) as unknown as ChatDef);
+    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables));
     const { request, output } = buildRequest({
       prompt,
       promptName: "prompt",
@@ -75,7 +75,7 @@ async function tryPrompt(
       { onText: (text) => write({ text }), onReasoning: (reasoning) => write({ reasoning }) },
       variables.redaction,
     );
-    const { calls, completion, reply } = await ask(client, request, {
+    const { calls, completion, reply } = await runQuestion(client, request, {
       signal,
       output,
       repairs: readField.number(def, "repairs"),
@@ -137,9 +137,7 @@ function factsOf({
 function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
   if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
   if (systemType === "str") return system;
-  return systemType === "template"
-    ? renderTemplate(String(system ?? ""), { payload: prompt } as never, "system")
-    : undefined;
+  return systemType === "template" ? renderTemplate(String(system ?? ""), { payload: prompt }, "system") : undefined;
 }
 
 function readTools(tools: unknown): Declaration[] {

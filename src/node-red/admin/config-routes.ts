@@ -11,10 +11,11 @@ import {
 } from "../../shared/admin-api";
 import { readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
+import type { AdminRequest } from "../red";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
 import { type FormConfig, formClient, mayUseEndpoints, originOf } from "./form-client";
-import { type AdminRequest, addGet, addPost, errorBody, respondWith } from "./routes";
+import { addGet, addPost, errorBody, respondWith } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** Lists change with the hours; a dialog that is opened again should be quick. */

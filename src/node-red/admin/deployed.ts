@@ -1,5 +1,6 @@
-import type { Node, NodeAPI, NodeDef } from "node-red";
+import type { NodeAPI, NodeDef } from "node-red";
 import { asRecord } from "../../client/internal";
+import { credentialsOf, evaluateVariable, findNode, settingOf, variableOf } from "../red";
 
 /** Finds the value of a variable; undefined where nobody has set it. */
 export type Lookup = (name: string) => unknown;
@@ -39,14 +40,14 @@ export class DeployedNodes {
 
   /** As they are stored: variables in them are not yet replaced. */
   credentials(id: string): Record<string, unknown> {
-    return asRecord(this.#RED.nodes.getCredentials(id)) ?? {};
+    return credentialsOf(this.#RED, id);
   }
 
   /** The variables of a node at this place, as it has them when it runs. */
   lookup(place: Place): Lookup {
     const { id, name, z, g } = place;
-    const running = typeof id === "string" ? (this.#RED.nodes.getNode(id) as Node | null | undefined) : undefined;
-    if (running) return (variable) => this.#RED.util.getSetting(running, variable);
+    const running = typeof id === "string" ? findNode(this.#RED, id) : undefined;
+    if (running) return (variable) => variableOf(this.#RED, running, variable);
     const scope = this.#scopeOf(z, g);
     return (variable) => {
       if (variable === "NR_NODE_NAME") return name;
@@ -87,7 +88,7 @@ class ProcessScope implements Scope {
   readonly #excluded: unknown;
 
   constructor(RED: NodeAPI) {
-    this.#excluded = (RED.settings as unknown as Record<string, unknown>)["envVarExcludes"];
+    this.#excluded = settingOf(RED, "envVarExcludes");
   }
 
   get(name: string): unknown {
@@ -131,8 +132,6 @@ class EnvScope implements Scope {
     if (type === "cred") return this.credentials[name];
     if (type === "bool") return value === true || value === "true";
     if (type === "jsonata") return undefined;
-    // All that core asks a node for its variables for.
-    const node = { _flow: { getSetting: (variable: string) => this.get(variable) } };
-    return this.RED.util.evaluateNodeProperty(value as string, type as never, node as never, {} as never);
+    return evaluateVariable(this.RED, value, type, { _flow: { getSetting: (variable) => this.get(variable) } });
   }
 }

@@ -12,6 +12,7 @@ import { checkEnvironment, readObject } from "../../conversation/request/fields"
 import { type ConfigForm, UNCHANGED, type Withheld } from "../../shared/admin-api";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { ChatError } from "../errors";
+import { findNode } from "../red";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
 import { holdsVariable, Variables } from "./variables";
@@ -161,7 +162,7 @@ function readOptions(
   credentials: Record<string, unknown>,
   nodes: DeployedNodes,
 ): ClientOptions {
-  const proxy = RED.nodes.getNode(def.proxy ?? "") ? undefined : nodes.get(def.proxy, "http proxy");
+  const proxy = findNode(RED, def.proxy ?? "") ? undefined : nodes.get(def.proxy, "http proxy");
   if (!proxy) return readClientOptions(RED, undefined, def, credentials);
   return { ...readClientOptions(RED, undefined, { ...def, proxy: "" }, credentials), proxy: readProxy(proxy, nodes) };
 }

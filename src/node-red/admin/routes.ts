@@ -1,22 +1,7 @@
 import type { NodeAPI } from "node-red";
 import type { ErrorResponse } from "../../shared/admin-api";
-import { localizeError, makeTranslate } from "../localize";
-
-/** As far as they are used: Node-RED brings express along, and its types are not ours. */
-export interface AdminRequest {
-  params: Record<string, string>;
-  headers: Record<string, string | string[] | undefined>;
-  body: unknown;
-}
-export interface AdminResponse {
-  status(code: number): AdminResponse;
-  json(body: unknown): void;
-  send(text: string): void;
-  set(name: string, value: string): void;
-  write(text: string): void;
-  end(): void;
-  on(event: "close", listener: () => void): void;
-}
+import { localizeError } from "../localize";
+import { type AdminRequest, type AdminResponse, addRoute, makeTranslate } from "../red";
 
 /** Answers a request. @param signal - fires when the browser does not wait for an answer any more */
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
@@ -29,7 +14,7 @@ export function errorBody(RED: NodeAPI, error: unknown): ErrorResponse {
 
 /** Adds a route that takes nothing but the id of a node. */
 export function addGet(RED: NodeAPI, path: string, permission: string, handle: Handle): void {
-  RED.httpAdmin.get(path, RED.auth.needsPermission(permission), guarded(RED, handle) as never);
+  addRoute(RED, "get", path, permission, guarded(RED, handle));
 }
 
 /** Adds a route that takes values of a form, as JSON alone: a form of another site can send all else without being asked. */
@@ -38,7 +23,7 @@ export function addPost(RED: NodeAPI, path: string, permission: string, handle: 
     if (isJson(request.headers["content-type"])) await handle(request, response, signal);
     else response.status(415).json({ error: { code: "invalid_input", message: "Send application/json." } });
   };
-  RED.httpAdmin.post(path, RED.auth.needsPermission(permission), guarded(RED, handleJson) as never);
+  addRoute(RED, "post", path, permission, guarded(RED, handleJson));
 }
 
 /** Makes a handler of what answers with one object, or with its error. */
