@@ -7,6 +7,7 @@ import { errorOf, type Failure, failureOf } from "../errors/failure";
 import { connectionError } from "../errors/from-connection";
 import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
 import type { PartialCompletion } from "../types";
+import { onAbort } from "../until-abort";
 import { Body, type BodyCallbacks } from "./body";
 import { IdleTimeout } from "./idle-timeout";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
@@ -69,9 +70,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
-  /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
+  /** The connection brings nothing more of the response; what came last may still be waiting to be read. */
   #isOver = false;
-
   /** When the finish reason, or content behind it, came last, by `performance.now()`; 0 before. */
   #finishedAt = 0;
   /** Characters of content by then. */
@@ -83,6 +83,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   );
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
+  #stopListening = (): void => {};
 
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
@@ -91,20 +92,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   }
 
   start(): void {
-    const { dispatcher, endpoint, headers, body, signal } = this.#input;
-    if (signal?.aborted) {
-      this.#onAbort();
-      return;
-    }
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const { dispatcher, endpoint, headers, body } = this.#input;
+    this.#stopListening = onAbort(this.#input.signal, () => this.#safely(() => this.#judge("aborted")));
+    if (this.#isSettled) return;
     this.#idleTimeout.start(this.#input.headersLimitMs);
     // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
+    const { origin, path } = endpoint;
     try {
-      dispatcher.dispatch(
-        { origin: endpoint.origin, path: endpoint.path, method: "POST", headers, body, ...limits },
-        this,
-      );
+      dispatcher.dispatch({ origin, path, method: "POST", headers, body, ...limits }, this);
     } catch (error) {
       this.#onConnectionError(error);
     }
@@ -221,13 +217,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     else this.#judge("silent", makeError);
   }
 
-  #onAbort = (): void => this.#safely(() => this.#judge("aborted"));
-
   #onConnectionError(cause: unknown): void {
     const { context, proxyHost } = this.#input;
-    this.#safely(() => {
-      this.#judge("reset", () => connectionError(cause, context.host, this.#status > 0, proxyHost));
-    });
+    this.#safely(() => this.#judge("reset", () => connectionError(cause, context.host, this.#status > 0, proxyHost)));
   }
 
   /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
@@ -266,7 +258,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#isSettled = true;
     this.#idleTimeout.stop();
     clearTimeout(this.#endTimer);
-    this.#input.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening();
     this.#body?.destroy();
     const result: ExchangeResult = { completion: { message: { role: "assistant", content: "" } } };
     let failure = failed;
