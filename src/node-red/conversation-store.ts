@@ -67,7 +67,7 @@ export class ConversationStore {
   }
 
   /**
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async save(key: string, messages: Message[], signal: AbortSignal): Promise<void> {
@@ -87,7 +87,7 @@ export class ConversationStore {
   /**
    * Forgets a conversation.
    *
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async forget(key: string, signal: AbortSignal): Promise<void> {
@@ -97,7 +97,7 @@ export class ConversationStore {
   /**
    * Forgets all conversations of the node but some.
    *
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async forgetAllBut(keys: string[], signal: AbortSignal): Promise<void> {

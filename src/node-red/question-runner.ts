@@ -31,9 +31,9 @@ export interface Running {
   abort: AbortController;
 }
 
-/** What becomes of a question, filled in as it goes on. */
-export interface Asked {
-  /** Its turn in the conversation, which is to be ended; absent without one. */
+/** How far a question has come, filled in as it goes on. */
+export interface Progress {
+  /** Must be ended; absent for a question without a conversation. */
   lease?: ConversationLease;
   outcome?: Outcome;
   /** Remembers the outcome. */
@@ -63,8 +63,8 @@ interface Shared {
   translate: Translate;
 }
 
-/** Asks the questions of a chat node: reads what a message and the form say, and runs the conversation. */
-export class ChatAsker {
+/** Runs the questions of a chat node: reads what a message and the form say, and asks. */
+export class QuestionRunner {
   readonly #RED: NodeAPI;
   readonly #node: Node;
   readonly #def: ChatDef;
@@ -92,7 +92,7 @@ export class ChatAsker {
   }
 
   /** @throws ChatError; `cancelled` for an abort before anything was asked */
-  async ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus, asked: Asked): Promise<void> {
+  async run(msg: ChatMessage, send: Send, running: Running, status: RunStatus, progress: Progress): Promise<void> {
     const { inputs } = this.#shared;
     const config = this.#config();
     const options = reading(() => readMessageOptions(msg.huggingface, "msg.huggingface"));
@@ -102,11 +102,11 @@ export class ChatAsker {
     const { signal } = running.abort;
     const again = { signal, retries: client.retries, onRetry: status.retry };
     const conversation = this.#conversation(msg, options, again, running);
-    // As they are when the message comes: contexts may hold the next one's when its turn comes.
+    // As they are when the message comes: contexts may change while it waits.
     const values = inputs.read(msg, options, again);
     values.catch(() => {});
     const lease = conversation && (await this.#begin(conversation, client, again, status));
-    if (lease) asked.lease = lease;
+    if (lease) progress.lease = lease;
     const form = this.#formSettings ?? this.#readFormSettings();
     const tools = reading(() => this.#tools(msg));
     const read = await values.catch((error) => {
@@ -132,8 +132,8 @@ export class ChatAsker {
         unsupported: this.#unsupported,
         listener: this.#listener(status, stream),
       });
-      asked.outcome = outcome;
-      if (lease) asked.save = (writing) => lease.save(outcome, question, writing);
+      progress.outcome = outcome;
+      if (lease) progress.save = (writing) => lease.save(outcome, question, writing);
     } finally {
       if (signal.aborted) hurry();
       await stream?.drained();

@@ -25,7 +25,7 @@ export interface Request extends ChatRequest {
 export interface RoundListener extends ProgressListener {
   /** A server does not take a field, and the question goes without it. Told once for a model. */
   onRefused?(field: "response_format" | "stream_options", params: { model: string; message: string }): void;
-  /** A model does not answer, and another one is asked. The error's message may be put into the user's language. */
+  /** A model fails, and another one is asked. The error's message may be put into the user's language. */
   onFallback?(error: ChatError): void;
 }
 
@@ -42,7 +42,7 @@ export interface RoundOptions {
 
 /**
  * One round of a question: one request, another where the server refuses what the question can do without, and others to
- * further models where one does not answer.
+ * further models where one fails.
  *
  * @param whole - the request with all that is wanted; its model is that of `models`
  * @returns the reply, with the attempts and times of all requests

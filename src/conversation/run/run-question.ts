@@ -53,7 +53,7 @@ export interface QuestionOptions {
   output?: JsonOutput | undefined;
   /** How often a reply that is not valid is sent back. */
   repairs?: number;
-  /** Models to ask where the one of the request does not answer. */
+  /** Models to ask where the one of the request fails. */
   fallback?: readonly string[];
   /** `admitted` for a question that has waited before. */
   priority?: Priority;
@@ -143,7 +143,7 @@ class QuestionRun {
       const others: ParsedCall[] = [];
       for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
       if (own.length > 0) {
-        await this.#runTool(completion, own, dropped);
+        await this.#runCalls(completion, own, dropped);
       } else {
         this.#report.add(completion);
         this.#history.addReply(completion.message);
@@ -175,25 +175,25 @@ class QuestionRun {
     this.#options.listener.onRoundEnd?.(finishReason);
   }
 
-  /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
+  /** True if a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
   #isOwn(call: ParsedCall): boolean {
     if (this.#tools.has(call.name)) return true;
     return this.#tools.size > 0 && !isDeclared(this.#request["tools"], call.name);
   }
 
   /**
-   * Carries out calls side by side; their results are in the order of the calls.
+   * Carries out calls in parallel; their results are in the order of the calls.
    *
    * @param dropped - further calls of the round, of which the last result tells
    */
-  async #runTool(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
+  async #runCalls(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
     const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
-    const step = this.#report.add(completion);
+    const round = this.#report.add(completion);
     if (++this.#report.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
     this.#hasCalled = true;
     const names = [...this.#tools.keys()];
     const budget = checkBudget();
-    step.tool_calls = await Promise.all(
+    round.tool_calls = await Promise.all(
       calls.map((call) => {
         listener.onTool?.(call.name);
         return runTool(this.#tools.get(call.name), call, names, signal, budget);
@@ -203,7 +203,7 @@ class QuestionRun {
       const { content } = completion.message;
       throw Object.assign(new ChatError("cancelled"), { completion: emptyCompletion(content ?? "") });
     }
-    const results = step.tool_calls.map(toolMessage);
+    const results = round.tool_calls.map(toolMessage);
     const last = results.at(-1);
     if (last) last.content += droppedNote(dropped);
     this.#history.addCalls(completion, results);

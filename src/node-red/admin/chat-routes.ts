@@ -100,7 +100,7 @@ async function tryPrompt(
 }
 
 /**
- * The properties of a chat node, with the variables that hold where it stands.
+ * The properties of a chat node, with the variables that apply where it stands.
  *
  * @throws ChatError `secret_withheld` for a variable where its value may not go
  */

@@ -12,7 +12,7 @@ function variableIn(text: string): string | undefined {
   return name ?? old;
 }
 
-/** Whether a value of any kind holds a variable, as deep as `resolve` looks. Blanks around it are those of a mistake. */
+/** True if a value of any kind contains a variable, as deep as `resolve` looks. Blanks around it are those of a mistake. */
 export function holdsVariable(value: unknown): boolean {
   if (typeof value === "string") return variableIn(value.trim()) !== undefined;
   return typeof value === "object" && value !== null && Object.values(value).some(holdsVariable);
@@ -39,7 +39,7 @@ export class Variables {
     return mapItems(value, (item) => this.resolve(item, lookup));
   }
 
-  /** For texts and answers of a server: values of four and more characters, in a model's reply of eight and more. */
+  /** Returns the redaction for texts of a server: values of four and more characters, in a model's reply of eight and more. */
   get redaction(): Redaction {
     this.#redaction ??= makeRedaction([...this.#shownAs].map(([value, shownAs]) => ({ value, shownAs })));
     return this.#redaction;
