@@ -115,7 +115,7 @@ export class ConversationStore {
     });
   }
 
-  /** What has failed, or has not answered, is asked for anew the next time. */
+  /** Changes the store. Where it fails or does not respond, all is read anew the next time. */
   async #change(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
     try {
       await untilAbort(act(), signal);
@@ -205,7 +205,7 @@ export class ConversationStore {
   }
 }
 
-/** A key such as `user@example.com` or `$parent.x` would be taken for a path, or for another context. */
+/** Finds the place of a key: one such as `user@example.com` or `$parent.x` would be read as a path or another context. */
 function placeOf(key: string): Place {
   const utf16 = Buffer.from(key, "utf16le");
   if (Buffer.byteLength(key) > LONGEST_KEY) {

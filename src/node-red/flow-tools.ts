@@ -107,7 +107,7 @@ export class FlowTools {
   }
 }
 
-/** A string as it is, anything else as JSON. An error on the message is a result, too: the model is told. */
+/** Returns a string as it is, anything else as JSON. An error on the message is a result, too: the model is told. */
 function resultText(msg: ReturnedMessage): string {
   if (msg.error) throw new Error(errorText(msg.error));
   if (typeof msg.payload === "string") return msg.payload;

@@ -178,7 +178,7 @@ export class QuestionRunner {
     return conversation;
   }
 
-  /** The stream of a question, if it is wanted and anybody listens. */
+  /** Opens the stream of a question, if it is wanted and its output is wired. */
   #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
     if (!isWanted || !isWired(this.#node, STREAM)) return undefined;
     return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
@@ -256,7 +256,7 @@ export class QuestionRunner {
     return config;
   }
 
-  /** The functions that tool nodes carry out. Those that are missing or disabled are not offered. */
+  /** Returns the functions that tool nodes carry out. Those that are missing or disabled are not offered. */
   #tools(msg: ChatMessage): Tool[] {
     if (isEmpty(this.#def.tools)) return [];
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
@@ -277,7 +277,7 @@ export class QuestionRunner {
   }
 }
 
-/** What a message holds may throw when it is read, and may be too deep to be copied: then it cannot be sent. */
+/** Reads parts of a message: these may throw when they are read, or be too deep to be copied. */
 function reading<T>(read: () => T): T {
   try {
     return read();

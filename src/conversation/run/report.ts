@@ -13,14 +13,14 @@ export interface RoundReport {
 /** What is reported of a question: its completion, round by round. */
 export type Report = Omit<Completion, "reasoningToReturn"> & { steps: RoundReport[]; fallbacks?: Fallback[] };
 
-/** A completion for which no request was made. */
+/** Makes a completion for which no request was made. */
 export const emptyCompletion = (content = ""): Completion => ({
   message: { role: "assistant", content } satisfies AssistantMessage,
   attempts: 0,
   timing: { queued_ms: 0, total_ms: 0 },
 });
 
-/** What the last of two completions says, with the counts and times of both. */
+/** Returns the last of two completions, with the counts and times of both. */
 export function sumOf(before: Completion, last: Completion): Completion {
   const usage = addUsage(before.usage, last.usage);
   // The first piece of the question is that of its first round; a request that brought none only delays it.
@@ -75,7 +75,7 @@ export class ReportBuilder {
   }
 
   /**
-   * What is told of the question.
+   * Returns the report of the question.
    *
    * @param fallbacks - models that failed
    * @param unfinished - a round that is not in the sums yet

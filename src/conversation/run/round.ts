@@ -21,11 +21,11 @@ export interface Request extends ChatRequest {
   messages: Message[];
 }
 
-/** What is told of a round. */
+/** Callbacks for a round. */
 export interface RoundListener extends ProgressListener {
-  /** A server does not take a field, and the question goes without it. Told once for a model. */
+  /** Called once for a model when the server refuses a field, and the question goes on without it. */
   onRefused?(field: "response_format" | "stream_options", params: { model: string; message: string }): void;
-  /** A model fails, and another one is asked. The error's message may be put into the user's language. */
+  /** Called when a model fails and another one is asked. May put the error's message into the user's language. */
   onFallback?(error: ChatError): void;
 }
 
@@ -88,17 +88,17 @@ export async function completeRound(client: ChatClient, whole: Request, options:
   }
 }
 
-/** Whether a piece of the reply has come: in the middle of one nothing is tried again. */
+/** True if a piece of the reply has come: in the middle of one nothing is tried again. */
 function hasBegun({ completion }: ChatError): boolean {
   return completion?.timing.first_ms !== undefined;
 }
 
-/** A prompt can ask for JSON, and for no other format. */
+/** True if a question can go on without a field: a prompt can ask for JSON, and for no other format. */
 function canDoWithout(refusal: UnsupportedParam, output: JsonOutput | undefined): boolean {
   return refusal === "stream_options" || output !== undefined;
 }
 
-/** The request as the server takes it. */
+/** Returns the request without what its server refuses. */
 function without(
   wanted: Request,
   output: JsonOutput | undefined,
@@ -114,7 +114,7 @@ function without(
   return request;
 }
 
-/** Done only when the server has answered: its error may have had another reason than the one that it seemed to name. */
+/** Remembers refusals, once the server has replied: its error may have had another reason than it seemed to name. */
 function remember(
   refused: Map<UnsupportedParam, string>,
   wanted: Request,

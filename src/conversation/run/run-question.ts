@@ -30,15 +30,15 @@ export interface Outcome {
   calls: ParsedCall[];
 }
 
-/** What is told while a question runs: its progress, and how each round ended. */
+/** Callbacks for a question while it runs: its progress, and how each round ended. */
 export interface QuestionListener extends RoundListener {
-  /** A round begins. What it returns is waited for before anything is asked. */
+  /** Called when a round begins; the request waits for what it returns. */
   onRoundStart?(): Promise<void> | undefined;
-  /** A round is over; for streams this is the closing message. */
+  /** Called when a round is over; a stream sends its closing message. */
   onRoundEnd?(finishReason: string | undefined): void;
-  /** A call is being carried out. */
+  /** Called when a call is carried out. */
   onTool?(name: string): void;
-  /** The model made more calls in a round than count. */
+  /** Called when the model made more calls in a round than are carried out. */
   onCallsDropped?(params: { count: number; most: number }): void;
 }
 
@@ -74,7 +74,7 @@ export async function runQuestion(client: ChatClient, request: Request, options:
   return new QuestionRun(client, request, options).run();
 }
 
-/** The outcome of a question that was aborted before it could be asked. */
+/** Returns the outcome of a question that was aborted before it could be asked. */
 export function abortedBeforeStart(): Outcome {
   return {
     completion: { ...emptyCompletion(), finish_reason: "aborted", steps: [] },
@@ -152,7 +152,7 @@ class QuestionRun {
     }
   }
 
-  /** One round. Its end is told when it is known what came of it. */
+  /** Asks for one round. Its end is told when it is known what came of it. */
   async #round(): Promise<Completion> {
     const { priority = "new", listener, output, unsupported = new UnsupportedParams(), signal } = this.#options;
     this.#isRoundOpen = true;
@@ -279,7 +279,7 @@ function invalidOutput(problems: string[], { provider, request_id }: Completion)
   );
 }
 
-/** A call that is demanded has been made: with the demand still there the model could never reply. */
+/** Lets the model reply once the demanded call has been made: with the demand still there it never could. */
 function relaxToolChoice(request: Request): void {
   if (request["tool_choice"] === "required" || typeof request["tool_choice"] === "object")
     delete request["tool_choice"];

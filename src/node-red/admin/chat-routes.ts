@@ -123,7 +123,7 @@ function readChat(
   return { ...resolved, extra: typeof used["extra"] === "string" ? variables.resolve(extra, lookup) : extra };
 }
 
-/** What the form shows of a reply beside what the model wrote. */
+/** Returns what the form shows of a reply beside what the model wrote. */
 function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usage = {} }: Report): object {
   const { prompt_tokens, completion_tokens, total_tokens } = usage;
   const tokens = Object.entries({ prompt_tokens, completion_tokens, total_tokens }).filter(
@@ -132,7 +132,7 @@ function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usag
   return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) };
 }
 
-/** Where it comes from a message or a context, there is none while a form is open. */
+/** Returns the system prompt; none where it comes from a message or a context, which a form does not have. */
 function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
   if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
   if (systemType === "str") return system;

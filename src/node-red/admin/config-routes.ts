@@ -108,7 +108,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
   };
 
-  /** The names of the stored secret headers; their values stay here. */
+  /** Returns the names of the stored secret headers; their values stay here. */
   const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params["id"] ?? "") });
 
   const read = "huggingface-config.read";
