@@ -3,12 +3,15 @@ import path from "node:path";
 import { CLIENT_ERRORS } from "../src/client/errors/table";
 import { CONVERSATION_ERRORS } from "../src/conversation/errors";
 import { NODE_RED_ERRORS, REWORDED } from "../src/node-red/errors";
+import { exampleFiles } from "./examples";
+import { fillFlow, writeFields } from "./generate-fields";
 import { packageRoot } from "./node-red";
 
 /**
- * Writes what is made from something else: the loader of scripts in the html of the nodes, the English sentences of the
- * errors from the tables of the layers, and in every language the keys of the English catalogues, in their order. A text that a language does not have yet is the English one, and is
- * noted in `test/fixtures/languages/pending.json` for whoever translates it.
+ * Writes what is made from something else: the loader of scripts and the fields (`src/shared`) in the html of the nodes, the
+ * fields that examples lack, the English sentences of the errors from the tables of the layers, and in every language the keys
+ * of the English catalogues, in their order. A text that a language does not have yet is the English one, and is noted in
+ * `test/fixtures/languages/pending.json` for whoever translates it.
  *
  *     npm run generate             writes
  *     npm run generate -- --check  writes nothing and fails if something is stale
@@ -48,23 +51,35 @@ function main(): void {
   }
   const left = [...pending].filter((name) => !name.includes(".json ") || known.has(name));
   write(pendingFile, left.sort());
-  for (const node of NODES) copyLoader(path.join(packageRoot, `nodes/${node}.html`));
+  for (const node of NODES) {
+    const html = path.join(packageRoot, `nodes/${node}.html`);
+    rewrite(html, (text) => writeFields(node, copyLoader(text), hasText(readCatalogue(ENGLISH, node), node)));
+  }
+  for (const file of exampleFiles()) rewrite(file, fillFlow);
   if (stale.length === 0) return;
   if (!isCheck) console.log(`Written: ${stale.join(", ")}`);
   else throw new Error(`Stale: ${stale.join(", ")}. Run: npm run generate`);
 }
 
 /** Each html stands alone, since any node may be disabled without the others. */
-function copyLoader(file: string): void {
+function copyLoader(html: string): string {
   const loader = readFileSync(path.join(packageRoot, "src/editor/loader.js"), "utf8");
-  const html = readFileSync(file, "utf8");
-  writeText(
-    file,
-    html.replace(/^( *)\/\/ <loader>\n[\s\S]*?\n *(?=\/\/ <\/loader>)/m, (_, indent: string) => {
-      const lines = loader.replace(/^(?=.)/gm, indent);
-      return `${indent}// <loader>\n${lines}${indent}`;
-    }),
-  );
+  return html.replace(/^( *)\/\/ <loader>\n[\s\S]*?\n *(?=\/\/ <\/loader>)/m, (_, indent: string) => {
+    const lines = loader.replace(/^(?=.)/gm, indent);
+    return `${indent}// <loader>\n${lines}${indent}`;
+  });
+}
+
+/** True for keys below the name of the node that have a text. */
+function hasText(catalogue: Catalogue, node: string): (key: string) => boolean {
+  return (key) => {
+    const path = [node, ...key.split(".")];
+    const found = path.reduce<string | Catalogue | undefined>(
+      (group, name) => (isGroup(group) ? group[name] : undefined),
+      catalogue,
+    );
+    return typeof found === "string";
+  };
 }
 
 /** The sentences of all layers, in the order of the catalogue; new ones follow. */
@@ -129,6 +144,10 @@ function readJson(file: string): unknown {
 
 function write(file: string, value: unknown): void {
   writeText(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function rewrite(file: string, change: (text: string) => string): void {
+  writeText(file, change(readFileSync(file, "utf8")));
 }
 
 function writeText(file: string, text: string): void {

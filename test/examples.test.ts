@@ -7,7 +7,7 @@ import { type Example, pointTo, readExamples } from "../dev/examples";
 import { atBroker } from "../dev/fleet/flows";
 import { missingServices, type Service, startBroker } from "../dev/fleet/services";
 import { type StandIn, startStandIn } from "../dev/stand-in";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/node-red/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "./support/defaults";
 import { type Completion, getNodeRed, level, type Message, type NodeDef, type NodeRed } from "./support/node-red";
 
 /** What a debug node shows in the sidebar. */

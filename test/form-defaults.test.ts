@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Expression, type ObjectExpression, type Property, parse } from "acorn";
+import { fillFlow, writeFields } from "../dev/generate-fields";
+import { CLIENT_DEFAULTS } from "../src/client/internal";
 import { ITEM_TYPES, ROW_TYPES } from "../src/editor/schema/schema-row";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../src/node-red/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "./support/defaults";
 import { root } from "./support/root";
 
 const NODES = resolve(root, "nodes");
@@ -57,6 +59,19 @@ function properties(expression: Expression | undefined): Map<string, Expression>
   return new Map(entries);
 }
 
+/** Tells which keys below the name of a node have an English text. */
+function hasText(type: string): (key: string) => boolean {
+  const catalogue: unknown = JSON.parse(readFileSync(join(NODES, `locales/en-US/${type}.json`), "utf8"));
+  return (key) => {
+    const path = [type, ...key.split(".")];
+    const text = path.reduce<unknown>(
+      (group, name) => (group as Record<string, unknown> | undefined)?.[name],
+      catalogue,
+    );
+    return typeof text === "string";
+  };
+}
+
 /** The value of a literal, or of an object or array of literals. */
 function literal(expression: Expression): unknown {
   if (expression.type === "Literal") return expression.value;
@@ -90,12 +105,25 @@ describe("the forms' definitions", () => {
         }
       });
 
-      it("has the same defaults as the runtime", () => {
+      it("has the defaults of the runtime, which come from src/shared", () => {
         const values = [...form].map(([name, entry]) => [name, literal(properties(entry).get("value") as Expression)]);
         assert.deepEqual(Object.fromEntries(values), defaults);
+        assert.deepEqual([...form.keys()], Object.keys(defaults));
+      });
+
+      it("has the validators and rows that `npm run generate` writes", () => {
+        const html = readFileSync(join(NODES, `${type}.html`), "utf8");
+        assert.equal(writeFields(type, html, hasText(type)), html);
       });
     });
   }
+
+  it("has the client's defaults for what the client takes from a configuration", () => {
+    const { maxReplyLength: _maxReplyLength, ...client } = CLIENT_DEFAULTS;
+    for (const [name, value] of Object.entries(client)) {
+      assert.equal(CONFIG_DEFAULTS[name as keyof typeof client], value, name);
+    }
+  });
 
   it("keeps the token and secret headers credentials", () => {
     const { properties: config } = readDefinition("huggingface-config");
@@ -116,6 +144,47 @@ describe("the forms' definitions", () => {
     const form = properties(readDefinition("huggingface-chat").properties.get("defaults"));
     for (const name of form.keys()) {
       if (name.endsWith("Type")) assert.ok(form.has(name.slice(0, -"Type".length)), name);
+    }
+  });
+});
+
+describe("generated fields", () => {
+  const html = readFileSync(join(NODES, "huggingface-chat.html"), "utf8");
+  const write = (text: string, has = hasText("huggingface-chat")) => writeFields("huggingface-chat", text, has);
+
+  it("are written anew where somebody has changed them", () => {
+    for (const [now, before] of [
+      ['topP: { value: "",', "topP: { value: 1,"],
+      ["{ min: 0, max: 1 }", "{ min: 0, max: 2 }"],
+      ['<input type="text" id="node-input-topP">', '<input type="number" id="node-input-topP">'],
+      ['<option value="required" data-i18n="huggingface-chat.toolChoice.required"></option>', ""],
+    ] as const) {
+      const changed = html.replace(now, () => before);
+      assert.notEqual(changed, html, now);
+      assert.equal(write(changed), html, now);
+    }
+  });
+
+  it("have a hint if there is a text for it, and need a label and a place", () => {
+    const has = hasText("huggingface-chat");
+    assert.doesNotMatch(
+      write(html, (key) => key !== "tip.topP" && has(key)),
+      /tip\.topP/,
+    );
+    assert.throws(() => write(html, (key) => key !== "label.topP" && has(key)), /lack label\.topP/);
+    assert.throws(() => write(html.replace("<!-- rows: sampling -->", "")), /no <!-- rows: sampling -->/);
+  });
+
+  it("are added to flows that lack them, in their place", () => {
+    const folder = join(root, "examples");
+    for (const file of readdirSync(folder)) {
+      const flow = readFileSync(join(folder, file), "utf8");
+      assert.equal(fillFlow(flow), flow, file);
+      const poorer = flow.replace(/^ {4}"(topP|stop|outputType|retries|strict)": .*\n/gm, "");
+      assert.deepEqual(
+        JSON.parse(fillFlow(poorer)).map((node: object) => Object.keys(node).sort()),
+        JSON.parse(flow).map((node: object) => Object.keys(node).sort()),
+      );
     }
   });
 });

@@ -1,6 +1,6 @@
 /** What the layers above import from the client. */
 export { ChatClient } from "./client";
-export { finishMeaning } from "./completion/dialects";
+export { FINISH_MEANINGS } from "./completion/dialects";
 export { redactDeltas } from "./completion/redact-reply";
 export { type Endpoint, environmentToken, isReadable, isRouter, resolveEndpoint } from "./connection/endpoint";
 export {

@@ -1,7 +1,6 @@
-/** Values nested deeper overflow the stack of recursive copies, which Node-RED makes of every message. */
-const DEEPEST = 500;
+import { DEEPEST_JSON } from "../shared/limits";
 
-const TOO_DEEP = `it is nested deeper than ${DEEPEST} levels`;
+const TOO_DEEP = `it is nested deeper than ${DEEPEST_JSON} levels`;
 const HAS_PROTO = "it has a key __proto__";
 
 /**
@@ -11,7 +10,7 @@ const HAS_PROTO = "it has a key __proto__";
  * @returns undefined if it may be used
  */
 export function nestingProblem(value: unknown): string | undefined {
-  return isObject(value) ? problemWithin(DEEPEST, value) : undefined;
+  return isObject(value) ? problemWithin(DEEPEST_JSON, value) : undefined;
 }
 
 /** True if a parsed JSON value must not be used as it is. */

@@ -1,12 +1,10 @@
 import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJson } from "../client/internal";
+import { FUNCTION_NAME } from "../shared/limits";
 import { ChatError } from "./errors";
 import { jsonProblem, readWrittenJson } from "./json/find-json";
 import { compileSchema, type Schema } from "./json/schema";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
-
-/** What servers take as the name of a function. */
-const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Calls of one round that count. Each may start a flow. */
 export const MOST_CALLS = 128;

@@ -1,3 +1,4 @@
+import { type ConfigForm, UNCHANGED } from "../shared/admin-api.js";
 import { createFunctionList } from "./fields/functions-list.js";
 import { readSecretHeaders } from "./fields/header-rows.js";
 import { createStopList } from "./fields/stop-list.js";
@@ -173,11 +174,11 @@ function prepareFormat(node: EditedNode): SchemaField {
 }
 
 /** A configuration as it stands in the editor, deployed or not. */
-function configuration(id: string): object | undefined {
+function configuration(id: string): ConfigForm | undefined {
   const node = RED.nodes.node(id);
   if (!node) return undefined;
   const names = Object.keys(RED.nodes.getType(node.type).defaults);
   const def = Object.fromEntries(names.map((name) => [name, node[name]]));
   const { credentials } = node;
-  return { id, def, token: credentials?.token ?? "__PWRD__", secretHeaders: readSecretHeaders(credentials) };
+  return { id, def, token: credentials?.token ?? UNCHANGED, secretHeaders: readSecretHeaders(credentials) };
 }

@@ -1,13 +1,7 @@
-import type { ConfigForm } from "./admin-api.js";
+import type { ConfigForm, EnvironmentResponse, HeadersResponse } from "../shared/admin-api.js";
 import { createConnectionTest } from "./connection-test.js";
 import { createHeaderList, type HeaderList } from "./fields/header-list.js";
-import {
-  HEADER_CREDENTIALS,
-  hasSecretHeaders,
-  readSecretHeaders,
-  type SecretHeaders,
-  writeSecretHeaders,
-} from "./fields/header-rows.js";
+import { HEADER_CREDENTIALS, hasSecretHeaders, readSecretHeaders, writeSecretHeaders } from "./fields/header-rows.js";
 import { createTextList } from "./fields/text-list.js";
 import { pickModel } from "./models/model-picker.js";
 import { createTabs, type EditedNode, type NodeForm, text } from "./red.js";
@@ -60,9 +54,9 @@ function showSecretHeaders(node: EditedNode, headers: HeaderList): void {
     return;
   }
   const hint = $("#huggingface-config-headers-problem");
-  $.getJSON(`huggingface/headers/${encodeURIComponent(node.id)}`, ({ names }: { names?: string[] }) => {
+  $.getJSON(`huggingface/headers/${encodeURIComponent(node.id)}`, ({ names }: Partial<HeadersResponse>) => {
     if (!names) hint.text(text("secret.unknown"));
-    else headers.addSecret(Object.fromEntries(names.map((name) => [name, { stored: name }])) as SecretHeaders);
+    else headers.addSecret(Object.fromEntries(names.map((name) => [name, { stored: name }])));
   }).fail(() => hint.text(text("secret.unknown")));
 }
 
@@ -104,7 +98,7 @@ function showEnvironment(node: EditedNode): void {
   const baseUrl = field("baseUrl");
   const opened = baseUrl.val();
   baseUrl.on("input", () => hint.toggle(baseUrl.val() === opened));
-  $.getJSON(`huggingface/environment/${encodeURIComponent(node.id)}`, ({ variable }: { variable?: string }) => {
+  $.getJSON(`huggingface/environment/${encodeURIComponent(node.id)}`, ({ variable }: EnvironmentResponse) => {
     if (variable) hint.text(node._("huggingface-config.tip.environment", { variable }));
   });
 }

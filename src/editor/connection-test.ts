@@ -1,12 +1,6 @@
-import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "./admin-api.js";
+import type { ConfigForm, TestResponse } from "../shared/admin-api.js";
+import { describeWithheld, isError, postForm } from "./admin-api.js";
 import { make, makeButton, text } from "./red.js";
-
-interface TestAnswer extends Withheld {
-  model: string;
-  host: string;
-  ms: number;
-  provider?: string;
-}
 
 /**
  * Makes the button that asks for one token with what is in the form right now, and shows what came of it.
@@ -22,15 +16,15 @@ export function createConnectionTest(element: HTMLElement, read: () => ConfigFor
   const test = async () => {
     button.disabled = true;
     show(text("test.running"), "");
-    const answer = await postForm<TestAnswer>("test", read(), abort.signal);
+    const response = await postForm<TestResponse>("test", read(), abort.signal);
     button.disabled = false;
-    if (isError(answer)) {
-      show(answer.error.message, "huggingface-problem");
+    if (isError(response)) {
+      show(response.error.message, "huggingface-problem");
     } else {
-      const { model, host, ms, provider = host } = answer;
+      const { model, host, ms, provider = host } = response;
       show(text("test.reached", { model, provider, seconds: (ms / 1000).toFixed(1) }), "huggingface-good");
     }
-    result.append(` ${describeWithheld(answer)}`.trimEnd());
+    result.append(` ${describeWithheld(response)}`.trimEnd());
     RED.tray.resize();
   };
   const show = (message: string, kind: string) => {

@@ -1,23 +1,7 @@
-import { describeWithheld, type Withheld } from "./admin-api.js";
+import type { TryDone, TryForm, TryLine } from "../shared/admin-api.js";
+import { describeWithheld } from "./admin-api.js";
 import { showPrice } from "./models/model-rows.js";
 import { make, makeButton, text } from "./red.js";
-
-/** What a line of the answer says; at the end either `done` or `error`. */
-interface Line extends Withheld {
-  text?: string;
-  reasoning?: string;
-  done?: Done;
-  error?: { message: string };
-}
-
-interface Done extends Withheld {
-  calls: { name: string; arguments: unknown }[];
-  reply?: unknown;
-  finish_reason?: string;
-  usage?: { prompt_tokens?: number; completion_tokens?: number };
-  timing: { first_ms?: number; total_ms: number; tokens_per_second?: number };
-  cost?: number;
-}
 
 /**
  * Makes the box that sends a prompt with what is in the form right now, and shows what comes as it comes.
@@ -26,7 +10,7 @@ interface Done extends Withheld {
  * @param read reads the form
  * @returns what ends a question that runs
  */
-export function createTryIt(element: HTMLElement, read: () => object): { destroy(): void } {
+export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "prompt">): { destroy(): void } {
   const label = text("try.prompt");
   const prompt = make("textarea", {
     class: "huggingface-try-prompt",
@@ -45,7 +29,7 @@ export function createTryIt(element: HTMLElement, read: () => object): { destroy
     else start();
   });
 
-  const show = (line: Line): void => {
+  const show = (line: TryLine): void => {
     if (line.text) reply.append(line.text);
     if (line.reasoning) {
       reasoning.append(line.reasoning);
@@ -55,7 +39,7 @@ export function createTryIt(element: HTMLElement, read: () => object): { destroy
     if (line.done) showEnd(line.done);
     RED.tray.resize();
   };
-  const showEnd = (done: Done): void => {
+  const showEnd = (done: TryDone): void => {
     if (done.reply !== undefined) reply.textContent = JSON.stringify(done.reply, null, 2);
     calls.textContent = done.calls.map((call) => `${call.name}(${JSON.stringify(call.arguments)})`).join("\n");
     calls.hidden = done.calls.length === 0;
@@ -91,7 +75,7 @@ export function createTryIt(element: HTMLElement, read: () => object): { destroy
 }
 
 /** `$.ajax`, since the editor puts the token of who is logged in into its requests; its own request object streams. */
-function ask(body: object, take: (line: Line) => void): JQuery.jqXHR {
+function ask(body: TryForm, take: (line: TryLine) => void): JQuery.jqXHR {
   let taken = 0;
   const takeLines = (answer: string): void => {
     for (let end = answer.indexOf("\n", taken); end >= 0; end = answer.indexOf("\n", taken)) {
@@ -116,15 +100,15 @@ function ask(body: object, take: (line: Line) => void): JQuery.jqXHR {
 }
 
 /** A proxy or a login page may answer in Node-RED's place. */
-function readLine(line: string): Line {
+function readLine(line: string): TryLine {
   try {
-    return JSON.parse(line) as Line;
+    return JSON.parse(line) as TryLine;
   } catch {
-    return { error: { message: text("test.unreachable", { status: 200 }) } };
+    return { error: { code: "editor", message: text("test.unreachable", { status: 200 }) } };
   }
 }
 
-function describe({ finish_reason = "", usage, timing, cost, ...withheld }: Done): string {
+function describe({ finish_reason = "", usage, timing, cost, ...withheld }: TryDone): string {
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   const { prompt_tokens: sent, completion_tokens: written } = usage ?? {};
   const { first_ms, total_ms, tokens_per_second } = timing;

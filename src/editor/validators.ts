@@ -1,4 +1,5 @@
-import { FUNCTION_NAME, functionProblems, isJsonObject, schemaText } from "./fields/declared-functions.js";
+import { FUNCTION_NAME, RESERVED_HEADERS } from "../shared/limits.js";
+import { functionProblems, isJsonObject, schemaText } from "./fields/declared-functions.js";
 import type { EditedNode } from "./red.js";
 import { text } from "./red.js";
 import { type Problem, position } from "./schema/json-source.js";
@@ -179,19 +180,6 @@ export function models(property: string): Validator {
 
 /** Names that http allows for a header (RFC 9110, token). */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Set by the connection itself: the runtime refuses them. */
-const RESERVED_HEADERS = [
-  "connection",
-  "content-length",
-  "content-type",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authorization",
-  "transfer-encoding",
-  "upgrade",
-];
-
 /**
  * Says why a header of this name cannot be sent.
  *
@@ -199,7 +187,7 @@ const RESERVED_HEADERS = [
  */
 export function headerProblem(header: string, name = `"${header}"`): string | undefined {
   if (!HEADER_NAME.test(header)) return text("validate.headerName", { name });
-  return RESERVED_HEADERS.includes(header.toLowerCase()) ? text("validate.headerReserved", { name }) : undefined;
+  return RESERVED_HEADERS.has(header.toLowerCase()) ? text("validate.headerReserved", { name }) : undefined;
 }
 
 /** A validator for request headers: an object, or the text of one. */

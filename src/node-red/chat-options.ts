@@ -1,39 +1,25 @@
 import type { NodeDef } from "node-red";
-import { CHUNK_MODES, type ChunkMode } from "../conversation/chunker";
+import type { ChunkMode } from "../conversation/chunker";
 import type { HistoryLimits } from "../conversation/memory/history";
 import type { FormOptions } from "../conversation/request/build";
-import { readBoolean, readChoice, readNumber } from "../conversation/request/fields";
-import { CHAT_DEFAULTS } from "./defaults";
+import { defaultsOf, formReader } from "../conversation/request/fields";
+import { CHAT_FIELDS } from "../shared/chat-fields";
+import type { NameOf } from "../shared/field";
 import { label, type TypedInput } from "./typed-input";
 
-/** The properties of a huggingface-chat as they stand in a flow file: numbers may be text. */
-export interface ChatDef extends NodeDef, FormOptions {
+/** The properties of a huggingface-chat where nothing is set. */
+export const CHAT_DEFAULTS = defaultsOf(CHAT_FIELDS);
+/** Readers for the fields of the form. */
+export const readField = formReader(CHAT_FIELDS);
+
+/** The properties of a huggingface-chat as a flow file holds them: numbers may be text. */
+export interface ChatDef
+  extends NodeDef,
+    Omit<FormOptions, "name" | "config" | InputTypeName>,
+    Partial<Record<InputTypeName, string>> {
   config?: string;
-  prompt?: unknown;
-  promptType?: string;
-  images?: unknown;
-  imagesType?: string;
-  system?: unknown;
-  systemType?: string;
-  stream?: unknown;
-  chunk?: unknown;
-  chunkInterval?: unknown;
-  streamReasoning?: unknown;
-  repairs?: unknown;
-  conversation?: unknown;
-  conversationType?: string;
-  store?: unknown;
-  maxMessages?: unknown;
-  maxHistoryTokens?: unknown;
-  output?: unknown;
-  outputType?: string;
-  tools?: unknown;
-  functions?: unknown;
-  toolChoice?: unknown;
-  toolName?: unknown;
-  maxSteps?: unknown;
-  toolTimeout?: unknown;
 }
+type InputTypeName = NameOf<typeof CHAT_FIELDS, "inputType">;
 
 /** How the Stream messages are cut, and whether they are wanted. */
 export interface StreamSettings {
@@ -59,21 +45,21 @@ export function withDefaults(def: Partial<ChatDef>): ChatDef {
 }
 
 /** @throws ChatError `invalid_input` */
-export function readStreamSettings({ stream, chunk, chunkInterval, streamReasoning }: ChatDef): StreamSettings {
-  const mode = readChoice(chunk, "chunk", CHUNK_MODES);
+export function readStreamSettings(def: ChatDef): StreamSettings {
+  const mode = readField.choice(def, "chunk");
   return {
-    isWanted: readBoolean(stream, "stream"),
+    isWanted: readField.boolean(def, "stream"),
     mode,
-    intervalMs: mode === "interval" ? readNumber(chunkInterval, "chunkInterval", 0) : 0,
-    withReasoning: readBoolean(streamReasoning, "streamReasoning"),
+    intervalMs: mode === "interval" ? readField.number(def, "chunkInterval") : 0,
+    withReasoning: readField.boolean(def, "streamReasoning"),
   };
 }
 
 /** @throws ChatError `invalid_input` */
-export function readHistoryLimits({ maxMessages, maxHistoryTokens }: ChatDef): HistoryLimits {
+export function readHistoryLimits(def: ChatDef): HistoryLimits {
   return {
-    messages: readNumber(maxMessages, "maxMessages", 1),
-    tokens: maxHistoryTokens === "" ? undefined : readNumber(maxHistoryTokens, "maxHistoryTokens", 1),
+    messages: readField.number(def, "maxMessages"),
+    tokens: def.maxHistoryTokens === "" ? undefined : readField.number(def, "maxHistoryTokens"),
   };
 }
 
@@ -90,7 +76,7 @@ export function heldProperties(def: ChatDef): string[] {
 }
 
 /** The typed inputs of the form. */
-export type InputName = "prompt" | "images" | "system" | "conversation" | "output";
+export type InputName = NameOf<typeof CHAT_FIELDS, "typedInput">;
 
 /** A typed input of the form. */
 export function typedInput(def: ChatDef, name: InputName): TypedInput {

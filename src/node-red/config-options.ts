@@ -1,31 +1,25 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord, asText, type ChatClient, type ClientOptions, type ProxyChoice } from "../client/internal";
-import { GRAMMARS, type Grammar } from "../conversation/json/structured-output";
-import { checkEnvironment, readBoolean, readChoice, readNumber, readObject } from "../conversation/request/fields";
-import { CONFIG_DEFAULTS } from "./defaults";
+import type { Grammar } from "../conversation/json/structured-output";
+import { checkEnvironment, defaultsOf, formReader, readObject } from "../conversation/request/fields";
+import { CONFIG_FIELDS } from "../shared/config-fields";
+import type { NameOf } from "../shared/field";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
 import { findNode, settingOf } from "./red";
 import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
 
-/** The properties of a huggingface-config as they stand in a flow file: numbers may be text. */
-export interface ConfigDef extends NodeDef {
-  model?: unknown;
-  baseUrl?: unknown;
-  timeout?: unknown;
-  retries?: unknown;
-  maxConcurrent?: unknown;
-  maxQueued?: unknown;
-  wakeUp?: unknown;
-  billTo?: unknown;
-  headers?: unknown;
-  fallback?: unknown;
-  serverStreams?: unknown;
-  grammar?: unknown;
+/** The properties of a huggingface-config where nothing is set. */
+export const CONFIG_DEFAULTS = defaultsOf(CONFIG_FIELDS);
+/** Readers for the fields of the form. */
+const readField = formReader(CONFIG_FIELDS);
+
+/** The properties of a huggingface-config as a flow file holds them: numbers may be text. */
+export interface ConfigDef extends NodeDef, Omit<ConfigFields, "name" | "tls" | "proxy"> {
   tls?: string;
   proxy?: string;
-  endpointsUseEnvironment?: unknown;
 }
+type ConfigFields = Partial<Record<(typeof CONFIG_FIELDS)[number]["name"], unknown>>;
 
 export interface ConfigCredentials extends HeaderCredentials {
   token?: string;
@@ -83,11 +77,11 @@ export function readClientOptions(
   const options: ClientOptions = {
     baseUrl: text(def.baseUrl, "baseUrl"),
     token: text(credentials?.token, "token"),
-    timeout: number(def.timeout, "timeout", 0),
-    retries: number(def.retries, "retries", 0),
-    maxConcurrent: number(def.maxConcurrent, "maxConcurrent", 1),
-    maxQueued: number(def.maxQueued, "maxQueued", 0),
-    wakeUp: number(def.wakeUp, "wakeUp", 0),
+    timeout: number(def, "timeout"),
+    retries: number(def, "retries"),
+    maxConcurrent: number(def, "maxConcurrent"),
+    maxQueued: number(def, "maxQueued"),
+    wakeUp: number(def, "wakeUp"),
     billTo: text(def.billTo, "billTo"),
     headers: headers(readHeaders(RED, node, def)),
     secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
@@ -108,12 +102,12 @@ export function readModel(def: ConfigDef): string {
 
 /** Whether the server is to be asked for a stream. */
 export function readServerStreams(def: ConfigDef): boolean {
-  return flag(def.serverStreams, "serverStreams");
+  return flag(def, "serverStreams");
 }
 
 /** Whether a token of the environment may go to a dedicated endpoint. */
 export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
-  return flag(def.endpointsUseEnvironment, "endpointsUseEnvironment");
+  return flag(def, "endpointsUseEnvironment");
 }
 
 /** Models to ask where the first one fails. */
@@ -126,7 +120,7 @@ export function readFallback(def: ConfigDef): string[] {
 
 /** How the server is asked for JSON by a schema. */
 export function readGrammar(def: ConfigDef): Grammar {
-  return readChoice(def.grammar || CONFIG_DEFAULTS.grammar, "grammar", GRAMMARS);
+  return readField.choice({ grammar: def.grammar || CONFIG_DEFAULTS.grammar }, "grammar");
 }
 
 function text(value: unknown, name: string): string {
@@ -134,21 +128,22 @@ function text(value: unknown, name: string): string {
   return (asText(value) ?? "").trim();
 }
 
-function flag(value: unknown, name: "serverStreams" | "endpointsUseEnvironment"): boolean {
-  return value === undefined || value === null || value === "" ? CONFIG_DEFAULTS[name] : readBoolean(value, name);
+function flag(def: ConfigDef, name: NameOf<typeof CONFIG_FIELDS, "flag">): boolean {
+  return isBlank(def[name]) ? CONFIG_DEFAULTS[name] : readField.boolean(def, name);
 }
 
-type NumberField = "timeout" | "retries" | "maxConcurrent" | "maxQueued" | "wakeUp";
+function number(def: ConfigDef, name: NameOf<typeof CONFIG_FIELDS, "number">): number {
+  return isBlank(def[name]) ? CONFIG_DEFAULTS[name] : readField.number(def, name);
+}
 
-function number(value: unknown, name: NumberField, least: number): number {
-  if (value === undefined || value === null || value === "") return CONFIG_DEFAULTS[name];
-  return readNumber(value, name, least);
+function isBlank(value: unknown): boolean {
+  return value === undefined || value === null || value === "";
 }
 
 /** Variables in an object have been replaced already, by Node-RED or by what took it from a form. */
 function readHeaders(RED: NodeAPI, node: Node | undefined, { headers }: ConfigDef): Record<string, unknown> {
-  const read = readObject(headers, "headers");
-  return typeof headers === "string" ? withEnvironment(RED, node, read) : read;
+  const fields = readObject(headers, "headers");
+  return typeof headers === "string" ? withEnvironment(RED, node, fields) : fields;
 }
 
 /** What a form has made of them is an object, in which variables have been replaced already. */
@@ -157,8 +152,8 @@ function readMarkedHeaders(
   node: Node | undefined,
   credentials: ConfigCredentials | undefined,
 ): Record<string, unknown> {
-  const read = readSecretHeaders(credentials);
-  return asRecord(credentials?.secretHeaders) ? read : withEnvironment(RED, node, read);
+  const fields = readSecretHeaders(credentials);
+  return asRecord(credentials?.secretHeaders) ? fields : withEnvironment(RED, node, fields);
 }
 
 function headers(fields: Record<string, unknown>): Record<string, string> {

@@ -1,14 +1,21 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, type ChatClient, onAbort, untilAbort } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
-import { readNumber, readObject } from "../conversation/request/fields";
+import { readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
 import { type Outcome, type QuestionListener, runQuestion } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
 import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
 import type { Arrivals } from "./arrivals";
 import type { ChatInputs, Inputs } from "./chat-inputs";
-import { type ChatDef, heldProperties, inputName, readStreamSettings, type StreamSettings } from "./chat-options";
+import {
+  type ChatDef,
+  heldProperties,
+  inputName,
+  readField,
+  readStreamSettings,
+  type StreamSettings,
+} from "./chat-options";
 import type { ConfigNode, ConfigSettings } from "./config-options";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
@@ -119,7 +126,7 @@ export class QuestionRunner {
     if (question.request["tools"] !== undefined) checkProperties(msg, ["payload"]);
     const stream = reading(() => this.#openStream(msg, options.stream ?? form.stream.isWanted, form.stream, send));
     const hurry = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
-    const stopListening = onAbort(signal, hurry);
+    const stopListening = stream && onAbort(signal, hurry);
     try {
       const outcome = await runQuestion(client, question.request, {
         signal,
@@ -137,7 +144,7 @@ export class QuestionRunner {
     } finally {
       if (signal.aborted) hurry();
       await stream?.drained();
-      stopListening();
+      stopListening?.();
       stream?.drop();
     }
   }
@@ -188,8 +195,8 @@ export class QuestionRunner {
   #readFormSettings(): FormSettings {
     this.#formSettings = {
       stream: readStreamSettings(this.#def),
-      maxSteps: readNumber(this.#def.maxSteps, "maxSteps", 0),
-      repairs: readNumber(this.#def.repairs, "repairs", 0),
+      maxSteps: readField.number(this.#def, "maxSteps"),
+      repairs: readField.number(this.#def, "repairs"),
     };
     return this.#formSettings;
   }
@@ -262,7 +269,7 @@ export class QuestionRunner {
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
     for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
     if (found.length === 0) return [];
-    const timeoutMs = readNumber(this.#def.toolTimeout, "toolTimeout", 0) * 1000;
+    const timeoutMs = readField.number(this.#def, "toolTimeout") * 1000;
     const tools = this.#shared.flowTools.tools(found, msg, heldProperties(this.#def), timeoutMs);
     checkNames(tools.map(declare));
     return tools;

@@ -1,13 +1,10 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
+import type { TOOL_FIELDS } from "../shared/tool-fields";
 import { findNode } from "./red";
 
-/** The properties of a huggingface-tool as they stand in a flow file. */
-export interface ToolDef extends NodeDef {
-  description?: unknown;
-  /** JSON schema of the arguments, as text or object. */
-  parameters?: unknown;
-  strict?: unknown;
-}
+/** The properties of a huggingface-tool as a flow file holds them. */
+export interface ToolDef extends NodeDef, Omit<ToolFields, "name"> {}
+type ToolFields = Partial<Record<(typeof TOOL_FIELDS)[number]["name"], unknown>>;
 
 /** A huggingface-tool as the chat nodes see it. */
 export interface ToolNode extends Node {
@@ -16,10 +13,10 @@ export interface ToolNode extends Node {
   _alias?: string;
 }
 
-/** The tool nodes that run, by their id. */
+/** Running tool nodes by id. */
 const running = new Map<string, ToolNode>();
 
-/** @returns what takes it out again */
+/** Registers a tool node. @returns unregisters it */
 export function registerTool(node: ToolNode): () => void {
   running.set(node.id, node);
   return () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../support/defaults";
 import type { NodeDef } from "../support/node-red";
 import { type Editor, useEditor } from "./editor";
 
@@ -318,6 +319,7 @@ describe("the forms in the editor", function () {
     const proxy = await deployed("http proxy");
     const { id, z: _z, ...savedConfig } = await deployed(CONFIG);
     assert.deepEqual(savedConfig, {
+      ...CONFIG_DEFAULTS,
       type: CONFIG,
       ...configValues,
       headers,
@@ -330,6 +332,7 @@ describe("the forms in the editor", function () {
     });
     const { id: _id, z: _zChat, x: _x, y: _y, wires, ...savedChat } = await deployed(CHAT);
     assert.deepEqual(savedChat, {
+      ...CHAT_DEFAULTS,
       type: CHAT,
       config: id,
       ...chatValues,

@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
-import { CHAT_DEFAULTS } from "../../src/node-red/defaults";
+import { CHAT_FIELDS } from "../../src/shared/chat-fields";
+import { CONFIG_FIELDS } from "../../src/shared/config-fields";
+import type { Field } from "../../src/shared/field";
+import { CHAT_DEFAULTS } from "../support/defaults";
 import { type Editor, type Form, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
 const env = (name: string) => `\${${name}}`;
 
+function numbersFromEnvironment(fields: readonly Field[]): Record<string, string> {
+  return Object.fromEntries(fields.filter(({ kind }) => kind === "number").map(({ name }) => [name, env(name)]));
+}
+
 /** Every property from the environment, as a flow file may hold it. */
 const configFromEnvironment = {
+  ...numbersFromEnvironment(CONFIG_FIELDS),
   name: "",
   model: env("MODEL"),
   baseUrl: env("SERVER"),
-  timeout: env("TIMEOUT"),
-  retries: env("RETRIES"),
-  maxConcurrent: env("MOST"),
-  maxQueued: env("QUEUE"),
-  wakeUp: env("WAKE_UP"),
   billTo: env("ORGANISATION"),
   headers: env("HEADERS"),
   fallback: env("FALLBACK"),
@@ -26,6 +29,7 @@ const configFromEnvironment = {
   endpointsUseEnvironment: env("ENDPOINTS"),
 };
 const chatFromEnvironment = {
+  ...numbersFromEnvironment(CHAT_FIELDS),
   name: "",
   model: env("MODEL"),
   prompt: env("PROMPT"),
@@ -34,34 +38,22 @@ const chatFromEnvironment = {
   imagesType: "flow",
   system: env("SYSTEM"),
   systemType: "str",
-  temperature: env("TEMPERATURE"),
-  maxTokens: env("TOKENS"),
-  topP: env("TOP_P"),
   stop: env("STOP"),
-  seed: env("SEED"),
-  frequencyPenalty: env("FREQUENCY"),
-  presencePenalty: env("PRESENCE"),
   reasoningEffort: env("EFFORT"),
   extra: env("EXTRA"),
   stream: env("STREAM"),
   chunk: env("CHUNK"),
-  chunkInterval: env("INTERVAL"),
   streamReasoning: env("REASONING"),
   format: env("FORMAT"),
   schemaName: env("SCHEMA_NAME"),
   schema: env("SCHEMA"),
   strict: env("STRICT"),
-  repairs: env("REPAIRS"),
   functions: env("FUNCTIONS"),
   toolChoice: env("CHOICE"),
   toolName: env("FUNCTION"),
-  maxSteps: env("STEPS"),
-  toolTimeout: env("TOOL_TIMEOUT"),
   conversation: env("CONVERSATION"),
   conversationType: "msg",
   store: env("STORE"),
-  maxMessages: env("MESSAGES"),
-  maxHistoryTokens: env("HISTORY"),
   output: env("OUTPUT"),
   outputType: "msg",
 };

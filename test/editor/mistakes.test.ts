@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../../src/node-red/defaults";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CHAT_FIELDS } from "../../src/shared/chat-fields";
+import { CONFIG_FIELDS } from "../../src/shared/config-fields";
+import type { Field } from "../../src/shared/field";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../support/defaults";
+import { root } from "../support/root";
 import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
@@ -31,7 +37,7 @@ const choice = (label: string, words: string[]): Row => ({
 });
 const nothingThere = (label: string) => `${label}: Invalid property expression: zero-length`;
 
-const config: Record<keyof typeof CONFIG_DEFAULTS, Row> = {
+const config: Partial<Record<keyof typeof CONFIG_DEFAULTS, Row>> = {
   name: anything,
   model: {
     good: ["org/model", "${NAME}"],
@@ -74,7 +80,7 @@ const config: Record<keyof typeof CONFIG_DEFAULTS, Row> = {
   endpointsUseEnvironment: flag("send its token to dedicated endpoints too"),
 };
 
-const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
+const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
   name: anything,
   config: { good: ["c0"], bad: [["", "Configuration: property value missing"]] },
   model: { good: ["", "org/model", "${NAME}"], bad: [["two words", "Other model: must be a name without spaces"]] },
@@ -157,6 +163,22 @@ const chat: Record<keyof typeof CHAT_DEFAULTS, Row> = {
   outputType: { good: ["msg", "flow", "global"], bad: [] },
 };
 
+/** A table with rows for the numbers that it lacks, by their limits; all other fields need a row by hand. */
+function complete(type: string, fields: readonly Field[], table: Partial<Record<string, Row>>): Record<string, Row> {
+  const texts = JSON.parse(readFileSync(join(root, `nodes/locales/en-US/${type}.json`), "utf8"));
+  const rows = fields.map(({ name, kind, min, max, integer }): [string, Row] => {
+    const row = table[name];
+    if (row) return [name, row];
+    assert.equal(kind, "number", `${name} has no row`);
+    const kindOf = integer ? "whole number" : "number";
+    const limits = max !== undefined ? ` from ${min} to ${max}` : min !== undefined ? `, at least ${min}` : "";
+    const reason = `${texts[type].label[name]}: must be a ${kindOf}${limits}`;
+    const bad = ["many", ...(min === undefined ? [] : [min - 1]), ...(max === undefined ? [] : [max + 1])];
+    return [name, { good: ["", "${NAME}", min ?? max ?? 1], bad: bad.map((value) => [value, reason]) }];
+  });
+  return Object.fromEntries(rows);
+}
+
 /** The values of a table, one node each, whose name says what it is about. */
 function nodes(type: string, table: Record<string, Row>, base: Values) {
   return Object.entries(table).flatMap(([property, { good, bad, beside }]) => {
@@ -178,8 +200,12 @@ describe("what the forms do not take", function () {
   useEditor((its) => (editor = its));
 
   for (const [type, table, base] of [
-    [CONFIG, config, { ...CONFIG_DEFAULTS, model: "org/model" }],
-    [CHAT, chat, { ...CHAT_DEFAULTS, config: "c0", z: "t1", x: 200, y: 200, wires: [[], [], []] }],
+    [CONFIG, complete(CONFIG, CONFIG_FIELDS, config), { ...CONFIG_DEFAULTS, model: "org/model" }],
+    [
+      CHAT,
+      complete(CHAT, CHAT_FIELDS, chat),
+      { ...CHAT_DEFAULTS, config: "c0", z: "t1", x: 200, y: 200, wires: [[], [], []] },
+    ],
   ] as const) {
     it(`${type}: every property of a flow, with the reason`, async () => {
       await editor.loadAnew();

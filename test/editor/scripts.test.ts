@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Route } from "playwright-core";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../../src/node-red/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "../support/defaults";
 import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";

@@ -262,14 +262,10 @@ export const HABITS = {
 
 /** The names alone, in the order of their rows. */
 export const REASONING_FIELDS = REASONING.map(({ field }) => field);
-const MEANINGS = new Map<string, "cut" | "filtered" | "failed">(
+/** What finish reasons say of replies that are not whole. */
+export const FINISH_MEANINGS: ReadonlyMap<string | undefined, "cut" | "filtered" | "failed"> = new Map(
   FINISH_REASONS.map(({ reason, means }) => [reason, means]),
 );
-
-/** What a finish reason says of a reply that is not whole; undefined for the others. */
-export function finishMeaning(reason: string | undefined): "cut" | "filtered" | "failed" | undefined {
-  return reason === undefined ? undefined : MEANINGS.get(reason);
-}
 
 /** The value of the first field that is there. */
 export function firstOf(record: Record<string, unknown>, fields: readonly { field: string }[]): unknown {

@@ -6,7 +6,7 @@ import type { Progress, ReplyEvent } from "../response/verdict";
 import type { DeltaListener, PartialCompletion } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
-import { finishMeaning, HEADERS } from "./dialects";
+import { FINISH_MEANINGS, HEADERS } from "./dialects";
 import { FastDeltaPath } from "./fast-path";
 import { redactCompletion, redactDeltas } from "./redact-reply";
 
@@ -148,7 +148,7 @@ export class CompletionReader {
   findFault(): ChatError | undefined {
     // All that some say of a failure.
     const { finishReason } = this.#accumulator;
-    return finishMeaning(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
+    return FINISH_MEANINGS.get(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
   }
 
   /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */

@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
+import { headerWords, isSecretHeader, RESERVED_HEADERS } from "../../shared/limits";
 import { ChatError } from "../errors/chat-error";
 import type { Secret } from "../redaction";
 import { asText } from "../unknown";
@@ -6,40 +7,7 @@ import { asText } from "../unknown";
 const { name, version } = require("../../../package.json") as { name: string; version: string };
 const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
 
-/** Set here or by undici; another value would break the request. */
-const RESERVED_HEADERS = new Set([
-  "connection",
-  "content-length",
-  "content-type",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authorization",
-  "transfer-encoding",
-  "upgrade",
-]);
-/** Words that make a header secret if one of them is in its name. */
-const SECRET_WORDS = new Set([
-  "auth",
-  "authorization",
-  "key",
-  "apikey",
-  "token",
-  "authtoken",
-  "accesstoken",
-  "secret",
-  "jwt",
-  "session",
-  "sessionid",
-  "sid",
-  "password",
-  "passwd",
-  "pwd",
-  "credential",
-  "credentials",
-  "signature",
-]);
-/** Parts of a Digest or a signature that tell how it was made, and are no secret. */
+/** Parts of a Digest or a signature that say how it was made, and are the same for everybody. */
 const PUBLIC_PARTS = new Set([
   "algorithm",
   "charset",
@@ -113,20 +81,9 @@ export function headerSecrets(headers: Record<string, unknown>, marked: Record<s
   });
 }
 
-/** True if the value of a header with this name is a secret. */
-export function isSecretHeader(name: string): boolean {
-  return name.toLowerCase() === "cookie" || wordsOf(name).some((word) => SECRET_WORDS.has(word));
-}
-
-/** Splits a name: `X-API-Key`, `xApiKey` and `x.api_key` have the same words. */
-function wordsOf(name: string): string[] {
-  const words = name.split(/[-_.]|(?<=[^A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/);
-  return words.map((word) => word.toLowerCase());
-}
-
 /** True if values of this header begin with the name of a scheme. */
 function isAuthorization(name: string): boolean {
-  return wordsOf(name).some((word) => word === "auth" || word === "authorization");
+  return headerWords(name).some((word) => word === "auth" || word === "authorization");
 }
 
 function cookieSecrets(cookies: string): Secret[] {

@@ -7,8 +7,6 @@ import { checkBudget, compileSchema, type Schema, type Validate } from "./schema
 /** How a server is asked for replies that follow a schema: as OpenAI does, or as TGI does. */
 export type Grammar = "openai" | "tgi";
 
-export const GRAMMARS: readonly Grammar[] = ["openai", "tgi"];
-
 /** What a reply must be where it is to be JSON. */
 export interface JsonOutput {
   /** `response_format` of the request; undefined where only the prompt can ask for it. */

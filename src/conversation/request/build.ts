@@ -1,33 +1,17 @@
 import { asRecord, type ChatRequest } from "../../client/internal";
+import { CHAT_FIELDS } from "../../shared/chat-fields";
+import type { Field } from "../../shared/field";
 import { ChatError } from "../errors";
 import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
 import { joinHistory } from "../memory/history";
 import type { Request } from "../run/round";
 import { checkNames, type Declaration, readDeclarations } from "../tools";
-import { type Fields, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
+import { type Fields, formReader, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { readImages } from "./media";
 import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
 
-/** The options of a question under the names that the chat node's form has for them; blank is not set. */
-export interface FormOptions {
-  model?: unknown;
-  temperature?: unknown;
-  maxTokens?: unknown;
-  topP?: unknown;
-  stop?: unknown;
-  seed?: unknown;
-  frequencyPenalty?: unknown;
-  presencePenalty?: unknown;
-  reasoningEffort?: unknown;
-  /** Further request fields, as JSON text or object. */
-  extra?: unknown;
-  /** `text`, `json_object` or `json_schema`. */
-  format?: unknown;
-  schemaName?: unknown;
-  /** As JSON text or object. */
-  schema?: unknown;
-  strict?: unknown;
-}
+/** The fields of the chat node's form, as far as a request is made of them; blank is not set. */
+export type FormOptions = Partial<Record<(typeof CHAT_FIELDS)[number]["name"], unknown>>;
 
 /** The options that a message brings, told apart: our own words, and fields of the API. */
 export interface MessageOptions {
@@ -79,43 +63,19 @@ export interface Question {
   ignoresSchema?: true;
 }
 
-/** The API's names for the form's. */
-const FORM_FIELDS: [keyof FormOptions, string][] = [
-  ["temperature", "temperature"],
-  ["maxTokens", "max_tokens"],
-  ["topP", "top_p"],
-  ["stop", "stop"],
-  ["seed", "seed"],
-  ["frequencyPenalty", "frequency_penalty"],
-  ["presencePenalty", "presence_penalty"],
-  ["reasoningEffort", "reasoning_effort"],
-];
-const NUMBERS = new Set([
-  "temperature",
-  "max_tokens",
-  "max_completion_tokens",
-  "top_p",
-  "top_k",
-  "min_p",
-  "seed",
-  "frequency_penalty",
-  "presence_penalty",
-  "repetition_penalty",
-  "top_logprobs",
-  "n",
+const readField = formReader(CHAT_FIELDS);
+/** The fields of the form that a request carries. */
+const FORM_FIELDS = CHAT_FIELDS.filter((field) => "api" in field);
+/** Numbers of the API that have no field in the form. */
+const OTHER_NUMBERS = ["max_completion_tokens", "top_k", "min_p", "repetition_penalty", "top_logprobs", "n"];
+/** How fields of a request are read, by their names in the API. */
+const KINDS = new Map<string, Pick<Field, "kind" | "choices">>([
+  ...OTHER_NUMBERS.map((name) => [name, { kind: "number" }] as const),
+  ["model", { kind: "text" }],
+  ...FORM_FIELDS.map((field) => [field.api, field] as const),
 ]);
-const FORMATS = ["text", "json_object", "json_schema"] as const;
 /** Fields for which `null` says "send none", so that a message can take back what the node sets. */
-const KNOWN = new Set([
-  ...NUMBERS,
-  "model",
-  "stop",
-  "reasoning_effort",
-  "stream_options",
-  "tools",
-  "tool_choice",
-  "response_format",
-]);
+const KNOWN = new Set([...KINDS.keys(), "stream_options", "tools", "tool_choice", "response_format"]);
 /** What only the configuration may say: a message can come from anywhere. */
 const FORBIDDEN = ["token", "headers", "baseUrl"];
 
@@ -221,7 +181,7 @@ function asMessages({ messages, source }: MessageOptions): unknown[] {
 
 function formFields(form: FormOptions): Fields {
   const fields: Fields = {};
-  for (const [name, apiName] of FORM_FIELDS) fields[apiName] = form[name];
+  for (const { name, api } of FORM_FIELDS) fields[api] = form[name];
   if (Array.isArray(form.stop)) {
     const stop = form.stop.filter((sequence) => sequence !== "");
     fields["stop"] = stop.length > 0 ? stop : undefined;
@@ -233,7 +193,7 @@ function formFields(form: FormOptions): Fields {
 /** What the form says of the reply's format, as the API writes it. */
 function formatField({ format, schemaName, schema, strict }: FormOptions): Fields {
   if (format == null || format === "text") return {};
-  const type = readChoice(format, "format", FORMATS);
+  const type = readField.choice({ format }, "format");
   if (type === "json_object") return { response_format: { type } };
   const read = readObject(schema, "schema");
   if (Object.keys(read).length === 0) throw new ChatError("schema_missing");
@@ -271,8 +231,19 @@ function cleanFields(fields: Fields, place: string | undefined): Fields {
 
 function cleanField(name: string, value: unknown, fullName: string): unknown {
   if (value === null) return value;
-  if (NUMBERS.has(name)) return readNumber(value, fullName);
-  if (name === "stop") return readStop(value, fullName);
-  if (name === "model" || name === "reasoning_effort") return readText(value, fullName);
-  return value;
+  const { kind, choices = [] } = KINDS.get(name) ?? {};
+  switch (kind) {
+    case "number":
+      return readNumber(value, fullName);
+    case "flag":
+      return readBoolean(value, fullName);
+    case "choice":
+      return readChoice(value, fullName, choices);
+    case "stop":
+      return readStop(value, fullName);
+    case "text":
+      return readText(value, fullName);
+    default:
+      return value;
+  }
 }

@@ -1,4 +1,5 @@
 import { asRecord, toJson } from "../../client/internal";
+import type { DefaultsOf, Field, NameOf, WordsOf } from "../../shared/field";
 import { ChatError } from "../errors";
 
 /** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
@@ -66,6 +67,35 @@ export function readChoice<T extends string>(value: unknown, name: string, choic
   if (choice !== undefined) return choice;
   checkEnvironment(value, name);
   throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
+}
+
+/** Returns the defaults of a form, in the order of its fields. */
+export function defaultsOf<const Fields extends readonly Field[]>(fields: Fields): DefaultsOf<Fields> {
+  return Object.fromEntries(fields.map(({ name, default: value }) => [name, value])) as DefaultsOf<Fields>;
+}
+
+/** Readers for the fields of a form as `src/shared` describes them. They throw ChatError `invalid_input`. */
+export interface FormReader<Fields extends readonly Field[]> {
+  /** Reads a number that is not below the field's limit. */
+  number(form: object, name: NameOf<Fields, "number">): number;
+  /** Reads a switch. */
+  boolean(form: object, name: NameOf<Fields, "flag">): boolean;
+  /** Reads one of the field's words. */
+  choice<Name extends keyof WordsOf<Fields> & string>(form: object, name: Name): WordsOf<Fields>[Name];
+}
+
+/** Makes the readers for the fields of a form. */
+export function formReader<const Fields extends readonly Field[]>(fields: Fields): FormReader<Fields> {
+  const byName = new Map(fields.map((field) => [field.name, field]));
+  const held = (form: object, name: string): unknown => (form as Record<string, unknown>)[name];
+  return {
+    number: (form, name) => {
+      const { min, leastRead = min } = byName.get(name) ?? {};
+      return readNumber(held(form, name), name, leastRead);
+    },
+    boolean: (form, name) => readBoolean(held(form, name), name),
+    choice: (form, name) => readChoice(held(form, name), name, byName.get(name)?.choices ?? []) as never,
+  };
 }
 
 /** Refuses a `${NAME}`: it stays where the environment has no such variable. @throws ChatError `env_missing` */

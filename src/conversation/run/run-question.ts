@@ -1,4 +1,4 @@
-import { asChatError, type ChatClient, type Completion, finishMeaning, type Priority } from "../../client/internal";
+import { asChatError, type ChatClient, type Completion, FINISH_MEANINGS, type Priority } from "../../client/internal";
 import { ChatError } from "../errors";
 import { checkBudget } from "../json/schema";
 import { type JsonOutput, readReply } from "../json/structured-output";
@@ -261,7 +261,7 @@ class QuestionRun {
 
 /** Reads a reply that should be JSON. One that is not whole is not worth a repair. */
 function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
-  switch (finishMeaning(finishReason)) {
+  switch (FINISH_MEANINGS.get(finishReason)) {
     case "cut":
       return { error: new ChatError("output_truncated", { reason: finishReason ?? "" }) };
     case "filtered":

@@ -9,10 +9,8 @@ const MOST_KNOWN = 1000;
 export class UnsupportedParams {
   readonly #known = new BoundedMap<true>({ count: MOST_KNOWN });
 
-  /** True if nothing is known yet. */
-  get isEmpty(): boolean {
-    return this.#known.size === 0;
-  }
+  /** True if nothing is known yet, as with most servers. */
+  isEmpty = true;
 
   /** True if it is known that the server does not support this of a request. */
   has(request: ChatRequest, param: UnsupportedParam): boolean {
@@ -21,6 +19,7 @@ export class UnsupportedParams {
 
   /** @returns true for the first one of its kind for the model */
   add(request: ChatRequest, param: UnsupportedParam): boolean {
+    this.isEmpty = false;
     const ofModel = `${param} ${request.model}`;
     const isNew = !this.#known.has(ofModel);
     for (const key of [ofModel, keyOf(request, param)]) this.#known.set(key, true);

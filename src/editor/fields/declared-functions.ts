@@ -1,3 +1,4 @@
+import { FUNCTION_NAME } from "../../shared/limits.js";
 import { parseSource } from "../schema/json-source.js";
 import { schemaProblems } from "../schema/schema-problems.js";
 import { shownText } from "../shown-text.js";
@@ -9,9 +10,6 @@ export interface DeclaredFunction {
   /** the text of a JSON schema; a flow written by hand may hold the object */
   parameters: unknown;
 }
-
-/** What the servers take as the name of a function. */
-export const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A function that cannot be used: a key of the catalogue's section `functions`, and what is put into its text. */
 export interface FunctionProblem {

@@ -1,7 +1,8 @@
+import type { SecretHeaders, SecretValue } from "../../shared/admin-api.js";
+import { isSecretHeader } from "../../shared/limits.js";
 import { editableList, make, makeLineAccessible, text } from "../red.js";
 import { shownText } from "../shown-text.js";
 import { headerProblem, isVariable } from "../validators.js";
-import { isSecretName, type SecretHeaders, type SecretValue } from "./header-rows.js";
 
 interface Line {
   name?: string;
@@ -168,5 +169,5 @@ function showLine({ isSecret = false }: Line, { name, value, lock, hint }: Field
   lock.querySelector("i")?.setAttribute("class", `fa ${isSecret ? "fa-lock" : "fa-unlock-alt"}`);
   lock.classList.toggle("selected", isSecret);
   const isPlain = value.value.trim() !== "" && !isVariable(value.value);
-  hint.textContent = !isSecret && isPlain && isSecretName(header) ? text("secret.plain") : "";
+  hint.textContent = !isSecret && isPlain && isSecretHeader(header) ? text("secret.plain") : "";
 }

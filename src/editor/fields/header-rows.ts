@@ -1,23 +1,4 @@
-/** Words in a header's name that tell a secret value. */
-const SECRET_WORDS = new Set(
-  (
-    "auth authorization key apikey token authtoken accesstoken secret jwt session sessionid sid password passwd pwd " +
-    "credential credentials signature"
-  ).split(" "),
-);
-
-/** Whether a header of this name holds a secret, as the client has it: `X-API-Key` and `xApiKey` have the same words. */
-export function isSecretName(header: string): boolean {
-  if (header.toLowerCase() === "cookie") return true;
-  const parted = header.replace(/([^A-Z])([A-Z])/g, "$1-$2").replace(/([A-Z])([A-Z][a-z])/g, "$1-$2");
-  return parted.split(/[-_.]/).some((word) => SECRET_WORDS.has(word.toLowerCase()));
-}
-
-/** A value of a secret header: what was typed, or the one that Node-RED has stored for a header of this name. */
-export type SecretValue = string | { stored: string };
-
-/** The secret headers of a configuration, by their names. */
-export type SecretHeaders = Record<string, SecretValue>;
+import type { SecretHeaders } from "../../shared/admin-api.js";
 
 /** What the editor knows of a configuration's credentials: what was typed since the last deploy, and what is stored. */
 export interface HeaderCredentials {

@@ -1,4 +1,5 @@
-import { type ConfigForm, describeWithheld, isError, postForm, type Withheld } from "../admin-api.js";
+import type { ConfigForm, ModelsResponse } from "../../shared/admin-api.js";
+import { describeWithheld, isError, postForm } from "../admin-api.js";
 import { dialogButtons, make, text } from "../red.js";
 import {
   chooseRows,
@@ -43,10 +44,10 @@ export function pickModel(form: ConfigForm, current: string, done: (model: strin
     ),
     open: (tray) => {
       tray.find(".red-ui-tray-body").append(picker.element);
-      void postForm<{ models: unknown } & Withheld>("models", form, abort.signal).then((answer) => {
+      void postForm<ModelsResponse>("models", form, abort.signal).then((response) => {
         if (abort.signal.aborted) return;
-        if (isError(answer)) picker.fail(`${answer.error.message} ${describeWithheld(answer)}`.trimEnd());
-        else picker.fill(readModelRows(answer.models));
+        if (isError(response)) picker.fail(`${response.error.message} ${describeWithheld(response)}`.trimEnd());
+        else picker.fill(readModelRows(response.models));
       });
     },
     resize: () => {},

@@ -1,3 +1,5 @@
+import { DEEPEST_JSON } from "../../shared/limits.js";
+
 /**
  * JSON as it is written: every value knows where it stands in its text and is written out again just as it was, however
  * large its numbers and whatever the order of its keys. `JSON.parse` would lose keys that are there twice, the order
@@ -40,9 +42,6 @@ export interface Problem {
   start: number;
   end: number;
 }
-
-/** Deeper than any schema, and not so deep that reading it exhausts the stack. */
-const MAX_DEPTH = 500;
 
 const SPACE = /[ \t\r\n]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none in a string
@@ -123,7 +122,7 @@ class Parser {
 
   /** What is between brackets, with commas; the opening bracket is next. */
   private list(close: string, readItem: () => void): void {
-    if (++this.depth > MAX_DEPTH) this.fail("deep");
+    if (++this.depth > DEEPEST_JSON) this.fail("deep");
     this.at++;
     this.skipSpace();
     if (this.text[this.at] !== close) {

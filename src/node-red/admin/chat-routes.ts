@@ -1,29 +1,22 @@
 import type { NodeAPI } from "node-red";
 import { asRecord, asText, redactDeltas } from "../../client/internal";
 import { buildRequest, readMessageOptions } from "../../conversation/request/build";
-import { checkEnvironment, readBoolean, readNumber, readObject } from "../../conversation/request/fields";
+import { checkEnvironment, readBoolean, readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
 import { runQuestion } from "../../conversation/run/run-question";
 import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
-import { type ChatDef, withDefaults } from "../chat-options";
+import type { TokenCounts, TryDone, TryForm, TryLine } from "../../shared/admin-api";
+import { type ChatDef, readField, withDefaults } from "../chat-options";
 import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
 import { renderTemplate } from "../typed-input";
 import { DeployedNodes } from "./deployed";
-import { checkVariables, formClient } from "./form-client";
+import { checkVariables, formClient, type Unchecked } from "./form-client";
 import { addPost, errorBody } from "./routes";
 import { mapTexts, Variables } from "./variables";
 
 /** Properties of a chat node that nothing is read from here: a variable in one goes nowhere. */
 const UNUSED = ["config", "name", "info", "prompt", "images", "audio", "conversation", "store", "output", "tools"];
-
-/** What a form needs for a question without a message, and what comes of it. */
-interface Trial {
-  prompt?: unknown;
-  chat?: unknown;
-  tools?: unknown;
-  config?: unknown;
-}
 
 /**
  * The route behind the try-it box of the chat node's form: it asks a prompt with what is in the form right now, deployed
@@ -32,7 +25,7 @@ interface Trial {
  */
 export function addChatRoutes(RED: NodeAPI): void {
   addPost(RED, "/huggingface/try", "huggingface-chat.write", async ({ body }, response, signal) => {
-    const write = (line: object): void => {
+    const write = (line: TryLine): void => {
       if (!signal.aborted) response.write(`${JSON.stringify(line)}\n`);
     };
     response.set("content-type", "application/x-ndjson; charset=utf-8");
@@ -55,10 +48,10 @@ export function addChatRoutes(RED: NodeAPI): void {
  */
 async function tryPrompt(
   RED: NodeAPI,
-  { prompt, chat, tools, config }: Trial,
+  { prompt, chat, tools, config }: Unchecked<TryForm>,
   variables: Variables,
   signal: AbortSignal,
-  write: (line: object) => void,
+  write: (line: TryLine) => void,
 ): Promise<void> {
   if (!config) throw new ChatError("config_missing");
   const nodes = new DeployedNodes(RED);
@@ -85,7 +78,7 @@ async function tryPrompt(
     const { calls, completion, reply } = await runQuestion(client, request, {
       signal,
       output,
-      repairs: readNumber(def.repairs, "repairs", 0),
+      repairs: readField.number(def, "repairs"),
       fallback: readFallback(configDef),
       listener,
     }).finally(listener.end);
@@ -124,12 +117,20 @@ function readChat(
 }
 
 /** Returns what the form shows of a reply beside what the model wrote. */
-function factsOf({ cost, fallbacks, finish_reason, model, provider, timing, usage = {} }: Report): object {
+function factsOf({
+  cost,
+  fallbacks,
+  finish_reason,
+  model,
+  provider,
+  timing,
+  usage = {},
+}: Report): Omit<TryDone, "calls"> {
   const { prompt_tokens, completion_tokens, total_tokens } = usage;
   const tokens = Object.entries({ prompt_tokens, completion_tokens, total_tokens }).filter(
     ([, count]) => typeof count === "number",
   );
-  return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) };
+  return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) as TokenCounts };
 }
 
 /** Returns the system prompt; none where it comes from a message or a context, which a form does not have. */

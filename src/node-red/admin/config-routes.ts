@@ -2,27 +2,21 @@ import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
 import { asRecord, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
 import { BoundedMap } from "../../conversation/bounded-map";
+import {
+  type EnvironmentResponse,
+  type HeadersResponse,
+  type ModelsResponse,
+  type TestResponse,
+  UNCHANGED,
+} from "../../shared/admin-api";
 import { readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
 import type { AdminRequest } from "../red";
 import { secretHeaderNames } from "../secret-headers";
 import { DeployedNodes } from "./deployed";
-import { type FormConfig, formClient, mayUseEndpoints, originOf, UNCHANGED } from "./form-client";
+import { type FormConfig, formClient, mayUseEndpoints, originOf } from "./form-client";
 import { addGet, addPost, errorBody, respondWith } from "./routes";
 import { mapTexts, Variables } from "./variables";
-
-/** What the picker gets, unless an error. */
-interface ModelsAnswer {
-  models: ModelEntry[];
-}
-
-/** What the test button gets, unless an error. */
-interface TestAnswer {
-  model: string;
-  host: string;
-  ms: number;
-  provider?: string;
-}
 
 /** Lists change with the hours; a dialog that is opened again should be quick. */
 const FRESH_MS = 5 * 60 * 1000;
@@ -68,7 +62,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
   const list = (body: Record<string, unknown>, signal: AbortSignal) => {
     // Its request names no model, so that no variable in one needs to be hidden among the models.
     const { model: _model, fallback: _fallback, ...def } = asRecord(body["def"]) ?? {};
-    return withForm({ ...body, def }, async (form, variables): Promise<ModelsAnswer> => {
+    return withForm({ ...body, def }, async (form, variables): Promise<ModelsResponse<ModelEntry>> => {
       return { models: mapTexts(await modelsOf(form, signal), (text) => variables.hide(text)) };
     });
   };
@@ -81,7 +75,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
   };
 
   const test = ({ body }: AdminRequest, signal: AbortSignal) => {
-    const run = async ({ client, def }: FormConfig, variables: Variables): Promise<TestAnswer> => {
+    const run = async ({ client, def }: FormConfig, variables: Variables): Promise<TestResponse> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
       const messages = [{ role: "user", content: "Hi" }];
@@ -100,7 +94,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
   };
 
   /** Which variable of the environment the token would come from; the token itself stays here. */
-  const environment = async ({ params }: AdminRequest) => {
+  const environment = async ({ params }: AdminRequest): Promise<EnvironmentResponse> => {
     const nodes = new DeployedNodes(RED);
     const deployed = nodes.get(params["id"], "huggingface-config");
     const baseUrl = deployed && new Variables().resolve(deployed["baseUrl"], nodes.lookup(deployed));
@@ -109,7 +103,9 @@ export function addConfigRoutes(RED: NodeAPI): void {
   };
 
   /** Returns the names of the stored secret headers; their values stay here. */
-  const headers = async ({ params }: AdminRequest) => ({ names: secretHeaderNames(RED, params["id"] ?? "") });
+  const headers = async ({ params }: AdminRequest): Promise<HeadersResponse> => ({
+    names: secretHeaderNames(RED, params["id"] ?? ""),
+  });
 
   const read = "huggingface-config.read";
   const write = "huggingface-config.write";

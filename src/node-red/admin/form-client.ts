@@ -9,6 +9,7 @@ import {
   resolveEndpoint,
 } from "../../client/internal";
 import { checkEnvironment, readObject } from "../../conversation/request/fields";
+import { type ConfigForm, UNCHANGED, type Withheld } from "../../shared/admin-api";
 import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { ChatError } from "../errors";
 import { findNode } from "../red";
@@ -16,18 +17,8 @@ import { readSecretHeaders, storedName, withStored } from "../secret-headers";
 import type { DeployedNode, DeployedNodes, Lookup } from "./deployed";
 import { holdsVariable, Variables } from "./variables";
 
-/** What the editor shows, and sends, in place of a password that it does not know. */
-export const UNCHANGED = "__PWRD__";
-
-/** What would be sent after a deploy, and was not sent from the form; for the form to say so. */
-export interface Withheld {
-  /** A token is stored for another address. */
-  isTokenWithheld?: true;
-  /** Values of secret headers are stored for another address. */
-  isHeaderWithheld?: true;
-  /** The environment has a token that may go to this address once it is deployed. */
-  isEnvironmentWithheld?: true;
-}
+/** A body of which only the names are known. */
+export type Unchecked<Body> = { [Name in keyof Body]?: unknown };
 
 /** The configuration as it stands in an open form. */
 export interface FormConfig {
@@ -45,8 +36,7 @@ export interface FormConfig {
  * variables, goes only to the origin that the configuration was deployed with; one that was never deployed may use
  * variables at Hugging Face's router. So nobody can send secrets elsewhere by changing the base URL in a form.
  *
- * @param body - `{ id, def, token, secretHeaders }`: the node's id, its properties, the token field, and the secret
- *   headers as the form has them, with `{ stored: name }` for a stored value; without them, all that are stored
+ * @param body - a `ConfigForm`, from somebody who may write anything into it
  * @param variables - takes note of those that are used
  * @param changes - options of the client that are not those of the form
  * @throws ChatError `invalid_input` for what cannot work
@@ -58,7 +48,7 @@ export function formClient(
   variables: Variables,
   changes: Partial<ClientOptions> = {},
 ): FormConfig {
-  const { id, def: properties, token, secretHeaders } = asRecord(body) ?? {};
+  const { id, def: properties, token, secretHeaders } = (asRecord(body) ?? {}) as Unchecked<ConfigForm>;
   const deployed = nodes.get(id, "huggingface-config");
   const lookup = nodes.lookup(deployed ?? {});
   const { headers: headerFields, ...fields } = asRecord(properties) ?? {};

@@ -1,17 +1,13 @@
 import type { NodeAPI } from "node-red";
+import type { ErrorResponse } from "../../shared/admin-api";
 import { localizeError, makeTranslate } from "../localize";
 import { type AdminRequest, type AdminResponse, addRoute } from "../red";
-
-/** An error in the words of the chat node. */
-export interface AdminError {
-  error: { code: string; message: string };
-}
 
 /** Handles a request. @param signal - fires when the browser no longer waits for the response */
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
 
 /** Makes the response for an error, in Node-RED's language. */
-export function errorBody(RED: NodeAPI, error: unknown): AdminError {
+export function errorBody(RED: NodeAPI, error: unknown): ErrorResponse {
   const { code, message } = localizeError(error, makeTranslate(RED));
   return { error: { code, message } };
 }

@@ -68,7 +68,8 @@ const reasoningIs = (reasoning: string, ...chunks: Json[]) =>
   assert.equal(read(...chunks).message.reasoning, reasoning);
 
 describe("the tables of what servers do differently", () => {
-  const tables = Object.entries(dialects).filter(([name]) => /^[A-Z_]+$/.test(name) && name !== "REASONING_FIELDS");
+  const derived = ["REASONING_FIELDS", "FINISH_MEANINGS"];
+  const tables = Object.entries(dialects).filter(([name]) => /^[A-Z_]+$/.test(name) && !derived.includes(name));
   for (const [name, table] of tables) {
     it(`say of each row in ${name} who does so, and where to read it`, () => {
       const rows = Object.values(table) as { by?: string; source?: string }[];
@@ -141,10 +142,10 @@ covers(
   "a finish reason of a reply that is not whole",
   dialects.FINISH_REASONS.map(({ reason }) => reason),
   {
-    length: () => assert.equal(dialects.finishMeaning("length"), "cut"),
-    max_tokens: () => assert.equal(dialects.finishMeaning("max_tokens"), "cut"),
-    model_length: () => assert.equal(dialects.finishMeaning("model_length"), "cut"),
-    content_filter: () => assert.equal(dialects.finishMeaning("content_filter"), "filtered"),
+    length: () => assert.equal(dialects.FINISH_MEANINGS.get("length"), "cut"),
+    max_tokens: () => assert.equal(dialects.FINISH_MEANINGS.get("max_tokens"), "cut"),
+    model_length: () => assert.equal(dialects.FINISH_MEANINGS.get("model_length"), "cut"),
+    content_filter: () => assert.equal(dialects.FINISH_MEANINGS.get("content_filter"), "filtered"),
     error: () =>
       assert.rejects(ask(sseEvent(TEXT) + sseEvent(delta({}, { finish_reason: "error" })) + DONE), {
         key: "reply_error",
@@ -154,7 +155,7 @@ covers(
 
 describe("any other finish reason", () => {
   for (const reason of ["stop", "tool_calls", "eos_token", "constructor", "", undefined]) {
-    it(`is that of a whole reply: ${reason}`, () => assert.equal(dialects.finishMeaning(reason), undefined));
+    it(`is that of a whole reply: ${reason}`, () => assert.equal(dialects.FINISH_MEANINGS.get(reason), undefined));
   }
 });
 

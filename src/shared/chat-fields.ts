@@ -1,0 +1,48 @@
+/** The fields of a huggingface-chat, in the order of its form: see `Field` in `field.ts`. */
+export const CHAT_FIELDS = [
+  { name: "name", kind: "text", default: "" },
+  { name: "config", kind: "node", nodeType: "huggingface-config", required: true, default: "" },
+  { name: "model", kind: "model", default: "" },
+
+  { name: "prompt", kind: "typedInput", default: "payload" },
+  { name: "promptType", kind: "inputType", default: "msg" },
+  { name: "images", kind: "typedInput", allowBlank: true, default: "images" },
+  { name: "imagesType", kind: "inputType", default: "msg" },
+  { name: "system", kind: "typedInput", default: "" },
+  { name: "systemType", kind: "inputType", default: "str" },
+
+  { name: "temperature", api: "temperature", kind: "number", min: 0, default: "", rows: "sampling", icon: "thermometer-half" },
+  { name: "maxTokens", api: "max_tokens", kind: "number", min: 1, integer: true, default: "", rows: "sampling", icon: "scissors" },
+  { name: "reasoningEffort", api: "reasoning_effort", kind: "text", default: "", rows: "sampling", icon: "lightbulb-o", suggestions: ["none", "minimal", "low", "medium", "high", "xhigh"] },
+  { name: "topP", api: "top_p", kind: "number", min: 0, max: 1, default: "", rows: "sampling", icon: "filter" },
+  { name: "seed", api: "seed", kind: "number", integer: true, default: "", rows: "sampling", icon: "random" },
+  { name: "frequencyPenalty", api: "frequency_penalty", kind: "number", min: -2, max: 2, default: "", rows: "sampling", icon: "bar-chart" },
+  { name: "presencePenalty", api: "presence_penalty", kind: "number", min: -2, max: 2, default: "", rows: "sampling", icon: "eye" },
+  { name: "stop", api: "stop", kind: "stop", default: [] },
+  { name: "extra", kind: "jsonObject", reserved: ["messages", "stream", "token", "headers", "baseUrl"], default: "{}" },
+
+  { name: "format", kind: "choice", choices: ["text", "json_object", "json_schema"], default: "text" },
+  { name: "schema", kind: "replySchema", default: "" },
+  { name: "schemaName", kind: "schemaName", default: "reply", rows: "json", icon: "tag", only: "schema" },
+  { name: "strict", kind: "flag", default: true, rows: "json", icon: "check-square-o", only: "schema", beside: "strictly" },
+  { name: "repairs", kind: "number", min: 0, integer: true, default: 1, rows: "json", icon: "medkit", only: "json" },
+  { name: "stream", kind: "flag", default: false, rows: "stream", icon: "tint", heading: "streaming" },
+  { name: "chunk", kind: "choice", choices: ["token", "interval", "sentence", "line"], default: "token", rows: "stream", only: "stream" },
+  { name: "chunkInterval", kind: "number", min: 0, max: 3600000, default: 100, rows: "stream", only: "interval", unit: "milliseconds" },
+  { name: "streamReasoning", kind: "flag", default: false, rows: "stream", only: "stream" },
+  { name: "output", kind: "typedInput", default: "payload" },
+  { name: "outputType", kind: "inputType", default: "msg" },
+
+  { name: "tools", kind: "nodes", nodeType: "huggingface-tool[]", default: [] },
+  { name: "functions", kind: "functions", default: [] },
+  { name: "toolChoice", kind: "choice", choices: ["auto", "none", "required", "function"], default: "auto", rows: "choice", icon: "random" },
+  { name: "toolName", kind: "calledFunction", default: "" },
+  { name: "maxSteps", kind: "number", min: 1, leastRead: 0, integer: true, default: 10, rows: "calls", icon: "repeat", only: "picked" },
+  { name: "toolTimeout", kind: "number", min: 0, default: 30, rows: "calls", icon: "clock-o", only: "picked", unit: "seconds" },
+
+  { name: "conversation", kind: "typedInput", default: "" },
+  { name: "conversationType", kind: "inputType", default: "str" },
+  { name: "store", kind: "contextStore", default: "" },
+  { name: "maxMessages", kind: "number", min: 1, integer: true, default: 50, rows: "memory", icon: "bars", only: "memory" },
+  { name: "maxHistoryTokens", kind: "number", min: 1, integer: true, default: "", rows: "memory", icon: "scissors", only: "memory" },
+] as const;
