@@ -15,8 +15,7 @@ import {
 } from "../tools";
 import { FallbackChain } from "./fallback";
 import { emptyCompletion, type Report, ReportBuilder } from "./report";
-import { completeRound, type Request, type RoundListener } from "./round";
-import { SendableHistory } from "./sendable-history";
+import { completeRound, type Request, type RoundListener, SendableHistory } from "./round";
 import { UnsupportedParams } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
