@@ -5,10 +5,11 @@ import { type Arrival, Arrivals } from "./arrivals";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, withDefaults } from "./chat-options";
 import { FlowTools } from "./flow-tools";
-import { localizeError, makeTranslate, type Translate } from "./localize";
+import { localizeError } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
 import { type Progress, QuestionRunner, type Running } from "./question-runner";
+import { makeTranslate, type Translate } from "./red";
 import { StatusLine } from "./status-line";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from "node-red";
 import { type ChatError, platformProblem } from "../client/internal";
-import { localizeError, makeTranslate, type Translate } from "./localize";
+import { localizeError } from "./localize";
+import { makeTranslate, type Translate } from "./red";
 
 /** What is missing, in a word, where no question can be asked. */
 const MISSING: Partial<Record<ChatError["key"], (params: ChatError["params"]) => string>> = {

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord } from "../client/internal";
+import { asRecord, oneLine } from "../client/internal";
 
 /**
  * What Node-RED gives and `@types/node-red` lacks or types otherwise. All casts for it are here, each with the place where
@@ -137,4 +137,21 @@ export function addRoute(
   handle: (request: AdminRequest, response: AdminResponse) => Promise<void>,
 ): void {
   RED.httpAdmin[method](path, RED.auth.needsPermission(permission), handle as never);
+}
+
+/** Looks up a text in the language that Node-RED runs in. */
+export type Translate = (key: string, params?: Record<string, string | number>) => string;
+
+/** A number that was written by us. */
+const NUMBER = /^[\d.]+$/;
+
+/** Returns what looks up the texts of the chat node, by keys without its name. Parameters may come from a stranger. */
+export function makeTranslate(RED: NodeAPI): Translate {
+  return (key, params = {}) => {
+    const clean = Object.entries(params).map(([name, value]) => [
+      name,
+      typeof value === "string" && !NUMBER.test(value) ? oneLine(value) : value,
+    ]);
+    return RED._(`huggingface-chat.${key}`, Object.fromEntries(clean));
+  };
 }

@@ -1,7 +1,7 @@
 import type { Node, NodeStatus } from "node-red";
 import type { ChatError, Completion } from "../client/internal";
-import type { Translate } from "./localize";
 import { missingText } from "./platform-status";
+import type { Translate } from "./red";
 
 /** Node-RED sends every status to every open editor: four a second is what a person can read. */
 const MOST = 4;

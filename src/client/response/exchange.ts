@@ -7,7 +7,6 @@ import { errorOf, type Failure, failureOf } from "../errors/failure";
 import { connectionError } from "../errors/from-connection";
 import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
 import type { PartialCompletion } from "../types";
-import { onAbort } from "../until-abort";
 import { Body, type BodyCallbacks } from "./body";
 import { IdleTimeout } from "./idle-timeout";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
@@ -68,22 +67,21 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #isSettled = false;
   #isClosed = false;
   #status = 0;
+  #isError = false;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
-  /** The connection brings nothing more of the response; what came last may still be waiting to be read. */
+  /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
   #isOver = false;
   /** When the finish reason, or content behind it, came last, by `performance.now()`; 0 before. */
   #finishedAt = 0;
   /** Characters of content by then. */
   #finishedSize = 0;
-
   readonly #idleTimeout = new IdleTimeout(
     () => this.#newsAt(),
     (seconds) => this.#safely(() => this.#onSilence(seconds)),
   );
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
-  #stopListening = (): void => {};
 
   constructor(input: ExchangeInput, resolve: (result: ExchangeResult) => void) {
     this.#input = input;
@@ -92,13 +90,16 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   }
 
   start(): void {
-    const { dispatcher, endpoint, headers, body } = this.#input;
-    this.#stopListening = onAbort(this.#input.signal, () => this.#safely(() => this.#judge("aborted")));
-    if (this.#isSettled) return;
+    const { dispatcher, endpoint, headers, body, signal } = this.#input;
+    const { origin, path } = endpoint;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#idleTimeout.start(this.#input.headersLimitMs);
     // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
-    const { origin, path } = endpoint;
     try {
       dispatcher.dispatch({ origin, path, method: "POST", headers, body, ...limits }, this);
     } catch (error) {
@@ -143,6 +144,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   #readHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
+    this.#isError = status > 299;
     this.#headers = headers;
     this.#reply.readHead(status, headers);
     const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
@@ -150,12 +152,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#idleTimeout.start(this.#input.silenceLimitMs);
   }
 
-  get #isError(): boolean {
-    return this.#status < 200 || this.#status > 299;
-  }
-
   get #progress(): Progress {
-    return this.#status > 0 && this.#isError ? "error status" : this.#reply.progress;
+    return this.#isError ? "error status" : this.#reply.progress;
   }
 
   onFinish(): void {
@@ -217,9 +215,12 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     else this.#judge("silent", makeError);
   }
 
+  #onAbort = (): void => this.#safely(() => this.#judge("aborted"));
+
   #onConnectionError(cause: unknown): void {
     const { context, proxyHost } = this.#input;
-    this.#safely(() => this.#judge("reset", () => connectionError(cause, context.host, this.#status > 0, proxyHost)));
+    const makeError = () => connectionError(cause, context.host, this.#status > 0, proxyHost);
+    this.#safely(() => this.#judge("reset", makeError));
   }
 
   /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
@@ -229,7 +230,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     if (verdict.outcome === "wait") return;
     const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
     if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
-    else this.#succeed();
+    else this.#settle(finalFailure(this.#reply.flush()));
     // Nothing that follows is worth a connection.
     if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
   }
@@ -247,18 +248,13 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#settle(failureOf(cause, mayPass && !this.#reply.hasContent, this.#isError ? this.#headers : {}));
   }
 
-  #succeed(): void {
-    const error = this.#reply.flush();
-    this.#settle(error && { error, mayRetry: false, headers: {} });
-  }
-
   /** Ends the exchange, whatever has come and whoever listens: nothing in here may keep the question waiting. */
   #settle(failed: Failure | undefined): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#idleTimeout.stop();
     clearTimeout(this.#endTimer);
-    this.#stopListening();
+    this.#input.signal?.removeEventListener("abort", this.#onAbort);
     this.#body?.destroy();
     const result: ExchangeResult = { completion: { message: { role: "assistant", content: "" } } };
     let failure = failed;
@@ -266,7 +262,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       result.completion = this.#reply.completion();
       if (failure) this.#input.onFailure(failure);
     } catch (error) {
-      failure = { error: asChatError(error), mayRetry: false, headers: {} };
+      failure = finalFailure(asChatError(error));
     }
     if (failure) result.failure = failure;
     const { firstAt } = this.#reply;
@@ -297,4 +293,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       this.onCrash(error);
     }
   }
+}
+
+function finalFailure(error: ChatError | undefined): Failure | undefined {
+  return error && { error, mayRetry: false, headers: {} };
 }

@@ -1,7 +1,7 @@
 import type { NodeAPI } from "node-red";
 import type { ErrorResponse } from "../../shared/admin-api";
-import { localizeError, makeTranslate } from "../localize";
-import { type AdminRequest, type AdminResponse, addRoute } from "../red";
+import { localizeError } from "../localize";
+import { type AdminRequest, type AdminResponse, addRoute, makeTranslate } from "../red";
 
 /** Handles a request. @param signal - fires when the browser no longer waits for the response */
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;

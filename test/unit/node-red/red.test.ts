@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeAPI } from "node-red";
-import { makeTranslate } from "../../../src/node-red/localize";
+import { makeTranslate } from "../../../src/node-red/red";
 
 describe("a text of the nodes", () => {
   const translate = makeTranslate({
