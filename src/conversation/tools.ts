@@ -43,7 +43,7 @@ export interface Declaration {
   function: { name: string; description?: string; parameters?: unknown; strict?: boolean };
 }
 
-/** How the request declares a tool. */
+/** Declares a tool as the request does. */
 export function declare({ name, description, parameters, strict }: Omit<Tool, "run">): Declaration {
   return {
     type: "function",
@@ -180,13 +180,13 @@ function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string
   return asRecord(args) ? [] : ["the value must be object"];
 }
 
-/** What the model is told of a call. */
+/** Returns what the model is told of a call. */
 export function toolMessage(report: CallReport): { role: "tool"; tool_call_id: string; content: string } {
   const content = "error" in report ? `Error: ${report.error}` : report.result;
   return { role: "tool", tool_call_id: report.id, content };
 }
 
-/** What the last result of a round says besides where calls were dropped; blank for none. */
+/** Returns what the last result of a round adds where calls were dropped; blank for none. */
 export function droppedNote(count: number): string {
   return count > 0
     ? `\n\n(${count} further calls were dropped: at most ${MOST_CALLS} in a round are carried out.)`

@@ -21,11 +21,11 @@ function current(node: EditedNode, property: string): unknown {
   return field ?? node[property];
 }
 
-/** Whether the name of a schema matters. */
+/** True if the name of a schema matters. */
 export const isSchemaUsed = (node: EditedNode): boolean => current(node, "format") === "json_schema";
-/** Whether a schema may not be blank; `undefined` where it does not matter at all. */
+/** True if a schema may not be blank; `undefined` where it does not matter at all. */
 export const isSchemaNeeded = (node: EditedNode): true | undefined => isSchemaUsed(node) || undefined;
-/** Whether the name of the function that must be called matters. */
+/** True if the name of the function that must be called matters. */
 export const isFunctionNamed = (node: EditedNode): boolean => current(node, "toolChoice") === "function";
 
 /** Has the editor look at all fields of the form of ours that is open, if one is. */

@@ -6,7 +6,7 @@ export interface Arrival {
   entered(): void;
 }
 
-/** Keeps the messages of a node that may want their turn in a conversation in the order in which they came. */
+/** Puts messages in line for their conversations in the order in which they came. */
 export class Arrivals {
   /** Settled when all messages so far have taken their place in line. */
   #last: Promise<void> = Promise.resolve();

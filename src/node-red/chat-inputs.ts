@@ -38,7 +38,7 @@ export class ChatInputs {
     return this.#inputs.output;
   }
 
-  /** Whether messages may have a key without one of their own in `msg.huggingface`. */
+  /** True if messages may have a key without one of their own in `msg.huggingface`. */
   get hasConversation(): boolean {
     return this.#inputs.conversation.value !== "";
   }
@@ -58,7 +58,7 @@ export class ChatInputs {
   }
 
   /**
-   * The key of the conversation that a message belongs to.
+   * Reads the key of the conversation that a message belongs to.
    *
    * @param again - how a context store that fails is tried again
    * @returns undefined for none

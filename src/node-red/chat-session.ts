@@ -2,13 +2,13 @@ import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, asRecord, type ChatError, isCancelled, reasonOf, untilAbort } from "../client/internal";
 import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
 import { type Arrival, Arrivals } from "./arrivals";
-import { type Asked, ChatAsker, type Running } from "./chat-asker";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, withDefaults } from "./chat-options";
 import { FlowTools } from "./flow-tools";
 import { localizeError } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
+import { type Progress, QuestionRunner, type Running } from "./question-runner";
 import { makeTranslate, type Translate } from "./red";
 import { StatusLine } from "./status-line";
 
@@ -32,12 +32,12 @@ export class ChatSession {
   readonly #translate: Translate;
   readonly #status: StatusLine;
   readonly #arrivals = new Arrivals();
-  /** Those that have not ended. */
+  /** Messages that are not done. */
   readonly #running = new Set<Running>();
   readonly #inputs: ChatInputs;
   readonly #flowTools: FlowTools;
   readonly #memory: Memory;
-  readonly #asker: ChatAsker;
+  readonly #questions: QuestionRunner;
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
@@ -49,7 +49,7 @@ export class ChatSession {
     this.#inputs = new ChatInputs(RED, node, this.#def);
     this.#flowTools = new FlowTools(RED, node);
     this.#memory = new Memory(node, this.#def);
-    this.#asker = new ChatAsker(RED, node, this.#def, {
+    this.#questions = new QuestionRunner(RED, node, this.#def, {
       inputs: this.#inputs,
       flowTools: this.#flowTools,
       memory: this.#memory,
@@ -68,7 +68,7 @@ export class ChatSession {
       refused = asInputError(error);
     }
     if (steers?.abort || steers?.reset) await this.#control(msg, steers, [...this.#running], done);
-    else await this.#answer(msg, send, done, refused);
+    else await this.#question(msg, send, done, refused);
   }
 
   /** Takes what a tool flow gives back through a link out node. */
@@ -79,7 +79,7 @@ export class ChatSession {
   /** Ends everything at once and without a word. */
   close(): void {
     this.#isClosed = true;
-    this.#asker.close();
+    this.#questions.close();
     this.#status.close();
     abortAll([...this.#running], undefined);
     this.#memory.stopForgetting();
@@ -116,7 +116,7 @@ export class ChatSession {
     done(error);
   }
 
-  /** Takes its turn in the line of the conversation, behind all that came before; the message is done meanwhile. */
+  /** Forgets behind all questions that came before; the message is done meanwhile. */
   #forget(key: string | undefined, { before, entered }: Arrival, msg: ChatMessage): void {
     before
       .then(() => {
@@ -134,37 +134,37 @@ export class ChatSession {
   }
 
   /** @param refused - why it is no question */
-  async #answer(msg: ChatMessage, send: Send, done: Done, refused?: ChatError): Promise<void> {
+  async #question(msg: ChatMessage, send: Send, done: Done, refused?: ChatError): Promise<void> {
     const running = this.#begin();
     const status = this.#status.begin();
-    const asked: Asked = {};
+    const progress: Progress = {};
     let error: ChatError | undefined;
     try {
       if (refused) throw refused;
-      await this.#asker.ask(msg, send, running, status, asked).catch((cause) => {
-        // Aborted before anything was asked.
+      await this.#questions.run(msg, send, running, status, progress).catch((cause) => {
+        // Aborted before anything was progress.
         if (!isCancelled(cause)) throw cause;
-        asked.outcome = abortedBeforeStart();
+        progress.outcome = abortedBeforeStart();
       });
-      if (asked.outcome) await this.#finish(msg, asked, asked.outcome, running);
-      if (asked.outcome && !this.#isClosed) sendReply(msg, asked.outcome, send);
+      if (progress.outcome) await this.#finish(msg, progress, progress.outcome, running);
+      if (progress.outcome && !this.#isClosed) sendReply(msg, progress.outcome, send);
     } catch (cause) {
       error = localizeError(cause, this.#translate);
     }
-    asked.lease?.end();
+    progress.lease?.end();
     this.#running.delete(running);
     if (this.#isClosed) return;
     if (error) {
-      putCompletion(msg, error.completion ?? asked.outcome?.completion);
+      putCompletion(msg, error.completion ?? progress.outcome?.completion);
       status.failed(error);
-    } else if (asked.outcome) {
-      status.done(asked.outcome.completion);
+    } else if (progress.outcome) {
+      status.done(progress.outcome.completion);
     }
     done(error);
   }
 
   /** Writes what came of a question, also of one that was aborted. */
-  async #finish(msg: ChatMessage, { save }: Asked, outcome: Outcome, running: Running): Promise<void> {
+  async #finish(msg: ChatMessage, { save }: Progress, outcome: Outcome, running: Running): Promise<void> {
     await this.#write("output", running, (signal) => {
       const { output } = this.#inputs;
       const isPut = putReply(this.#RED, this.#node, msg, output, outcome);
@@ -174,7 +174,7 @@ export class ChatSession {
     if (save) await this.#write("conversation", running, save);
   }
 
-  /** An abort from now on ends the wait for a store that does not answer. */
+  /** An abort from now on ends the wait for a store that does not respond. */
   async #write(field: WrittenField, running: Running, write: (signal: AbortSignal) => Promise<void>): Promise<void> {
     if (this.#isClosed) return;
     running.abort = new AbortController();

@@ -35,7 +35,7 @@ export interface ConfigSettings {
   serverStreams: boolean;
   /** How the server is asked for JSON by a schema. */
   grammar: Grammar;
-  /** Models to ask where the first one does not answer. */
+  /** Models to ask where the first one fails. */
   fallback: string[];
 }
 
@@ -110,7 +110,7 @@ export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
   return flag(def, "endpointsUseEnvironment");
 }
 
-/** Models to ask where the first one does not answer. */
+/** Models to ask where the first one fails. */
 export function readFallback(def: ConfigDef): string[] {
   return [def.fallback ?? []]
     .flat()

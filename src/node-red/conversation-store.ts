@@ -67,7 +67,7 @@ export class ConversationStore {
   }
 
   /**
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async save(key: string, messages: Message[], signal: AbortSignal): Promise<void> {
@@ -87,7 +87,7 @@ export class ConversationStore {
   /**
    * Forgets a conversation.
    *
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async forget(key: string, signal: AbortSignal): Promise<void> {
@@ -97,7 +97,7 @@ export class ConversationStore {
   /**
    * Forgets all conversations of the node but some.
    *
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   async forgetAllBut(keys: string[], signal: AbortSignal): Promise<void> {
@@ -115,7 +115,7 @@ export class ConversationStore {
     });
   }
 
-  /** What has failed, or has not answered, is asked for anew the next time. */
+  /** Changes the store. Where it fails or does not respond, all is read anew the next time. */
   async #change(signal: AbortSignal, act: () => Promise<void>): Promise<void> {
     try {
       await untilAbort(act(), signal);
@@ -205,7 +205,7 @@ export class ConversationStore {
   }
 }
 
-/** A key such as `user@example.com` or `$parent.x` would be taken for a path, or for another context. */
+/** Finds the place of a key: one such as `user@example.com` or `$parent.x` would be read as a path or another context. */
 function placeOf(key: string): Place {
   const utf16 = Buffer.from(key, "utf16le");
   if (Buffer.byteLength(key) > LONGEST_KEY) {

@@ -8,7 +8,7 @@ import { copyWithout } from "./message-copy";
 import { cloneOf, startFlow } from "./red";
 import { runningTool, type ToolNode } from "./tool-registry";
 
-/** What a tool flow has no business with: what steers or ends the question, and the way back of its own asker. */
+/** Properties that a tool flow does not get: what steers or ends the question, and the way back of the flow that asks. */
 const LEFT_OUT = [
   "huggingface",
   "error",
@@ -49,12 +49,12 @@ export class FlowTools {
   /**
    * Makes the functions that a question may call.
    *
-   * @param held - the properties of the question that held the prompt and the images
+   * @param inputs - the properties of the question that the prompt and the images come from
    * @param timeoutMs - for one call; 0 for no limit
    * @throws ChatError `invalid_input` for a schema that is none
    */
-  tools(nodes: ToolNode[], question: NodeMessage, held: readonly string[], timeoutMs: number): Tool[] {
-    const base = copyWithout(this.#RED, question, LEFT_OUT, held);
+  tools(nodes: ToolNode[], question: NodeMessage, inputs: readonly string[], timeoutMs: number): Tool[] {
+    const base = copyWithout(this.#RED, question, LEFT_OUT, inputs);
     return nodes.map((tool) => ({
       name: tool.name ?? "",
       description: String(tool.def.description ?? ""),
@@ -107,7 +107,7 @@ export class FlowTools {
   }
 }
 
-/** A string as it is, anything else as JSON. An error on the message is the flow's answer, too: the model is told. */
+/** Returns a string as it is, anything else as JSON. An error on the message is a result, too: the model is told. */
 function resultText(msg: ReturnedMessage): string {
   if (msg.error) throw new Error(errorText(msg.error));
   if (typeof msg.payload === "string") return msg.payload;

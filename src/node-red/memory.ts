@@ -9,22 +9,22 @@ import { type ChatDef, readHistoryLimits } from "./chat-options";
 import { ConversationStore } from "./conversation-store";
 import { type ReadOptions, readAgain } from "./read-again";
 
-/** A question's turn in its conversation. */
+/** A question's lease of its conversation: until it ends, no other question of the conversation is sent. */
 export interface ConversationLease {
   /** What is remembered; undefined where there is nothing to remember. */
   history?: Message[];
-  /** Whether the question has waited for its turn, so that it is not refused any more. */
+  /** `admitted` if the question has waited for its lease, so that it is not refused any more. */
   priority: Priority;
   /** How long it has waited. */
   waitedMs: number;
   /**
    * Remembers how the question ended.
    *
-   * @param signal - ends the wait for a store that does not answer
+   * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
   save(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
-  /** Lets the next question of the conversation have its turn. */
+  /** Lets the next question of the conversation go on. */
   end(): void;
 }
 
@@ -35,7 +35,7 @@ export class Memory {
   readonly #def: ChatDef;
   readonly #store: ConversationStore;
   readonly #locks = new KeyedMutex();
-  /** What ends the waits for a store in which something is being forgotten. */
+  /** End the waits for stores in which something is being forgotten. */
   readonly #forgetting = new Set<AbortController>();
 
   constructor(node: Node, def: ChatDef) {
@@ -61,10 +61,10 @@ export class Memory {
     const limits = readHistoryLimits(this.#def);
     const queuedAt = performance.now();
     const isBusy = this.#locks.isBusy(key);
-    const release = isBusy ? client.reserve() : undefined;
+    const endReserve = isBusy ? client.reserve() : undefined;
     if (isBusy) onWaiting();
     const lock = await this.#locks.lock(key, again.signal);
-    release?.();
+    endReserve?.();
     if (!lock) return NOTHING;
     try {
       const loaded = await readAgain(() => this.#store.load(key), again);
@@ -77,13 +77,13 @@ export class Memory {
           const { response_format = "", tools = "" } = request;
           const sent = [...messages.slice(0, -1), response_format, tools];
           const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
-          const kept = trimHistory(copyMessages(messages.slice(added)), limits, correction);
-          return this.#store.save(key, kept, signal);
+          const trimmed = trimHistory(copyMessages(messages.slice(added)), limits, correction);
+          return this.#store.save(key, trimmed, signal);
         },
-        end: lock.end,
+        end: lock.release,
       };
     } catch (error) {
-      lock.end();
+      lock.release();
       if (isCancelled(error)) return NOTHING;
       throw error;
     }
@@ -96,23 +96,23 @@ export class Memory {
    */
   async forget(key: string | undefined): Promise<void> {
     if (key !== undefined) {
-      await this.#inTurn(this.#locks.lock(key), (signal) => this.#store.forget(key, signal));
+      await this.#locked(this.#locks.lock(key), (signal) => this.#store.forget(key, signal));
       return;
     }
     const { locks, others } = this.#locks.lockAll();
     const busy = locks.map(([name]) => name);
     await Promise.all([
-      this.#inTurn(others, (signal) => this.#store.forgetAllBut(busy, signal)),
-      ...locks.map(([name, lock]) => this.#inTurn(lock, (signal) => this.#store.forget(name, signal))),
+      this.#locked(others, (signal) => this.#store.forgetAllBut(busy, signal)),
+      ...locks.map(([name, lock]) => this.#locked(lock, (signal) => this.#store.forget(name, signal))),
     ]);
   }
 
-  /** Waits no longer for a store in which something is being forgotten; what has not had its turn yet still gets it. */
+  /** Waits no longer for stores in which something is being forgotten; what still waits for a lock is forgotten later. */
   stopForgetting(): void {
     for (const abort of this.#forgetting) abort.abort();
   }
 
-  async #inTurn(lock: Promise<Lock | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #locked(lock: Promise<Lock | undefined>, act: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const taken = await lock;
     const abort = new AbortController();
     this.#forgetting.add(abort);
@@ -120,7 +120,7 @@ export class Memory {
       await act(abort.signal);
     } finally {
       this.#forgetting.delete(abort);
-      taken?.end();
+      taken?.release();
     }
   }
 }

@@ -2,7 +2,7 @@ import type { NodeAPI, NodeMessage } from "node-red";
 import { cloneOf, withoutMsg } from "./red";
 
 /**
- * A copy of a message without some of its properties.
+ * Copies a message without some of its properties.
  *
  * @param names - properties to leave out
  * @param paths - further ones, which may be paths such as `question.text`

@@ -51,7 +51,7 @@ export async function putReply(
   else await storeTypedInput(RED, node, place, msg, reply);
 }
 
-/** It could be set before the question was asked; a flow may have frozen the message since. */
+/** Sets a property that could be set before the question was asked; a flow may have frozen the message since. */
 function set(msg: ChatMessage, name: "completion" | "messages" | "payload", value: unknown): void {
   try {
     msg[name] = value;

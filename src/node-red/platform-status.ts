@@ -10,7 +10,7 @@ const MISSING: Partial<Record<ChatError["key"], (params: ChatError["params"]) =>
   webassembly_missing: () => "WebAssembly",
 };
 
-/** What an error says is missing on this machine, for a status; undefined for errors of another kind. */
+/** Returns what an error says is missing on this machine, for a status; undefined for errors of another kind. */
 export function missingText({ key, params }: ChatError, translate: Translate): string | undefined {
   const what = MISSING[key]?.(params);
   return what && translate("status.needs", { what });

@@ -2,23 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asRecord, asText, backoff, untilAbort } from "../client/internal";
 import { ChatError } from "./errors";
 
-/** The system's code of an error, for the facts behind ours. */
+/** Returns the system's code of an error, for the cause of ours. */
 export function codeOf(error: unknown): { code?: string } {
   const code = asText(asRecord(error)?.["code"]);
   return code === undefined ? {} : { code };
 }
 
-/** How a read that fails is tried again. */
+/** How a read that fails is retried. */
 export interface ReadOptions {
   signal: AbortSignal;
   /** Extra attempts. */
   retries: number;
-  /** It will be tried again in so many seconds. */
+  /** Called before the wait for a retry. */
   onRetry?(attempt: number, of: number, seconds: number): void;
 }
 
 /**
- * Reads from a context store, which may be away for a moment, and again as a connection is tried again.
+ * Reads from a context store, which may be away for a moment, with the retries of a connection.
  *
  * @throws ChatError of the last attempt, or `cancelled`
  */

@@ -25,7 +25,7 @@ export function readSecretHeaders({ secretHeaders, secretHeadersEdited }: Header
   return isBlank(secretHeadersEdited) ? stored : withStored(parseHeaders(secretHeadersEdited), stored);
 }
 
-/** Puts stored values where a form has kept them; one that is not stored any more is left out. */
+/** Puts stored values where a form leaves them as they are; one that is no longer stored is left out. */
 export function withStored(headers: Headers, stored: Headers): Headers {
   const entries = Object.entries(headers).map(([name, value]) => {
     const kept = storedName(value);
@@ -34,7 +34,7 @@ export function withStored(headers: Headers, stored: Headers): Headers {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** The stored header whose value a form has kept; undefined for a value that was typed. */
+/** Returns the stored header whose value a form leaves as it is; undefined for a value that was typed. */
 export function storedName(value: unknown): string | undefined {
   return asText(asRecord(value)?.["stored"]);
 }

@@ -11,7 +11,7 @@ const LONGEST_NAME = 64;
 /** Between two counts of what is being written. */
 const COUNT_MS = WINDOW_MS / MOST;
 
-/** What one question shows of itself. */
+/** What the status shows of one question. */
 export interface RunStatus {
   waiting(): void;
   asking(): void;

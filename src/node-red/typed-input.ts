@@ -57,7 +57,7 @@ export async function resolveTypedInput(
   });
 }
 
-/** Whether a path ends early because there is nothing: the message has no such property, which is no mistake. */
+/** True if a path ends early because there is nothing: the message has no such property, which is no mistake. */
 function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
   try {
     const keys = stepsOf(RED, msg, path);
@@ -73,12 +73,12 @@ function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
   }
 }
 
-/** What Node-RED says of a path, as against what a store says. */
+/** True if the error is Node-RED's about a path, and not a store's. */
 function isNoPath(error: unknown): boolean {
   return asRecord(error)?.["code"] === "INVALID_EXPR";
 }
 
-/** A store that cannot be read may be asked again. Where it could not be written the reply has been paid for. */
+/** Makes the error of a store. A read may be retried; where it could not be written the reply has been paid for. */
 function storeError(
   key: "context_unreadable" | "output_failed",
   params: Record<string, string>,
@@ -97,12 +97,12 @@ function isPromise(value: unknown): boolean {
   }
 }
 
-/** How a typed input is called in a sentence: `msg.payload`, `flow.question`. */
+/** Returns how a typed input is called in a sentence: `msg.payload`, `flow.question`. */
 export function label(value: unknown, type: string): string {
   return ["msg", "flow", "global"].includes(type) ? `${type}.${value}` : `${type} ${value}`.trim();
 }
 
-/** An object in a template is JSON text: `[object Object]` tells a model nothing. */
+/** Writes an object in a template as JSON: `[object Object]` tells a model nothing. */
 function plain(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }

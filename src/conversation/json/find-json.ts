@@ -40,7 +40,7 @@ function* candidates(text: string): Generator<string> {
   yield* bracketed(text);
 }
 
-/** The parts of a text from an opening bracket to the one that closes it. */
+/** Yields the parts of a text from an opening bracket to the one that closes it. */
 function* bracketed(text: string): Generator<string> {
   const opening = /[[{]/g;
   let unclosed = 0;

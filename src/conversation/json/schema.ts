@@ -7,7 +7,7 @@ import { TimeBudget } from "./time-budget";
 // Loaded by the first schema, and found now: see `loadModule`.
 for (const name of ["ajv", "ajv-formats"]) require.resolve(name);
 
-/** A JSON schema that is an object; `true` and `false` are none for the API. */
+/** A JSON schema that is an object: the API does not take `true` and `false`. */
 export type Schema = Record<string, unknown>;
 
 /**
@@ -21,18 +21,18 @@ export type Validate = (value: unknown, budget?: TimeBudget) => string[];
 const MOST_CACHED = 100;
 /** Length of their texts, in characters. Compiled they take several times as much. */
 const LONGEST_CACHED = 4 * 1024 * 1024;
-/** Longest list of problems: a model mends the first ones first. */
+/** Longest list of problems: a model fixes the first ones first. */
 const MOST_PROBLEMS = 10;
 /** In characters: names in a schema or a value may have any length. */
 const LONGEST_PROBLEM = 200;
-/** What checks may take, in ms. Schemas and values come from models and strangers, too. */
+/** Longest time for checks, in ms. Schemas and values come from models and strangers, too. */
 const CHECK_MS = 250;
-/** What it may take to compile a schema, in ms: on a small computer that is still a schema of many kilobytes. */
+/** Longest time to compile a schema, in ms: enough for many kilobytes on a small computer. */
 const COMPILE_MS = 400;
 
 type Draft = "7" | "2019" | "2020";
 
-/** What compiles schemas of a draft. All of it is loaded before a schema is: nothing of ours may end in the middle. */
+/** Compiles schemas of a draft. Loaded as a whole before any schema, since a deadline may end a compilation in the middle. */
 interface Tools {
   /** Tells whether a schema is one. */
   checker: AjvCore;

@@ -85,7 +85,7 @@ export function askInPrompt(messages: Message[], { schema }: JsonOutput): Messag
   return messages.with(at, { ...message, content: withText(message.content, words) });
 }
 
-/** What is sent to a model whose reply does not fit. */
+/** Returns what is sent to a model whose reply is not valid. */
 export function repairMessages(text: string, problems: string[]): Message[] {
   const list = problems.map((problem) => `- ${problem}`).join("\n");
   const request = `Your reply cannot be used:\n${list}\nReply once more, with the whole corrected JSON and no other text.`;

@@ -77,7 +77,7 @@ export function trimHistory(messages: Message[], limits: HistoryLimits, correcti
     : system;
 }
 
-/** What still fits into the limits. */
+/** Returns the messages that fit into the limits. */
 class Room {
   #messages: number;
   #tokens: number;
@@ -120,7 +120,7 @@ function lengthOf(messages: Message[]): number {
   return messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
 }
 
-/** How many tokens messages have, by their length. */
+/** Estimates the tokens of messages by their length. */
 export function estimateTokens(messages: readonly unknown[]): number {
   return messages.reduce((sum: number, message) => sum + MESSAGE_TOKENS + tokensOf(message), 0);
 }

@@ -1,40 +1,40 @@
 import { untilAbort } from "../../client/internal";
 
-/** A place in a line whose turn has come. */
+/** A lock that is held. */
 export interface Lock {
-  /** Lets the next one have its turn. */
-  end(): void;
+  /** Releases the lock: the next in line gets it. */
+  release(): void;
 }
 
-/** Lets those of one key have their turn one after the other, in the order in which they came. */
+/** Locks keys: those that want one key get its lock one after the other, in the order in which they came. */
 export class KeyedMutex {
-  /** By key: settled when the last one in the line has ended. */
-  readonly #ends = new Map<string, Promise<void>>();
-  /** Settled when the last one has ended that had the turn for all keys without a line. */
-  #endOfOthers: Promise<void> | undefined;
+  /** By key: settled when the last one in the line has released its lock. */
+  readonly #releases = new Map<string, Promise<void>>();
+  /** Settled when the last lock of all keys without a line is released. */
+  #releaseOfOthers: Promise<void> | undefined;
 
-  /** Whether one of this key would have to wait. */
+  /** True if one of this key would have to wait. */
   isBusy(key: string): boolean {
-    return this.#endBefore(key) !== undefined;
+    return this.#releaseBefore(key) !== undefined;
   }
 
   /**
-   * Waits for a turn. Every turn must be ended.
+   * Waits for the lock of a key. Every lock must be released.
    *
    * @returns undefined if `signal` fires first
    */
   async lock(key: string, signal?: AbortSignal): Promise<Lock | undefined> {
-    const before = this.#endBefore(key);
-    const { end, ended } = openLock(before);
-    this.#ends.set(key, ended);
-    void ended.then(() => {
-      if (this.#ends.get(key) === ended) this.#ends.delete(key);
+    const before = this.#releaseBefore(key);
+    const { release, released } = openLock(before);
+    this.#releases.set(key, released);
+    void released.then(() => {
+      if (this.#releases.get(key) === released) this.#releases.delete(key);
     });
     try {
       if (before) await untilAbort(before, signal);
-      return { end };
+      return { release };
     } catch {
-      end();
+      release();
       return undefined;
     }
   }
@@ -42,29 +42,29 @@ export class KeyedMutex {
   /**
    * Takes a place in every line that there is, and one before all lines that will be. None of them waits for another.
    *
-   * @returns the keys of the lines with a promise of the turn in each, and one for all other keys
+   * @returns the keys of the lines with a promise of the lock of each, and one for all other keys
    */
   lockAll(): { locks: [key: string, lock: Promise<Lock | undefined>][]; others: Promise<Lock> } {
-    const locks = [...this.#ends.keys()].map((key): [string, Promise<Lock | undefined>] => [key, this.lock(key)]);
-    const before = this.#endOfOthers;
-    const { end, ended } = openLock(before);
-    this.#endOfOthers = ended;
-    void ended.then(() => {
-      if (this.#endOfOthers === ended) this.#endOfOthers = undefined;
+    const locks = [...this.#releases.keys()].map((key): [string, Promise<Lock | undefined>] => [key, this.lock(key)]);
+    const before = this.#releaseOfOthers;
+    const { release, released } = openLock(before);
+    this.#releaseOfOthers = released;
+    void released.then(() => {
+      if (this.#releaseOfOthers === released) this.#releaseOfOthers = undefined;
     });
-    return { locks, others: Promise.resolve(before).then(() => ({ end })) };
+    return { locks, others: Promise.resolve(before).then(() => ({ release })) };
   }
 
-  #endBefore(key: string): Promise<void> | undefined {
-    return this.#ends.get(key) ?? this.#endOfOthers;
+  #releaseBefore(key: string): Promise<void> | undefined {
+    return this.#releases.get(key) ?? this.#releaseOfOthers;
   }
 }
 
-/** @returns what ends a turn, and a promise that it has ended, with all before it */
-function openLock(before: Promise<void> | undefined): Lock & { ended: Promise<void> } {
-  let end = (): void => {};
+/** @returns what releases a lock, and a promise that it is released, with all before it */
+function openLock(before: Promise<void> | undefined): Lock & { released: Promise<void> } {
+  let release = (): void => {};
   const mine = new Promise<void>((resolve) => {
-    end = resolve;
+    release = resolve;
   });
-  return { end, ended: before ? before.then(() => mine) : mine };
+  return { release, released: before ? before.then(() => mine) : mine };
 }

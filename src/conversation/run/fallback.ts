@@ -1,6 +1,6 @@
 import type { ChatError } from "../../client/internal";
 
-/** A model that did not answer, as the report tells it. */
+/** A model that failed, as the report tells it. */
 export interface Fallback {
   model: string;
   code: string;
@@ -10,7 +10,7 @@ export interface Fallback {
 /** The models that a question may go to, in their order. One that has answered stays for the whole question. */
 export class FallbackChain {
   readonly #models: string[];
-  /** Those that did not answer, and why. */
+  /** Those that failed, and why. */
   readonly failed: Fallback[] = [];
 
   /** @param others - to fall back on; what is named twice is asked once */

@@ -13,14 +13,14 @@ export interface RoundReport {
 /** What is reported of a question: its completion, round by round. */
 export type Report = Omit<Completion, "reasoningToReturn"> & { steps: RoundReport[]; fallbacks?: Fallback[] };
 
-/** A completion for which no request was made. */
+/** Makes a completion for which no request was made. */
 export const emptyCompletion = (content = ""): Completion => ({
   message: { role: "assistant", content } satisfies AssistantMessage,
   attempts: 0,
   timing: { queued_ms: 0, total_ms: 0 },
 });
 
-/** What the last of two completions says, with the counts and times of both. */
+/** Returns the last of two completions, with the counts and times of both. */
 export function sumOf(before: Completion, last: Completion): Completion {
   const usage = addUsage(before.usage, last.usage);
   // The first piece of the question is that of its first round; a request that brought none only delays it.
@@ -45,7 +45,7 @@ function sumOfCosts(before: number | undefined, last: number | undefined): numbe
 
 /** Adds up the rounds of a question. */
 export class ReportBuilder {
-  readonly #steps: RoundReport[] = [];
+  readonly #rounds: RoundReport[] = [];
   #sum: Completion | undefined;
 
   get isEmpty(): boolean {
@@ -54,36 +54,36 @@ export class ReportBuilder {
 
   /** Rounds that are over, among them those that are to be repaired. */
   get rounds(): number {
-    return this.#steps.length;
+    return this.#rounds.length;
   }
 
   /** Rounds in which functions were called. */
   callRounds = 0;
 
-  /** Takes a round into the sums. @returns its step, to which the calls are added */
+  /** Takes a round into the sums. @returns its report, to which the calls are added */
   add(completion: Completion): RoundReport {
     const { finish_reason, usage } = completion;
-    const step: RoundReport = { tool_calls: [] };
-    if (finish_reason !== undefined) step.finish_reason = finish_reason;
-    if (usage) step.usage = usage;
-    this.#steps.push(step);
+    const round: RoundReport = { tool_calls: [] };
+    if (finish_reason !== undefined) round.finish_reason = finish_reason;
+    if (usage) round.usage = usage;
+    this.#rounds.push(round);
     const cost = this.#sum ? sumOfCosts(this.#sum.cost, completion.cost) : completion.cost;
     this.#sum = this.#sum ? sumOf(this.#sum, completion) : { ...completion };
     if (cost === undefined) delete this.#sum.cost;
     else this.#sum.cost = cost;
-    return step;
+    return round;
   }
 
   /**
-   * What is told of the question.
+   * Returns the report of the question.
    *
-   * @param fallbacks - models that did not answer
+   * @param fallbacks - models that failed
    * @param unfinished - a round that is not in the sums yet
    */
   build(fallbacks: Fallback[], unfinished?: Completion): Report {
     // Without a request there was no round.
     if (unfinished && unfinished.attempts > 0) this.add(unfinished);
     const { reasoningToReturn: _, ...completion } = this.#sum ?? unfinished ?? emptyCompletion();
-    return { ...completion, steps: this.#steps, ...(fallbacks.length > 0 && { fallbacks }) };
+    return { ...completion, steps: this.#rounds, ...(fallbacks.length > 0 && { fallbacks }) };
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type AssistantMessage,
   asChatError,
   type ChatClient,
   type ChatError,
@@ -10,8 +11,9 @@ import {
   type ProgressListener,
   type UnsupportedParam,
 } from "../../client/internal";
-import { askInPrompt, type JsonOutput } from "../json/structured-output";
+import { askInPrompt, type JsonOutput, repairMessages } from "../json/structured-output";
 import type { Message } from "../request/prompt";
+import { sendableCall } from "../tools";
 import type { FallbackChain } from "./fallback";
 import { sumOf } from "./report";
 import { type UnsupportedParams, unsupportedParam } from "./unsupported-params";
@@ -21,11 +23,11 @@ export interface Request extends ChatRequest {
   messages: Message[];
 }
 
-/** What is told of a round. */
+/** Callbacks for a round. */
 export interface RoundListener extends ProgressListener {
-  /** A server does not take a field, and the question goes without it. Told once for a model. */
+  /** Called once for a model when the server refuses a field, and the question goes on without it. */
   onRefused?(field: "response_format" | "stream_options", params: { model: string; message: string }): void;
-  /** A model does not answer, and another one is asked. The error's message may be put into the user's language. */
+  /** Called when a model fails and another one is asked. May put the error's message into the user's language. */
   onFallback?(error: ChatError): void;
 }
 
@@ -42,7 +44,7 @@ export interface RoundOptions {
 
 /**
  * One round of a question: one request, another where the server refuses what the question can do without, and others to
- * further models where one does not answer.
+ * further models where one fails.
  *
  * @param whole - the request with all that is wanted; its model is that of `models`
  * @returns the reply, with the attempts and times of all requests
@@ -88,17 +90,17 @@ export async function completeRound(client: ChatClient, whole: Request, options:
   }
 }
 
-/** Whether a piece of the reply has come: in the middle of one nothing is tried again. */
+/** True if a piece of the reply has come: in the middle of one nothing is tried again. */
 function hasBegun({ completion }: ChatError): boolean {
   return completion?.timing.first_ms !== undefined;
 }
 
-/** A prompt can ask for JSON, and for no other format. */
+/** True if a question can go on without a field: a prompt can ask for JSON, and for no other format. */
 function canDoWithout(refusal: UnsupportedParam, output: JsonOutput | undefined): boolean {
   return refusal === "stream_options" || output !== undefined;
 }
 
-/** The request as the server takes it. */
+/** Returns the request without what its server refuses. */
 function without(
   wanted: Request,
   output: JsonOutput | undefined,
@@ -114,7 +116,7 @@ function without(
   return request;
 }
 
-/** Done only when the server has answered: its error may have had another reason than the one that it seemed to name. */
+/** Remembers refusals, once the server has replied: its error may have had another reason than it seemed to name. */
 function remember(
   refused: Map<UnsupportedParam, string>,
   wanted: Request,
@@ -124,4 +126,44 @@ function remember(
     const isNew = unsupported.add(wanted, refusal);
     if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, message });
   }
+}
+
+/** The messages of a question as its rounds go on: those that are handed out, and those that the server gets. */
+export class SendableHistory {
+  /** The question, and the rounds that are complete; without reasoning and without failed repairs. */
+  readonly messages: Message[];
+  /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
+  readonly sent: Message[];
+
+  constructor(messages: readonly Message[]) {
+    this.messages = [...messages];
+    this.sent = [...messages];
+  }
+
+  /** Adds the last message of a question. */
+  addReply(message: AssistantMessage): void {
+    this.messages.push(sendable(message));
+  }
+
+  /** Adds the text of a reply that was aborted. It may be empty, and no server takes an empty message back. */
+  addAborted(text: string): void {
+    if (text) this.messages.push({ role: "assistant", content: text });
+  }
+
+  /** Adds a round whose calls were carried out. */
+  addCalls({ message, reasoningToReturn }: Completion, results: readonly Message[]): void {
+    const round = sendable(message);
+    this.messages.push(round, ...results);
+    this.sent.push({ ...round, ...reasoningToReturn }, ...results);
+  }
+
+  /** Adds a reply that goes back to the model, with what is wrong with it. */
+  addRepair(text: string, problems: string[]): void {
+    this.sent.push(...repairMessages(text, problems));
+  }
+}
+
+/** Returns a message as it is sent on: reasoning stays behind. */
+function sendable({ role, content, tool_calls }: AssistantMessage): Message {
+  return tool_calls ? { role, content, tool_calls: tool_calls.map(sendableCall) } : { role, content };
 }

@@ -15,8 +15,7 @@ import {
 } from "../tools";
 import { FallbackChain } from "./fallback";
 import { emptyCompletion, type Report, ReportBuilder } from "./report";
-import { completeRound, type Request, type RoundListener } from "./round";
-import { SendableHistory } from "./sendable-history";
+import { completeRound, type Request, type RoundListener, SendableHistory } from "./round";
 import { UnsupportedParams } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
@@ -30,15 +29,15 @@ export interface Outcome {
   calls: ParsedCall[];
 }
 
-/** What is told while a question runs: its progress, and how each round ended. */
+/** Callbacks for a question while it runs: its progress, and how each round ended. */
 export interface QuestionListener extends RoundListener {
-  /** A round begins. What it returns is waited for before anything is asked. */
+  /** Called when a round begins; the request waits for what it returns. */
   onRoundStart?(): Promise<void> | undefined;
-  /** A round is over; for streams this is the closing message. */
+  /** Called when a round is over; a stream sends its closing message. */
   onRoundEnd?(finishReason: string | undefined): void;
-  /** A call is being carried out. */
+  /** Called when a call is carried out. */
   onTool?(name: string): void;
-  /** The model made more calls in a round than count. */
+  /** Called when the model made more calls in a round than are carried out. */
   onCallsDropped?(params: { count: number; most: number }): void;
 }
 
@@ -53,7 +52,7 @@ export interface QuestionOptions {
   output?: JsonOutput | undefined;
   /** How often a reply that is not valid is sent back. */
   repairs?: number;
-  /** Models to ask where the one of the request does not answer. */
+  /** Models to ask where the one of the request fails. */
   fallback?: readonly string[];
   /** `admitted` for a question that has waited before. */
   priority?: Priority;
@@ -74,7 +73,7 @@ export async function runQuestion(client: ChatClient, request: Request, options:
   return new QuestionRun(client, request, options).run();
 }
 
-/** The outcome of a question that was aborted before it could be asked. */
+/** Returns the outcome of a question that was aborted before it could be asked. */
 export function abortedBeforeStart(): Outcome {
   return {
     completion: { ...emptyCompletion(), finish_reason: "aborted", steps: [] },
@@ -143,7 +142,7 @@ class QuestionRun {
       const others: ParsedCall[] = [];
       for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
       if (own.length > 0) {
-        await this.#runTool(completion, own, dropped);
+        await this.#runCalls(completion, own, dropped);
       } else {
         this.#report.add(completion);
         this.#history.addReply(completion.message);
@@ -152,7 +151,7 @@ class QuestionRun {
     }
   }
 
-  /** One round. Its end is told when it is known what came of it. */
+  /** Asks for one round. Its end is told when it is known what came of it. */
   async #round(): Promise<Completion> {
     const { priority = "new", listener, output, unsupported = new UnsupportedParams(), signal } = this.#options;
     this.#isRoundOpen = true;
@@ -175,25 +174,25 @@ class QuestionRun {
     this.#options.listener.onRoundEnd?.(finishReason);
   }
 
-  /** Whether a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
+  /** True if a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
   #isOwn(call: ParsedCall): boolean {
     if (this.#tools.has(call.name)) return true;
     return this.#tools.size > 0 && !isDeclared(this.#request["tools"], call.name);
   }
 
   /**
-   * Carries out calls side by side; their results are in the order of the calls.
+   * Carries out calls in parallel; their results are in the order of the calls.
    *
    * @param dropped - further calls of the round, of which the last result tells
    */
-  async #runTool(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
+  async #runCalls(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
     const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
-    const step = this.#report.add(completion);
+    const round = this.#report.add(completion);
     if (++this.#report.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
     this.#hasCalled = true;
     const names = [...this.#tools.keys()];
     const budget = checkBudget();
-    step.tool_calls = await Promise.all(
+    round.tool_calls = await Promise.all(
       calls.map((call) => {
         listener.onTool?.(call.name);
         return runTool(this.#tools.get(call.name), call, names, signal, budget);
@@ -203,7 +202,7 @@ class QuestionRun {
       const { content } = completion.message;
       throw Object.assign(new ChatError("cancelled"), { completion: emptyCompletion(content ?? "") });
     }
-    const results = step.tool_calls.map(toolMessage);
+    const results = round.tool_calls.map(toolMessage);
     const last = results.at(-1);
     if (last) last.content += droppedNote(dropped);
     this.#history.addCalls(completion, results);
@@ -279,7 +278,7 @@ function invalidOutput(problems: string[], { provider, request_id }: Completion)
   );
 }
 
-/** A call that is demanded has been made: with the demand still there the model could never reply. */
+/** Lets the model reply once the demanded call has been made: with the demand still there it never could. */
 function relaxToolChoice(request: Request): void {
   if (request["tool_choice"] === "required" || typeof request["tool_choice"] === "object")
     delete request["tool_choice"];

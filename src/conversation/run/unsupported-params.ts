@@ -27,7 +27,7 @@ export class UnsupportedParams {
   }
 }
 
-/** The schema is part of the key: it may be the schema that is wrong. */
+/** Returns the key of a parameter. The schema is part of it: it may be the schema that is wrong. */
 function keyOf(request: ChatRequest, param: UnsupportedParam): string {
   if (param !== "response_format") return `${param} ${request.model}`;
   const format = JSON.stringify(request["response_format"]) ?? "";

@@ -1,6 +1,6 @@
 import { asRecord, type Usage } from "../../client/internal";
 
-/** Adds up token counts, also those inside details. What only one of them says is kept. */
+/** Adds up token counts, also those inside details. What only one of them has stays. */
 export function addUsage(sum: Usage | undefined, usage: Usage | undefined): Usage | undefined {
   if (!sum || !usage) return sum ?? usage;
   const result: Usage = { ...sum };

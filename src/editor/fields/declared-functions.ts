@@ -64,7 +64,7 @@ export function schemaText(value: unknown): string | undefined {
   return typeof value === "object" && !Array.isArray(value) ? JSON.stringify(value, null, 2) : undefined;
 }
 
-/** Whether a value is a JSON object, or the text of one. */
+/** True if a value is a JSON object, or the text of one. */
 export function isJsonObject(value: unknown): boolean {
   if (typeof value !== "string") return typeof value === "object" && value !== null && !Array.isArray(value);
   const parsed = parseSource(value);

@@ -12,7 +12,7 @@ export interface ModelRow {
   latency: number | undefined;
   /** The highest rate, in tokens per second. */
   throughput: number | undefined;
-  /** Whether some provider is known to do it. */
+  /** True if some provider is known to do it. */
   tools: boolean;
   json: boolean;
   images: boolean;

@@ -67,7 +67,7 @@ function readItems(items: JsonNode | undefined): ItemType {
   return ITEM_TYPES.find((known) => known === name && known !== "any") ?? "other";
 }
 
-/** Whether a description can be written into a property's schema without losing something else. */
+/** True if a description can be written into a property's schema without losing something else. */
 export function isDescribable(schema: JsonNode | undefined): boolean {
   if (!schema) return true;
   const description = get(schema, "description");

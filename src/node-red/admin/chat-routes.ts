@@ -93,7 +93,7 @@ async function tryPrompt(
 }
 
 /**
- * The properties of a chat node, with the variables that hold where it stands.
+ * The properties of a chat node, with the variables that apply where it stands.
  *
  * @throws ChatError `secret_withheld` for a variable where its value may not go
  */
@@ -116,7 +116,7 @@ function readChat(
   return { ...resolved, extra: typeof used["extra"] === "string" ? variables.resolve(extra, lookup) : extra };
 }
 
-/** What the form shows of a reply beside what the model wrote. */
+/** Returns what the form shows of a reply beside what the model wrote. */
 function factsOf({
   cost,
   fallbacks,
@@ -133,7 +133,7 @@ function factsOf({
   return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) as TokenCounts };
 }
 
-/** Where it comes from a message or a context, there is none while a form is open. */
+/** Returns the system prompt; none where it comes from a message or a context, which a form does not have. */
 function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
   if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
   if (systemType === "str") return system;

@@ -24,7 +24,7 @@ const MOST_LISTS = 20;
 
 /**
  * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
- * deployed; what takes values from a form wants the right to write. No answer holds a token, or the value of a variable.
+ * deployed; what takes values from a form wants the right to write. No response has a token in it, or the value of a variable.
  */
 export function addConfigRoutes(RED: NodeAPI): void {
   const lists = new BoundedMap<{ at: number; models: ModelEntry[] }>({ count: MOST_LISTS });
@@ -51,9 +51,9 @@ export function addConfigRoutes(RED: NodeAPI): void {
     const variables = new Variables();
     try {
       const form = formClient(RED, body, new DeployedNodes(RED), variables, changes);
-      const answer = await run(form, variables).catch((error) => errorBody(RED, variables.hideError(error)));
+      const response = await run(form, variables).catch((error) => errorBody(RED, variables.hideError(error)));
       await form.client.close();
-      return { ...answer, ...form.withheld };
+      return { ...response, ...form.withheld };
     } catch (error) {
       throw variables.hideError(error);
     }
@@ -102,7 +102,7 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return { variable: origin && environmentToken(origin, mayUseEndpoints(nodes, deployed))?.name };
   };
 
-  /** The names of the stored secret headers; their values stay here. */
+  /** Returns the names of the stored secret headers; their values stay here. */
   const headers = async ({ params }: AdminRequest): Promise<HeadersResponse> => ({
     names: secretHeaderNames(RED, params["id"] ?? ""),
   });

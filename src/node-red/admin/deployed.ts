@@ -38,12 +38,12 @@ export class DeployedNodes {
     return node?.type === type ? node : undefined;
   }
 
-  /** As they are stored: variables in them are not yet replaced. */
+  /** Returns credentials as they are stored: variables in them are not yet replaced. */
   credentials(id: string): Record<string, unknown> {
     return credentialsOf(this.#RED, id);
   }
 
-  /** The variables of a node at this place, as it has them when it runs. */
+  /** Finds the variables of a node at this place, as it has them when it runs. */
   lookup(place: Place): Lookup {
     const { id, name, z, g } = place;
     const running = typeof id === "string" ? findNode(this.#RED, id) : undefined;
@@ -101,7 +101,7 @@ class ProcessScope implements Scope {
  * JSONata need a flow that runs.
  */
 class EnvScope implements Scope {
-  /** Those whose value is being found: one that stands for itself means that of the scope around. */
+  /** Variables whose value is being found: one that stands for itself means that of the scope around. */
   readonly #open = new Set<string>();
 
   constructor(

@@ -26,7 +26,7 @@ export interface FormConfig {
   client: ChatClient;
   /** What its requests depend on beside the address: other lists of models may be seen with it. */
   identity: string;
-  /** Whether secrets and variables may go to its address. */
+  /** True if secrets and variables may go to its address. */
   isTrusted: boolean;
   withheld: Withheld;
 }
@@ -88,7 +88,7 @@ export function formClient(
   };
 }
 
-/** The address of a form, and whether secrets may go there: it is the one that was deployed, or the router where none was. */
+/** Returns the address of a form, and whether secrets may go there: the one that was deployed, or the router where none was. */
 function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variables: Variables) {
   const baseUrl = asText(variables.resolve(written, lookup)) ?? "";
   if (holdsVariable(written)) {
@@ -102,7 +102,7 @@ function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variab
 
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
 
-/** The secret headers of a form: what was typed, and the stored values that it has kept. */
+/** Reads the secret headers of a form: those that were typed, and those that stay as they are stored. */
 function readFormHeaders(credentials: Record<string, unknown>, written: unknown) {
   const stored = readSecretHeaders(credentials);
   const all = asRecord(written);
@@ -115,7 +115,7 @@ function readFormHeaders(credentials: Record<string, unknown>, written: unknown)
   };
 }
 
-/** Whether a token of the environment may go to a dedicated endpoint, as it was deployed; what cannot be read says no. */
+/** True if a token of the environment may go to a dedicated endpoint, as it was deployed; what cannot be read says no. */
 export function mayUseEndpoints(nodes: DeployedNodes, deployed: DeployedNode | undefined): boolean {
   if (!deployed) return true;
   try {
@@ -131,7 +131,7 @@ function findWithheld(origin: string, isTokenWithheld: boolean, endpoints: boole
   return environmentToken(origin, endpoints) ? { isEnvironmentWithheld: true } : {};
 }
 
-/** Where a configuration leads; the router without a base URL, undefined where it is no address. */
+/** Returns the origin that a configuration points to: the router's without a base URL, undefined for what is not an address. */
 export function originOf(baseUrl: unknown): string | undefined {
   try {
     return resolveEndpoint(asText(baseUrl) ?? "").origin;
@@ -155,7 +155,7 @@ function prefixed(prefix: string, fields: Record<string, unknown>): Record<strin
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
 }
 
-/** A proxy node that does not run is taken as it was deployed. */
+/** Reads the client's options. A proxy node that does not run is read as it was deployed. */
 function readOptions(
   RED: NodeAPI,
   def: ConfigDef,

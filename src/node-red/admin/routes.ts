@@ -3,10 +3,10 @@ import type { ErrorResponse } from "../../shared/admin-api";
 import { localizeError } from "../localize";
 import { type AdminRequest, type AdminResponse, addRoute, makeTranslate } from "../red";
 
-/** Answers a request. @param signal - fires when the browser does not wait for an answer any more */
+/** Handles a request. @param signal - fires when the browser no longer waits for the response */
 export type Handle = (request: AdminRequest, response: AdminResponse, signal: AbortSignal) => Promise<void>;
 
-/** Makes an answer of an error, in Node-RED's language. */
+/** Makes the response for an error, in Node-RED's language. */
 export function errorBody(RED: NodeAPI, error: unknown): ErrorResponse {
   const { code, message } = localizeError(error, makeTranslate(RED));
   return { error: { code, message } };
@@ -26,14 +26,14 @@ export function addPost(RED: NodeAPI, path: string, permission: string, handle: 
   addRoute(RED, "post", path, permission, guarded(RED, handleJson));
 }
 
-/** Makes a handler of what answers with one object, or with its error. */
+/** Makes a handler that responds with one object as JSON, or with its error. */
 export function respondWith(
   RED: NodeAPI,
   find: (request: AdminRequest, signal: AbortSignal) => Promise<object>,
 ): Handle {
   return async (request, response, signal) => {
     const text = await find(request, signal)
-      .then((answer) => JSON.stringify(answer))
+      .then((body) => JSON.stringify(body))
       .catch((error) => JSON.stringify(errorBody(RED, error)));
     if (signal.aborted) return;
     response.set("content-type", "application/json; charset=utf-8");

@@ -6,13 +6,13 @@ const VARIABLE = /^\$(?:\{(\S+)\}|\((\S+)\))$/;
 /** So many characters of a value in an error are no chance, but a part of it: errors quote, and cut what they quote. */
 const SHORTEST_PART = 8;
 
-/** The name of the variable that a text stands for. */
+/** Returns the name of the variable that a text stands for. */
 function variableIn(text: string): string | undefined {
   const [, name, old] = VARIABLE.exec(text) ?? [];
   return name ?? old;
 }
 
-/** Whether a value of any kind holds a variable, as deep as `resolve` looks. Blanks around it are those of a mistake. */
+/** True if a value of any kind contains a variable, as deep as `resolve` looks. Blanks around it are those of a mistake. */
 export function holdsVariable(value: unknown): boolean {
   if (typeof value === "string") return variableIn(value.trim()) !== undefined;
   return typeof value === "object" && value !== null && Object.values(value).some(holdsVariable);
@@ -39,25 +39,25 @@ export class Variables {
     return mapItems(value, (item) => this.resolve(item, lookup));
   }
 
-  /** For texts and answers of a server: values of four and more characters, in a model's reply of eight and more. */
+  /** Returns the redaction for texts of a server: values of four and more characters, in a model's reply of eight and more. */
   get redaction(): Redaction {
     this.#redaction ??= makeRedaction([...this.#shownAs].map(([value, shownAs]) => ({ value, shownAs })));
     return this.#redaction;
   }
 
-  /** A short text as it may be shown, such as the name of a model: also a short value that is all of it. */
+  /** Hides values in a short text such as the name of a model: also a short value that is all of it. */
   hide(text: string): string {
     return this.#shownAs.get(text) ?? this.redaction.error(text);
   }
 
-  /** The same for texts that may quote a part of a value. */
+  /** Hides values, and parts of them, in a text that may quote one. */
   hideParts(text: string): string {
     let hidden = this.hide(text);
     for (const [value, shownAs] of this.#shownAs) hidden = hidePartsOf(value, hidden, shownAs);
     return hidden;
   }
 
-  /** An error as it may be shown. */
+  /** Hides values in an error. */
   hideError(error: unknown): ChatError {
     const known = asChatError(error);
     if (this.#shownAs.size === 0) return known;

@@ -38,9 +38,9 @@ export interface Running {
   abort: AbortController;
 }
 
-/** What becomes of a question, filled in as it goes on. */
-export interface Asked {
-  /** Its turn in the conversation, which is to be ended; absent without one. */
+/** How far a question has come, filled in as it goes on. */
+export interface Progress {
+  /** Must be ended; absent for a question without a conversation. */
   lease?: ConversationLease;
   outcome?: Outcome;
   /** Remembers the outcome. */
@@ -70,8 +70,8 @@ interface Shared {
   translate: Translate;
 }
 
-/** Asks the questions of a chat node: reads what a message and the form say, and runs the conversation. */
-export class ChatAsker {
+/** Runs the questions of a chat node: reads what a message and the form say, and asks. */
+export class QuestionRunner {
   readonly #RED: NodeAPI;
   readonly #node: Node;
   readonly #def: ChatDef;
@@ -99,7 +99,7 @@ export class ChatAsker {
   }
 
   /** @throws ChatError; `cancelled` for an abort before anything was asked */
-  async ask(msg: ChatMessage, send: Send, running: Running, status: RunStatus, asked: Asked): Promise<void> {
+  async run(msg: ChatMessage, send: Send, running: Running, status: RunStatus, progress: Progress): Promise<void> {
     const { inputs } = this.#shared;
     const config = this.#config();
     const options = reading(() => readMessageOptions(msg.huggingface, "msg.huggingface"));
@@ -109,11 +109,11 @@ export class ChatAsker {
     const { signal } = running.abort;
     const again = { signal, retries: client.retries, onRetry: status.retry };
     const conversation = this.#conversation(msg, options, again, running);
-    // As they are when the message comes: contexts may hold the next one's when its turn comes.
+    // As they are when the message comes: contexts may change while it waits.
     const values = inputs.read(msg, options, again);
     values.catch(() => {});
     const lease = conversation && (await this.#begin(conversation, client, again, status));
-    if (lease) asked.lease = lease;
+    if (lease) progress.lease = lease;
     const form = this.#formSettings ?? this.#readFormSettings();
     const tools = reading(() => this.#tools(msg));
     const read = await values.catch((error) => {
@@ -139,8 +139,8 @@ export class ChatAsker {
         unsupported: this.#unsupported,
         listener: this.#listener(status, stream),
       });
-      asked.outcome = outcome;
-      if (lease) asked.save = (writing) => lease.save(outcome, question, writing);
+      progress.outcome = outcome;
+      if (lease) progress.save = (writing) => lease.save(outcome, question, writing);
     } finally {
       if (signal.aborted) hurry();
       await stream?.drained();
@@ -185,7 +185,7 @@ export class ChatAsker {
     return conversation;
   }
 
-  /** The stream of a question, if it is wanted and anybody listens. */
+  /** Opens the stream of a question, if it is wanted and its output is wired. */
   #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
     if (!isWanted || !isWired(this.#node, STREAM)) return undefined;
     return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
@@ -263,7 +263,7 @@ export class ChatAsker {
     return config;
   }
 
-  /** The functions that tool nodes carry out. Those that are missing or disabled are not offered. */
+  /** Returns the functions that tool nodes carry out. Those that are missing or disabled are not offered. */
   #tools(msg: ChatMessage): Tool[] {
     if (isEmpty(this.#def.tools)) return [];
     const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
@@ -284,7 +284,7 @@ export class ChatAsker {
   }
 }
 
-/** What a message holds may throw when it is read, and may be too deep to be copied: then it cannot be sent. */
+/** Reads parts of a message: these may throw when they are read, or be too deep to be copied. */
 function reading<T>(read: () => T): T {
   try {
     return read();
