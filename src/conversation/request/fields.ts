@@ -1,14 +1,14 @@
 import { asRecord, ChatError, toJson } from "../../client/internal";
 import type { DefaultsOf, Field, NameOf, WordsOf } from "../../shared/field";
 
-/** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
+/** Readers for fields of forms and messages. Flow files may hold numbers, switches and JSON as text. */
 
 export type Fields = Record<string, unknown>;
 
 /**
- * Reads an object that may stand as JSON text.
+ * Reads an object, or the JSON text of one.
  *
- * @param name - the field's name, for messages
+ * @param name - the field's name, for errors
  * @throws ChatError `invalid_input` if it is neither
  */
 export function readObject(value: unknown, name: string): Fields {
@@ -29,9 +29,9 @@ export function readObject(value: unknown, name: string): Fields {
 }
 
 /**
- * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
+ * Reads a number, or the text of one. Does not round.
  *
- * @param least - a smaller one is refused
+ * @param least - the smallest number that is valid
  * @throws ChatError `invalid_input`
  */
 export function readNumber(value: unknown, name: string, least = Number.NEGATIVE_INFINITY): number {
@@ -44,7 +44,7 @@ export function readNumber(value: unknown, name: string, least = Number.NEGATIVE
 }
 
 /**
- * Reads a switch that may stand as text.
+ * Reads a boolean, or the text of one.
  *
  * @throws ChatError `invalid_input`
  */
@@ -57,7 +57,7 @@ export function readBoolean(value: unknown, name: string): boolean {
 }
 
 /**
- * Reads a field that has one of several words.
+ * Reads one of several words.
  *
  * @throws ChatError `invalid_input`
  */
@@ -77,7 +77,7 @@ export function defaultsOf<const Fields extends readonly Field[]>(fields: Fields
 export interface FormReader<Fields extends readonly Field[]> {
   /** Reads a number that is not below the field's limit. */
   number(form: object, name: NameOf<Fields, "number">): number;
-  /** Reads a switch. */
+  /** Reads a flag. */
   boolean(form: object, name: NameOf<Fields, "flag">): boolean;
   /** Reads one of the field's words. */
   choice<Name extends keyof WordsOf<Fields> & string>(form: object, name: Name): WordsOf<Fields>[Name];
@@ -97,13 +97,17 @@ export function formReader<const Fields extends readonly Field[]>(fields: Fields
   };
 }
 
-/** Node-RED leaves `${NAME}` as it is where the environment has no such variable. */
+/**
+ * Node-RED leaves `${NAME}` as it is if the environment has no such variable.
+ *
+ * @throws ChatError `env_missing`
+ */
 export function checkEnvironment(value: unknown, field: string): void {
   const name = typeof value === "string" ? /^\$\{(\S+)\}$/.exec(value.trim())?.[1] : undefined;
   if (name) throw new ChatError("env_missing", { name, field });
 }
 
-/** @throws ChatError `invalid_input` if it is no text */
+/** @throws ChatError `invalid_input` if the value is not text */
 export function readText(value: unknown, name: string): string {
   if (typeof value !== "string") throw new ChatError("option_text", { name });
   checkEnvironment(value, name);
@@ -111,7 +115,7 @@ export function readText(value: unknown, name: string): string {
 }
 
 /**
- * Reads stop sequences: one text or several. They are sent as an array, since TGI refuses a bare string.
+ * Reads one or several stop sequences. Returns an array even for one, since TGI refuses a string.
  *
  * @throws ChatError `invalid_input`
  */
