@@ -10,7 +10,7 @@ export interface Example {
   flow: NodeDef[];
 }
 
-/** The files of the examples, in their order. */
+/** Lists the files of the examples, in their order. */
 export function exampleFiles(): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith(".json"))

@@ -10,7 +10,7 @@ export const FIELDS: Record<string, readonly Field[]> = {
   "huggingface-tool": TOOL_FIELDS,
 };
 
-/** Texts of a node's catalogue by their keys, such as `tip.topP`. */
+/** Tells whether a node's catalogue has a text, by keys such as `tip.topP`. */
 type HasText = (key: string) => boolean;
 
 /** Biome's width of a line. */
@@ -40,7 +40,7 @@ export function writeFields(node: string, html: string, hasText: HasText): strin
 }
 
 /**
- * Writes the fields that nodes of a flow file lack into it, with their defaults, and leaves the rest as it is formatted.
+ * Adds the fields that nodes of a flow file lack, with their defaults. Keeps the format of the rest.
  *
  * @param flow - JSON as Biome formats it: two spaces before a node, four before its properties
  */
@@ -63,7 +63,7 @@ function replaceOnce(text: string, place: RegExp, missing: string, write: (inden
   return text.replace(place, (_, indent: string) => write(indent));
 }
 
-/** The entry of a field in `defaults`, as Biome formats it. */
+/** Writes the entry of a field in `defaults`, as Biome formats it. */
 function definition(node: string, field: Field): string {
   const { name, kind, nodeType, required } = field;
   const validator = validatorOf(field);
@@ -81,7 +81,7 @@ function definition(node: string, field: Field): string {
   return [`        ${name}: {`, ...parts.map((part) => `          ${part},`), "        },"].join("\n");
 }
 
-/** The call that makes a field's validator (`src/editor/validators-bundle.ts`). */
+/** Writes the call that makes a field's validator (`src/editor/validators-bundle.ts`). */
 function validatorOf(field: Field): string | undefined {
   const { name, kind, min, max, integer, choices, reserved, allowBlank, required } = field;
   const call = (...options: unknown[]) => `rules.${kind}(${[name, ...options].map(literal).join(", ")})`;
@@ -113,7 +113,7 @@ function validatorOf(field: Field): string | undefined {
   }
 }
 
-/** A value as JavaScript, as Biome formats it. */
+/** Writes a value as JavaScript, as Biome formats it. */
 function literal(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
@@ -121,7 +121,7 @@ function literal(value: unknown): string {
   return entries.length > 0 ? `{ ${entries.join(", ")} }` : "{}";
 }
 
-/** The lines of a field's row. */
+/** Writes the lines of a field's row. */
 function row(node: string, field: Field, hasText: HasText): string[] {
   const { name, icon, only, heading } = field;
   const id = `${node === "huggingface-config" ? "node-config-input" : "node-input"}-${name}`;
@@ -139,7 +139,7 @@ function row(node: string, field: Field, hasText: HasText): string[] {
   ];
 }
 
-/** The lines of what is filled in. */
+/** Writes the lines of a row's input. */
 function input(node: string, id: string, field: Field, hasText: HasText): string[] {
   const { name, kind, icon, unit, beside, choices = [], suggestions = [] } = field;
   const hasPlaceholder = hasText(`placeholder.${name}`);

@@ -2,9 +2,10 @@ import type { ErrorResponse, Withheld } from "../shared/admin-api.js";
 import { text } from "./red.js";
 
 /**
- * Asks Node-RED. `$.ajax` and not `fetch`: the editor puts the token of who is logged in into its requests.
+ * Sends a form to an admin route. By `$.ajax`, since the editor adds the user's token to its requests, and not to those of
+ * `fetch`.
  *
- * @returns the response, or an error: of the node, or that Node-RED did not answer as it should
+ * @returns the response, or an error: the node's, or one that says that Node-RED did not answer
  */
 export function postForm<T extends object>(
   route: string,
@@ -27,7 +28,7 @@ export function postForm<T extends object>(
   });
 }
 
-/** What was not sent, and what to do about it; blank for none. */
+/** Describes what was not sent, and what to do about it; blank if all was sent. */
 export function describeWithheld({ isTokenWithheld, isHeaderWithheld, isEnvironmentWithheld }: Withheld): string {
   const keys = [
     isTokenWithheld && "test.withheld",

@@ -2,7 +2,7 @@ import { isFunctionNamed, isSchemaNeeded, isSchemaUsed, markFields } from "./edi
 import type { FlowNode } from "./red.js";
 import * as validators from "./validators.js";
 
-/** What becomes `resources/validators.js`, which the loader in the html of our nodes loads when the editor opens. */
+/** Becomes `resources/validators.js`, which the loader in the html of our nodes loads when the editor opens. */
 
 const { number, choice, flag, address, model, models, headers, contextStore, jsonObject, typedInput } = validators;
 const { identifier, schema, toolName } = validators;
@@ -26,7 +26,7 @@ globalThis.huggingfaceEditor.validators = {
   calledFunction: (property) => identifier(property, isFunctionNamed, true),
 };
 
-/** Validates the nodes that were there before this script: configurations first, since a node is only as good as its own. */
+/** Validates the nodes that were there before this script. Configurations first: a node with an invalid one is invalid. */
 function validateAll(): void {
   const nodes: FlowNode[] = [];
   const add = (node: FlowNode) => {

@@ -5,31 +5,31 @@ import { text } from "./red.js";
 import { type Problem, position } from "./schema/json-source.js";
 import { schemaProblems } from "./schema/schema-problems.js";
 
-/** What the editor calls. Only if it has two parameters is the reason shown that it returns. */
+/** A validator as the editor calls it. The editor shows the reason only if the function has two parameters. */
 export type Validator = (this: EditedNode, value: unknown, options?: unknown) => true | string;
 
-/** Finds what is wrong with a value: a sentence, or nothing. */
+/** Returns a sentence about what is wrong with a value, or undefined. */
 type Check = (node: EditedNode, value: unknown) => string | undefined;
 
 /**
- * Makes a validator. The editor's sidebars take what it returns for html, and so they do with the message of an error and
- * the node's id beside it: a validator never throws, and a reason names a place, never a value that stands in the flow.
+ * Makes a validator. The editor's sidebars treat its result as html, and also the message of an error that it throws. So a
+ * validator never throws, and a reason names a place and never quotes a value of the flow.
  */
 function validator(property: string, check: Check): Validator {
   return function (value, _options) {
     try {
       return check(this, value) ?? true;
     } catch {
-      // Text that cannot be made of an object, for one: `{ "toString": 1 }`.
+      // For example, `{ "toString": 1 }` cannot become text.
       return text("validate.unreadable", { label: labelOf(this, property) });
     }
   };
 }
 
-/** A value that is known only at run time. */
+/** True for `${NAME}`, which is known only at run time. */
 export const isVariable = (value: string) => /^\$\{[^}]+\}$/.test(value.trim());
 
-/** Blank, or known only at run time. */
+/** True if a value is blank, or known only at run time. */
 function isUnset(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   return typeof value === "string" && (value.trim() === "" || isVariable(value));
@@ -37,7 +37,7 @@ function isUnset(value: unknown): boolean {
 
 const labelOf = (node: EditedNode, property: string) => node._(`${node.type}.label.${property}`);
 
-/** What an entry of a list or object is called in a reason: its place. */
+/** Names an entry of a list or object by its place. */
 const nth = (index: number) => `#${index + 1}`;
 
 interface Range {
@@ -46,7 +46,7 @@ interface Range {
   integer?: boolean;
 }
 
-/** A validator for a number: blank stands for "not set", `${ENV}` for a value known at run time. */
+/** Validates a number; blank is not set. */
 export function number(property: string, { min = -Infinity, max = Infinity, integer = false }: Range = {}): Validator {
   return validator(property, (node, value) => {
     const written = String(value ?? "").trim();
@@ -61,9 +61,9 @@ export function number(property: string, { min = -Infinity, max = Infinity, inte
 }
 
 /**
- * A validator for a JSON object, as text or object; blank stands for none.
+ * Validates a JSON object, as text or object; blank is none.
  *
- * @param reserved names that may not stand in it, since they are set elsewhere
+ * @param reserved names that it must not have, since they are set elsewhere
  */
 export function jsonObject(property: string, reserved: readonly string[] = []): Validator {
   return validator(property, (node, value) => {
@@ -75,7 +75,7 @@ export function jsonObject(property: string, reserved: readonly string[] = []): 
   });
 }
 
-/** The names in a JSON object, as text or object; none for a blank one, `undefined` for what is no object. */
+/** Returns the names in a JSON object, as text or object; none for a blank value, `undefined` if it is not an object. */
 function objectNames(value: unknown): string[] | undefined {
   const written = typeof value === "string" ? value.trim() : value;
   if (isUnset(written)) return [];
@@ -83,7 +83,7 @@ function objectNames(value: unknown): string[] | undefined {
   return Object.keys(typeof written === "string" ? JSON.parse(written) : (written as object));
 }
 
-/** A validator for a field that has one of several words. */
+/** Validates one of several words. */
 export function choice(property: string, words: readonly string[]): Validator {
   return validator(property, (node, value) => {
     if (isUnset(value) || words.includes(String(value))) return undefined;
@@ -91,7 +91,7 @@ export function choice(property: string, words: readonly string[]): Validator {
   });
 }
 
-/** A validator for a switch, which may stand as text. */
+/** Validates a boolean, or the text of one. */
 export function flag(property: string): Validator {
   return validator(property, (node, value) => {
     if (isUnset(value) || /^\s*(true|false|1|0)\s*$/i.test(String(value))) return undefined;
@@ -99,7 +99,7 @@ export function flag(property: string): Validator {
   });
 }
 
-/** A validator for the name of a model; the node's own catalogue says what is wrong. */
+/** Validates the name of a model. The reason is in the node's own catalogue. */
 export function model(property: string, isNeeded: boolean): Validator {
   return validator(property, (node, value) => {
     const isGood = isNeeded ? /^\s*\S+\s*$/ : /^\s*\S*\s*$/;
@@ -107,7 +107,7 @@ export function model(property: string, isNeeded: boolean): Validator {
   });
 }
 
-/** A validator for the name of a tool node, which is that of its function. */
+/** Validates the name of a tool node, which is that of its function. */
 export function toolName(property: string): Validator {
   return validator(property, (node, value) =>
     FUNCTION_NAME.test(String(value ?? "")) ? undefined : node._(`${node.type}.validate.name`),
@@ -115,10 +115,10 @@ export function toolName(property: string): Validator {
 }
 
 /**
- * A validator for the name of a function or schema, as servers want it.
+ * Validates the name of a function or schema.
  *
- * @param matters whether the name is used at all
- * @param isNeeded whether it may not be blank where it is used
+ * @param matters tells whether the name is used at all
+ * @param isNeeded whether it must not be blank if it is used
  */
 export function identifier(property: string, matters: (node: EditedNode) => boolean, isNeeded: boolean): Validator {
   return validator(property, (node, value) => {
@@ -129,8 +129,8 @@ export function identifier(property: string, matters: (node: EditedNode) => bool
 }
 
 /**
- * A validator for a typed input. Its own reasons quote what stands there: JSONata's whole words, those of a path one
- * character, which matters only where it could begin html.
+ * Validates a typed input. Node-RED's own reasons quote the value: those for JSONata whole words, those for a path one
+ * character, which matters only if html could begin with it.
  */
 export function typedInput(property: string, { allowBlank = false } = {}): Validator {
   const isGood = RED.validators.typedInput({ typeField: `${property}Type`, allowBlank });
@@ -143,10 +143,10 @@ export function typedInput(property: string, { allowBlank = false } = {}): Valid
   });
 }
 
-/** What the open form has in the field of a property. */
+/** Returns the value in the open form. */
 const shown = (property: string): unknown => $(`#node-input-${property}`).val();
 
-/** A validator for the name of a context store: Node-RED takes its default one for a name that it does not know. */
+/** Validates the name of a context store. At run time, Node-RED replaces an unknown one by its default store. */
 export function contextStore(property: string): Validator {
   return validator(property, (node, value) => {
     const stores = RED.settings.context?.stores;
@@ -156,7 +156,7 @@ export function contextStore(property: string): Validator {
   });
 }
 
-/** A validator for the address of a server; blank stands for Hugging Face's. */
+/** Validates the address of a server; blank is Hugging Face's. */
 export function address(property: string): Validator {
   return validator(property, (node, value) => {
     const written = String(value ?? "").trim();
@@ -170,7 +170,7 @@ export function address(property: string): Validator {
   });
 }
 
-/** A validator for a list of models, or one; blank ones do not count. */
+/** Validates one model or a list of them; blank ones are ignored. */
 export function models(property: string): Validator {
   return validator(property, (node, value) => {
     const bad = [value ?? []].flat().findIndex((name) => !/^\s*\S*\s*$/.test(String(name)));
@@ -178,10 +178,10 @@ export function models(property: string): Validator {
   });
 }
 
-/** Names that http allows for a header (RFC 9110, token). */
+/** Header names that HTTP allows (RFC 9110, token). */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /**
- * Says why a header of this name cannot be sent.
+ * Returns why a header of this name cannot be sent.
  *
  * @param name what the header is called in the reason
  */
@@ -190,7 +190,7 @@ export function headerProblem(header: string, name = `"${header}"`): string | un
   return RESERVED_HEADERS.has(header.toLowerCase()) ? text("validate.headerReserved", { name }) : undefined;
 }
 
-/** A validator for request headers: an object, or the text of one. */
+/** Validates request headers: an object, or the text of one. */
 export function headers(property: string): Validator {
   return validator(property, (node, value) => {
     const names = objectNames(value);
@@ -202,9 +202,9 @@ export function headers(property: string): Validator {
 }
 
 /**
- * A validator for a JSON schema, as text or object.
+ * Validates a JSON schema, as text or object.
  *
- * @param isNeeded whether it may not be blank; where it does not matter at all, it answers `undefined`
+ * @param isNeeded tells whether it must not be blank, `undefined` if the schema is not used
  */
 export function schema(property: string, isNeeded: (node: EditedNode) => boolean | undefined): Validator {
   return validator(property, (node, value) => {
@@ -219,20 +219,20 @@ export function schema(property: string, isNeeded: (node: EditedNode) => boolean
   });
 }
 
-/** Sentences for the mistakes whose own ones quote the schema. */
+/** Texts for mistakes whose own texts quote the schema. */
 const WITHOUT_QUOTES: Record<string, string> = {
   "schema.twice": "rows.twice",
   "schema.pattern": "validate.pattern",
 };
 
-/** A mistake in a schema and its place, in words that do not quote it. */
+/** Describes a mistake in a schema and its place, without a quote. */
 function placed(source: string, { key, params, start }: Problem): string {
   const { line, column } = position(source, start);
   const plain = WITHOUT_QUOTES[key];
   return text("json.at", { line, column, problem: plain ? text(plain) : text(key, params) });
 }
 
-/** A validator for the functions that are declared in a form. */
+/** Validates the functions that are declared in a form. */
 export const functions = validator("functions", (node, value) => {
   if (isUnset(value)) return undefined;
   const tools = [node["tools"]].flat().flatMap((id) => RED.nodes.node(String(id))?.name ?? []);

@@ -21,7 +21,7 @@ export interface ChatDef
 }
 type InputTypeName = NameOf<typeof CHAT_FIELDS, "inputType">;
 
-/** How the Stream messages are cut, and whether they are wanted. */
+/** Whether there are Stream messages, and how the reply is cut into them. */
 export interface StreamSettings {
   isWanted: boolean;
   mode: ChunkMode;
@@ -30,8 +30,8 @@ export interface StreamSettings {
 }
 
 /**
- * What is missing or blank has its default; only a prompt that stands in the form may be blank, which is an error, and
- * images that are not in the message, which are none.
+ * Fills in the defaults of properties that are missing or blank. A prompt from the form stays blank, which is an error
+ * later, and so do images from elsewhere than the message, which means none.
  */
 export function withDefaults(def: Partial<ChatDef>): ChatDef {
   const mayBeBlank = [
@@ -44,7 +44,11 @@ export function withDefaults(def: Partial<ChatDef>): ChatDef {
   return { ...CHAT_DEFAULTS, ...Object.fromEntries(set) } as ChatDef;
 }
 
-/** @throws ChatError `invalid_input` */
+/**
+ * Reads the settings of Stream messages.
+ *
+ * @throws ChatError `invalid_input`
+ */
 export function readStreamSettings(def: ChatDef): StreamSettings {
   const mode = readField.choice(def, "chunk");
   return {
@@ -55,7 +59,11 @@ export function readStreamSettings(def: ChatDef): StreamSettings {
   };
 }
 
-/** @throws ChatError `invalid_input` */
+/**
+ * Reads how much of a conversation is remembered.
+ *
+ * @throws ChatError `invalid_input`
+ */
 export function readHistoryLimits(def: ChatDef): HistoryLimits {
   return {
     messages: readField.number(def, "maxMessages"),
@@ -63,22 +71,21 @@ export function readHistoryLimits(def: ChatDef): HistoryLimits {
   };
 }
 
-/** How what a typed input points to is called in messages to the user: `msg.payload`, or the field's own name. */
+/** Returns what errors call the source of a typed input: `msg.payload`, or the field's own name. */
 export function inputName(def: ChatDef, name: "prompt" | "images"): string {
   const { value, type } = typedInput(def, name);
   return ["msg", "flow", "global"].includes(type) ? label(value, type) : name;
 }
 
-/** The properties of the message that hold the prompt and the images. */
+/** Returns the properties of the message that hold the prompt and the images. */
 export function heldProperties(def: ChatDef): string[] {
   const inputs = [typedInput(def, "prompt"), typedInput(def, "images")];
   return inputs.filter(({ type }) => type === "msg").map(({ value }) => String(value));
 }
 
-/** The typed inputs of the form. */
 export type InputName = NameOf<typeof CHAT_FIELDS, "typedInput">;
 
-/** A typed input of the form. */
+/** Returns a typed input of the form. */
 export function typedInput(def: ChatDef, name: InputName): TypedInput {
   return { value: def[name], type: def[`${name}Type`] ?? "msg" };
 }

@@ -53,7 +53,7 @@ export interface ConfigNode extends Node<ConfigCredentials> {
   origin(): string | undefined;
 }
 
-/** The core nodes that a configuration may point to, as far as they are used. */
+/** Core nodes that a configuration may point to, as far as they are used. */
 interface TlsNode extends Node {
   addTLSOptions(options: Record<string, unknown>): Record<string, unknown>;
   valid?: boolean;
@@ -64,9 +64,9 @@ interface ProxyNode extends Node<{ username?: string; password?: string }> {
 }
 
 /**
- * Makes the client's options of a configuration.
+ * Reads the client's options from a configuration.
  *
- * @throws ChatError `invalid_input` for what cannot work
+ * @throws ChatError `invalid_input` for values that cannot work
  */
 export function readClientOptions(
   RED: NodeAPI,
@@ -95,22 +95,22 @@ export function readClientOptions(
   return options;
 }
 
-/** The model that is asked where no node or message names another; "" for none. */
+/** Reads the model for questions that name no other; "" for none. */
 export function readModel(def: ConfigDef): string {
   return text(def.model, "model");
 }
 
-/** Whether the server is to be asked for a stream. */
+/** Reads whether to ask the server for a stream. */
 export function readServerStreams(def: ConfigDef): boolean {
   return flag(def, "serverStreams");
 }
 
-/** Whether a token of the environment may go to a dedicated endpoint. */
+/** Reads whether a token of the environment may go to a dedicated endpoint. */
 export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
   return flag(def, "endpointsUseEnvironment");
 }
 
-/** Models to ask where the first one fails. */
+/** Reads the fallback models, in their order. */
 export function readFallback(def: ConfigDef): string[] {
   return [def.fallback ?? []]
     .flat()
@@ -118,7 +118,7 @@ export function readFallback(def: ConfigDef): string[] {
     .filter(Boolean);
 }
 
-/** How the server is asked for JSON by a schema. */
+/** Reads in which dialect the server is asked for JSON by a schema. */
 export function readGrammar(def: ConfigDef): Grammar {
   return readField.choice({ grammar: def.grammar || CONFIG_DEFAULTS.grammar }, "grammar");
 }
@@ -140,13 +140,13 @@ function isBlank(value: unknown): boolean {
   return value === undefined || value === null || value === "";
 }
 
-/** Variables in an object have been replaced already, by Node-RED or by what took it from a form. */
+/** In an object, Node-RED or the form's route has replaced variables already; in JSON text they are still there. */
 function readHeaders(RED: NodeAPI, node: Node | undefined, { headers }: ConfigDef): Record<string, unknown> {
   const fields = readObject(headers, "headers");
   return typeof headers === "string" ? withEnvironment(RED, node, fields) : fields;
 }
 
-/** What a form has made of them is an object, in which variables have been replaced already. */
+/** As an object they come from a form's route, which has replaced variables already. */
 function readMarkedHeaders(
   RED: NodeAPI,
   node: Node | undefined,

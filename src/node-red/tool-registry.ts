@@ -16,7 +16,7 @@ export interface ToolNode extends Node {
 /** Running tool nodes by id. */
 const running = new Map<string, ToolNode>();
 
-/** Registers a tool node. @returns unregisters it */
+/** Registers a tool node and returns a function that unregisters it. */
 export function registerTool(node: ToolNode): () => void {
   running.set(node.id, node);
   return () => {
@@ -25,20 +25,18 @@ export function registerTool(node: ToolNode): () => void {
 }
 
 /**
- * The node with the id of this one that runs now. A deploy replaces nodes while a model thinks: what is sent to the one
- * before is lost.
- *
- * @returns undefined if there is none any more
+ * Returns the running node with the id of this one, undefined if there is none. A deploy may replace nodes while a model
+ * thinks, and messages to the old one are lost.
  */
 export function runningTool(node: ToolNode): ToolNode | undefined {
   return running.get(node.id);
 }
 
 /**
- * Finds the tool nodes of a chat node, at the time of the question: deploys replace them without it.
+ * Finds the tool nodes of a chat node. Do so for each question: a deploy may replace them and keep the chat node.
  *
- * Inside a subflow instance Node-RED maps a list of one id to that id alone, and leaves longer lists as they stand in
- * the subflow: there the node is found by the id that it has in the subflow, in the same instance.
+ * Inside a subflow instance Node-RED maps a list of one id to that id alone, and leaves longer lists as they are in
+ * the subflow. Those are looked up by the id in the subflow, in the same instance.
  *
  * @param ids - the property `tools`
  * @returns the nodes that run, and the ids of those that do not

@@ -40,7 +40,7 @@ describe("a new field", function () {
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), "huggingface-field-"));
-    const built = /^(nodes|resources)[\\/][^.]*\.js$/;
+    const built = /^(nodes|resources)[\\/][^.]*\.(js|d\.ts)$/;
     const copied = ["src", "dev", "nodes", "resources", "icons", "examples", "test/fixtures/languages"];
     for (const name of [...copied, "package.json", "tsconfig.json", "biome.json"])
       cpSync(path.join(root, name), at(name), {

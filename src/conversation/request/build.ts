@@ -10,10 +10,10 @@ import { type Fields, formReader, readBoolean, readChoice, readNumber, readObjec
 import { readImages } from "./media";
 import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
 
-/** The fields of the chat node's form, as far as a request is made of them; blank is not set. */
+/** Fields of the chat node's form; blank ones are not set. */
 export type FormOptions = Partial<Record<(typeof CHAT_FIELDS)[number]["name"], unknown>>;
 
-/** The options that a message brings, told apart: our own words, and fields of the API. */
+/** The options that a message brings, split into our own and fields of the API. */
 export interface MessageOptions {
   /** Where they come from, for messages. */
   source: string;
@@ -26,47 +26,47 @@ export interface MessageOptions {
 
 export interface RequestInput {
   prompt: unknown;
-  /** Where the prompt comes from, for messages. */
+  /** Source of the prompt, for errors: `msg.payload`. */
   promptName: string;
   system: unknown;
-  /** What is remembered of the conversation. */
+  /** The remembered messages of the conversation. */
   history?: Message[];
-  /** Images that join the prompt, and where they come from. */
+  /** Images that join the prompt, and their source for errors. */
   images?: unknown;
   imagesName?: string;
   form: FormOptions;
   options: MessageOptions;
-  /** The model of the configuration, where nothing else names one. */
+  /** The configuration's model, for a question that names no other. */
   defaultModel: string;
   /** Whether the server is asked to stream. */
   serverStreams: boolean;
-  /** How the server is asked for JSON by a schema. */
+  /** Dialect in which the server is asked for JSON by a schema. */
   grammar: Grammar;
   /** Functions that are offered. Those of the message replace them. */
   tools?: Declaration[];
   toolChoice?: ToolChoice;
 }
 
-/** What the form says of calls: the API's words, or `function` with a name. */
+/** The form's tool choice: one of the API's words, or `function` with a name. */
 export interface ToolChoice {
   choice: unknown;
   name: unknown;
 }
 
-/** The body of a request, and what its reply must be where it is to be JSON. */
+/** The body of a request, and what its reply must be if it is JSON. */
 export interface Question {
   request: Request;
   output: JsonOutput | undefined;
-  /** How many messages at the beginning are not part of the conversation: the system prompt of form or message. */
+  /** Messages at the beginning that are not part of the conversation: the system prompt of form or message. */
   added: number;
-  /** The prompt brings a schema for the reply, which does not count. */
+  /** True if the prompt brings a schema for the reply, which is ignored. */
   ignoresSchema?: true;
 }
 
 const readField = formReader(CHAT_FIELDS);
 /** The fields of the form that a request carries. */
 const FORM_FIELDS = CHAT_FIELDS.filter((field) => "api" in field);
-/** Numbers of the API that have no field in the form. */
+/** Numbers that the API takes and the form has no field for. */
 const OTHER_NUMBERS = ["max_completion_tokens", "top_k", "min_p", "repetition_penalty", "top_logprobs", "n"];
 /** How fields of a request are read, by their names in the API. */
 const KINDS = new Map<string, Pick<Field, "kind" | "choices">>([
@@ -74,9 +74,9 @@ const KINDS = new Map<string, Pick<Field, "kind" | "choices">>([
   ["model", { kind: "text" }],
   ...FORM_FIELDS.map((field) => [field.api, field] as const),
 ]);
-/** Fields for which `null` says "send none", so that a message can take back what the node sets. */
+/** Fields that are not sent if they are `null`, so that a message can take back what the node sets. */
 const KNOWN = new Set([...KINDS.keys(), "stream_options", "tools", "tool_choice", "response_format"]);
-/** What only the configuration may say: a message can come from anywhere. */
+/** Only the configuration may set these: a message can come from anywhere. */
 const FORBIDDEN = ["token", "headers", "baseUrl"];
 
 /**
@@ -101,8 +101,8 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
 }
 
 /**
- * Makes the request of a question. A field counts in this order: the message's options, the form, the form's extra
- * fields, a request body that was given as prompt.
+ * Makes the request of a question. The first of these that has a field wins: the options of the message, the form, the
+ * form's extra fields, a request body as prompt.
  *
  * @throws ChatError `invalid_input`
  */
@@ -116,7 +116,7 @@ export function buildRequest(input: RequestInput): Question {
     ...cleanFields(prompt.fields, input.promptName),
     ...readExtra(form.extra),
     ...formFields(form),
-    // What the message replaces need not be right.
+    // A format that the message replaces need not be valid.
     ...(options.fields["response_format"] === undefined && formatField(form)),
     ...options.fields,
   };
@@ -139,22 +139,22 @@ export function buildRequest(input: RequestInput): Question {
     else request[name] = value;
   }
   addTools(request, input);
-  // It belongs to a stream: servers refuse it without one.
+  // Servers refuse it without a stream.
   if (!input.serverStreams) delete request["stream_options"];
   const format = request["response_format"];
   const output = format === undefined ? undefined : readOutput(format, input.grammar, request["tools"] !== undefined);
   if (output?.responseFormat) request["response_format"] = output.responseFormat;
   else if (output) delete request["response_format"];
-  // Sent on with the messages, the system prompt comes back: it is no more part of the conversation than before.
+  // The system prompt comes back with the messages of a reply and is still not part of the conversation.
   const [first] = request.messages;
   const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
   return { request, output, added: isOwn ? 1 : 0, ...(prompt.ignoresSchema && { ignoresSchema: true }) };
 }
 
-/** Puts the functions in, as API and form want them: an empty list is none, and without functions there is no choice. */
+/** Adds the tools, and the choice if there are any. An empty list is not sent. */
 function addTools(request: ChatRequest, { options, tools = [], toolChoice }: RequestInput): void {
   const asked = request["tools"] === undefined ? [] : readDeclarations(request["tools"]);
-  // Those of the message are the whole list; those of the extra fields come on top of the node's.
+  // Tools of the message replace the node's; those of the extra fields are added.
   const offered = options.fields["tools"] == null ? [...tools, ...asked] : asked;
   delete request["tools"];
   if (offered.length === 0) {
@@ -190,7 +190,7 @@ function formFields(form: FormOptions): Fields {
   return cleanFields(fields, undefined);
 }
 
-/** What the form says of the reply's format, as the API writes it. */
+/** Reads the form's reply format as the API writes it. */
 function formatField({ format, schemaName, schema, strict }: FormOptions): Fields {
   if (format == null || format === "text") return {};
   const type = readField.choice({ format }, "format");
@@ -213,14 +213,14 @@ function readExtra(extra: unknown): Fields {
 /**
  * Checks the fields that we know and leaves the others as they are. Blank means not set; 0 is a value.
  *
- * @param place - what they are fields of, for messages; undefined for the form
+ * @param place - the object they belong to, for errors; undefined for the form
  */
 function cleanFields(fields: Fields, place: string | undefined): Fields {
   const clean: Fields = {};
   for (const [name, value] of Object.entries(fields)) {
     const fullName = place ? `${place}.${name}` : name;
     if (FORBIDDEN.includes(name)) throw new ChatError("option_forbidden", { name: fullName });
-    // Set as a field, `__proto__` would become what the others are inherited from.
+    // Assigning `__proto__` would set the prototype.
     if (value === undefined || name === "__proto__") continue;
     if (value === "" && KNOWN.has(name)) continue;
     clean[name] = cleanField(name, value, fullName);

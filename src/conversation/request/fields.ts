@@ -2,14 +2,14 @@ import { asRecord, toJson } from "../../client/internal";
 import type { DefaultsOf, Field, NameOf, WordsOf } from "../../shared/field";
 import { ChatError } from "../errors";
 
-/** Readers for the fields of forms and messages: flow files hold numbers, switches and JSON as text, too. */
+/** Readers for fields of forms and messages. Flow files may hold numbers, switches and JSON as text. */
 
 export type Fields = Record<string, unknown>;
 
 /**
- * Reads an object that may stand as JSON text.
+ * Reads an object, or the JSON text of one.
  *
- * @param name - the field's name, for messages
+ * @param name - the field's name, for errors
  * @throws ChatError `invalid_input` if it is neither
  */
 export function readObject(value: unknown, name: string): Fields {
@@ -30,9 +30,9 @@ export function readObject(value: unknown, name: string): Fields {
 }
 
 /**
- * Reads a number that may stand as text, as flow files have it. Fractions stay fractions.
+ * Reads a number, or the text of one. Does not round.
  *
- * @param least - a smaller one is refused
+ * @param least - the smallest number that is valid
  * @throws ChatError `invalid_input`
  */
 export function readNumber(value: unknown, name: string, least = Number.NEGATIVE_INFINITY): number {
@@ -45,7 +45,7 @@ export function readNumber(value: unknown, name: string, least = Number.NEGATIVE
 }
 
 /**
- * Reads a switch that may stand as text.
+ * Reads a boolean, or the text of one.
  *
  * @throws ChatError `invalid_input`
  */
@@ -58,7 +58,7 @@ export function readBoolean(value: unknown, name: string): boolean {
 }
 
 /**
- * Reads a field that has one of several words.
+ * Reads one of several words.
  *
  * @throws ChatError `invalid_input`
  */
@@ -78,7 +78,7 @@ export function defaultsOf<const Fields extends readonly Field[]>(fields: Fields
 export interface FormReader<Fields extends readonly Field[]> {
   /** Reads a number that is not below the field's limit. */
   number(form: object, name: NameOf<Fields, "number">): number;
-  /** Reads a switch. */
+  /** Reads a flag. */
   boolean(form: object, name: NameOf<Fields, "flag">): boolean;
   /** Reads one of the field's words. */
   choice<Name extends keyof WordsOf<Fields> & string>(form: object, name: Name): WordsOf<Fields>[Name];
@@ -104,7 +104,7 @@ export function checkEnvironment(value: unknown, field: string): void {
   if (name) throw new ChatError("env_missing", { name, field });
 }
 
-/** @throws ChatError `invalid_input` if it is no text */
+/** @throws ChatError `invalid_input` if the value is not text */
 export function readText(value: unknown, name: string): string {
   if (typeof value !== "string") throw new ChatError("option_text", { name });
   checkEnvironment(value, name);
@@ -112,7 +112,7 @@ export function readText(value: unknown, name: string): string {
 }
 
 /**
- * Reads stop sequences: one text or several. They are sent as an array, since some servers refuse a bare string.
+ * Reads one or several stop sequences. Returns an array even for one, since some servers refuse a string.
  *
  * @throws ChatError `invalid_input`
  */

@@ -5,7 +5,7 @@ import { ChatError } from "../errors";
 /** Largest image, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;
 
-/** The first bytes of the formats that models take. */
+/** First bytes of the formats that models accept. */
 const SIGNATURES: [type: string, matches: (bytes: Buffer) => boolean][] = [
   ["image/png", (bytes) => bytes.toString("latin1", 0, 8) === "\x89PNG\r\n\x1a\n"],
   ["image/jpeg", (bytes) => bytes.toString("latin1", 0, 3) === "\xff\xd8\xff"],
@@ -14,9 +14,9 @@ const SIGNATURES: [type: string, matches: (bytes: Buffer) => boolean][] = [
 ];
 
 /**
- * An image as the data URI in which the API takes it.
+ * Writes an image as a data URI.
  *
- * @throws ChatError `prompt_buffer` if the bytes are no PNG, JPEG, GIF or WebP, `image_too_big` above 10 MB
+ * @throws ChatError `prompt_buffer` if the bytes are not PNG, JPEG, GIF or WebP, `image_too_big` above 10 MB
  */
 export function imageUrl(bytes: Buffer, name: string): string {
   const type = typeOf(bytes);
@@ -26,11 +26,11 @@ export function imageUrl(bytes: Buffer, name: string): string {
 }
 
 /**
- * The images of a message: one or several, each as Buffer, http or https address, data URI, base64 text, or a content
- * part of the API. Addresses are passed on; nothing is fetched.
+ * Reads the images of a message: one or several, each as Buffer, http or https address, data URI, base64 text, or a content
+ * part of the API. Addresses are sent as they are; nothing is fetched.
  *
- * @param name - where they come from, for messages
- * @returns content parts as the API has them
+ * @param name - their source, for errors
+ * @returns content parts of the API
  * @throws ChatError `images_invalid`, `image_too_big`
  */
 export function readImages(value: unknown, name: string): unknown[] {
@@ -47,14 +47,14 @@ function urlOf(value: unknown, name: string, isPart = false): string {
   const bytes = bytesOf(value);
   if (bytes) return bytesUrl(bytes, name);
   const record = asRecord(value);
-  // As the API has it, once: what holds itself has no end.
+  // Only one level: an object that contains itself has no end.
   const inner = isPart ? undefined : record?.["image_url"];
   if (inner !== undefined) return urlOf(asRecord(inner)?.["url"] ?? inner, name, true);
   if (typeof value !== "string") throw new ChatError("images_invalid", { name });
   if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
   const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;
   checkImageSize(`data:,${base64}`, name);
-  // What is no base64 makes bytes that are no image.
+  // Text that is not base64 becomes bytes that are not an image.
   return bytesUrl(Buffer.from(base64, "base64"), name);
 }
 
@@ -64,7 +64,7 @@ function bytesUrl(bytes: Buffer, name: string): string {
 }
 
 /**
- * The bytes of a Buffer, of any other view of bytes, or of a Buffer that has been through JSON.
+ * Returns the bytes of a Buffer, of any other view of bytes, or of a Buffer that was written as JSON.
  *
  * @returns undefined for anything else
  */
@@ -76,7 +76,7 @@ export function bytesOf(value: unknown): Buffer | undefined {
 }
 
 /**
- * Checks an image that stands in a message as data URI; others are the server's to fetch.
+ * Checks the size of an image that is a data URI. The server fetches others.
  *
  * @throws ChatError `image_too_big`
  */

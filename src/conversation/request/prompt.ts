@@ -3,25 +3,25 @@ import { asRecord } from "../../client/internal";
 import { ChatError } from "../errors";
 import { bytesOf, checkImageSize, imageUrl } from "./media";
 
-/** A message as the API writes it. Fields that we do not know are kept. */
+/** A message as the API writes it, with fields that we do not know. */
 export interface Message {
   role: string;
   content: unknown;
   [field: string]: unknown;
 }
 
-/** What a prompt comes to. */
+/** A prompt that has been read. */
 export interface Prompt {
   messages: Message[];
   /** The other API fields of a pasted request body. */
   fields: Record<string, unknown>;
-  /** The body brings a schema for the reply, which does not count. */
+  /** True if the body brings a schema for the reply, which is ignored. */
   ignoresSchema?: true;
 }
 
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function"]);
 const ROLE_ALIASES: Record<string, string> = { human: "user", ai: "assistant" };
-/** What a pasted body may not decide, since it may come from a stranger. */
+/** Fields that a pasted body must not set, since it may come from a stranger. */
 const IGNORED_FIELDS = new Set([
   "messages",
   "conversation",
@@ -39,15 +39,15 @@ const IGNORED_FIELDS = new Set([
  * Reads a prompt in any of its forms: text, number or boolean, an image, a message, an array of messages, a request
  * body, or any other object, which is sent as JSON text.
  *
- * @param value - never changed; the result shares nothing that a caller may change with it
- * @param name - where it comes from, for messages
+ * @param value - never changed; the result shares nothing with it
+ * @param name - its source, for errors
  * @throws ChatError `invalid_input` for what cannot be sent; nothing is dropped in silence
  */
 export function readPrompt(value: unknown, name: string): Prompt {
   try {
     return readAny(value, name);
   } catch (error) {
-    // The stack has overflowed: the value contains itself, or is nested thousands of levels deep.
+    // The stack has overflowed: the value contains itself, or is nested too deep.
     if (error instanceof RangeError) throw promptError(value, name);
     throw error;
   }
@@ -69,7 +69,7 @@ function readAny(value: unknown, name: string): Prompt {
   return fromUser(toJson(object, name));
 }
 
-/** Puts the system prompt first, unless the prompt brings one of its own. */
+/** Puts the system prompt first, unless the prompt has one of its own. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   const text = systemText(system);
   if (text.trim() === "") return messages;
@@ -78,10 +78,10 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
 }
 
 /**
- * Joins images to the last message of the user; where there is none they are a message of their own. Where the prompt ends
- * with the result of a call the question goes on and has its images already: what is new follows the result.
+ * Adds images to the last message of the user, or as a message of their own if there is none. A prompt that ends with the
+ * result of a call continues a question that has its images already: new ones follow the result.
  *
- * @param history - what was said before
+ * @param history - the messages before the prompt
  */
 export function withImages(messages: Message[], images: unknown[], history: Message[] = []): Message[] {
   if (images.length === 0) return messages;
@@ -106,12 +106,12 @@ function urlOf(part: unknown): unknown {
   return asRecord(asRecord(part)?.["image_url"])?.["url"];
 }
 
-/** A copy of messages that nobody else can change. */
+/** Copies messages, so that nobody else can change them. */
 export function copyMessages(messages: Message[]): Message[] {
   return copy(messages);
 }
 
-/** A system prompt as it is sent; blank for none. */
+/** Returns a system prompt as it is sent; blank for none. */
 export function systemText(system: unknown): string {
   return typeof system === "string" || system == null ? (system ?? "") : toJson(system, "system");
 }
@@ -122,7 +122,7 @@ function fromUser(content: unknown): Prompt {
 
 function fromArray(items: unknown[], name: string): Prompt {
   if (items.length === 0) throw new ChatError("prompt_empty", { name });
-  // Readings like [21.5, 22] are data; with one message among them the others are mistakes.
+  // Readings such as [21.5, 22] are data. But if one item is a message, the others are mistakes.
   if (!items.some(isMessage)) return fromUser(toJson(items, name));
   return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)), fields: {} };
 }
@@ -138,7 +138,7 @@ function fromBody(body: Record<string, unknown>, messages: unknown[], name: stri
   };
 }
 
-/** Whatever its dialect: a schema is the one object in it. To read one of a stranger's may cost much, message by message. */
+/** True if a format has a schema, the only object in any dialect. Compiling those of strangers may cost much time. */
 function hasSchema(responseFormat: unknown): boolean {
   return Object.values(asRecord(responseFormat) ?? {}).some((value) => typeof value === "object" && value !== null);
 }
@@ -163,7 +163,7 @@ function readMessage(value: unknown, name: string): Message {
   if (role === "tool" && !object["tool_call_id"]) throw new ChatError("message_tool_call_id", { name });
   const { content } = object;
   if (content === null || content === undefined) {
-    // A message that only calls functions has no content.
+    // A message that only calls tools has no content.
     const hasCalls = Array.isArray(object["tool_calls"])
       ? object["tool_calls"].length > 0
       : Boolean(object["function_call"]);
@@ -182,7 +182,7 @@ function readContent(content: unknown, name: string): unknown {
   throw new ChatError("message_content", { name });
 }
 
-/** Text and images are checked; other parts (audio, video, …) are the server's to judge. */
+/** Checks text and images. The server judges other parts, such as audio and video. */
 function readPart(part: unknown, name: string): unknown {
   if (typeof part === "string") return { type: "text", text: part };
   const object = asRecord(part);
@@ -197,7 +197,7 @@ function readPart(part: unknown, name: string): unknown {
   return { ...object, image_url: { ...image } };
 }
 
-/** A copy of what JSON can express, so that nobody changes a history that is kept elsewhere. */
+/** Copies a value as JSON, so that nobody changes a history that is kept elsewhere. */
 function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copy) as T;
   const object = Object.prototype.toString.call(value) === "[object Object]" ? asRecord(value) : undefined;
@@ -205,7 +205,7 @@ function copy<T>(value: T): T {
   return Object.fromEntries(Object.entries(object).map(([name, item]) => [name, copy(item)])) as T;
 }
 
-/** Objects of which JSON would make `{}`: what is in them would be lost in silence. */
+/** True for objects that become `{}` in JSON, which would lose their content. */
 function isOpaque(value: unknown): boolean {
   return (
     types.isMap(value) ||

@@ -1,6 +1,6 @@
 import type { SecretHeaders } from "../../shared/admin-api.js";
 
-/** What the editor knows of a configuration's credentials: what was typed since the last deploy, and what is stored. */
+/** The editor's view of a configuration's credentials: text typed since the last deploy, and whether values are stored. */
 export interface HeaderCredentials {
   secretHeaders?: string;
   has_secretHeaders?: boolean;
@@ -8,13 +8,13 @@ export interface HeaderCredentials {
   has_secretHeadersEdited?: boolean;
 }
 
-/** The credentials of a configuration that hold its secret headers. */
+/** Credentials that hold secret headers. */
 export const HEADER_CREDENTIALS = ["secretHeaders", "secretHeadersEdited"] as const;
 
 /**
- * Reads the secret headers as they were left since the last deploy.
+ * Reads the secret headers as changed since the last deploy.
  *
- * @returns `undefined` where none were changed since, so that only Node-RED knows them
+ * @returns `undefined` if none were changed: only Node-RED knows them
  */
 export function readSecretHeaders(credentials: HeaderCredentials = {}): SecretHeaders | undefined {
   const { secretHeaders, secretHeadersEdited } = credentials;
@@ -22,14 +22,14 @@ export function readSecretHeaders(credentials: HeaderCredentials = {}): SecretHe
   return typeof secretHeaders === "string" ? parse(secretHeaders) : undefined;
 }
 
-/** Whether Node-RED has stored some. */
+/** True if Node-RED has stored secret headers. */
 export function hasSecretHeaders(credentials: HeaderCredentials = {}): boolean {
   return Boolean(credentials.has_secretHeaders || credentials.has_secretHeadersEdited);
 }
 
 /**
- * Makes the credentials that hold these headers. Node-RED replaces a credential as a whole: while a stored value is
- * kept, the one that has it stays as it is (`undefined`), and the other says how the headers are now.
+ * Makes the credentials for these headers. Node-RED replaces a credential as a whole. So while a stored value is kept, the
+ * credential with the value stays as it is (`undefined`), and the other one holds the headers as they are now.
  */
 export function writeSecretHeaders(
   headers: SecretHeaders,
