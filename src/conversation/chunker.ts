@@ -1,17 +1,17 @@
-/** When a piece of a reply is handed on: as it comes, at most every so many ms, or by sentence or line. */
+/** When a part of a reply is handed on: as it comes, at most every so many ms, or by sentence or line. */
 export type ChunkMode = "token" | "interval" | "sentence" | "line";
 
 export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line"];
 
-/** In characters. What has no end for so long is handed on as it is. */
+/** In characters. A longer sentence is cut. */
 const LONGEST_SENTENCE = 2000;
 /** In characters. `Intl.Segmenter` takes longer for every sentence the longer the text behind it is. */
 const FIRST_WINDOW = 250;
 
-/** What a piece belongs to: the reply, or what the model thought before. */
+/** What a delta belongs to: the text of the reply, or the reasoning before it. */
 export type DeltaKind = "text" | "reasoning";
 
-/** Cuts a text that comes in pieces into chunks of one kind each, in their order. Joined, the chunks are the text. */
+/** Cuts deltas into chunks of one kind each, in their order. Joined, the chunks are the text. */
 export interface Chunker {
   /** @returns false if chunks are left, for which `resume` is to be called before the next piece comes */
   push(delta: string, kind?: DeltaKind): boolean;

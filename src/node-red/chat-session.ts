@@ -58,7 +58,7 @@ export class ChatSession {
     });
   }
 
-  /** Takes a message: a question, or one that steers (`msg.abort`, `msg.reset`). Never rejects. */
+  /** Takes a message: a question, or one that controls (`msg.abort`, `msg.reset`). Never rejects. */
   async receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
     let steers: Steers | undefined;
     let refused: ChatError | undefined;
@@ -76,7 +76,7 @@ export class ChatSession {
     this.#flowTools.returned(id, msg);
   }
 
-  /** Ends everything at once and without a word. */
+  /** Ends everything at once and sends nothing more. */
   close(): void {
     this.#isClosed = true;
     this.#questions.close();
@@ -142,7 +142,7 @@ export class ChatSession {
     try {
       if (refused) throw refused;
       await this.#questions.run(msg, send, running, status, progress).catch((cause) => {
-        // Aborted before anything was progress.
+        // Aborted before anything was sent.
         if (!isCancelled(cause)) throw cause;
         progress.outcome = abortedBeforeStart();
       });

@@ -28,8 +28,8 @@ export interface RunStatus {
 }
 
 /**
- * The status under a node that may have many questions running: the newest news of any of them, and the result when
- * the last one is done.
+ * Shows the status of a node that may have many questions running: the latest event of any of them, and the result of the
+ * last one.
  */
 export class StatusLine {
   readonly #node: Node;

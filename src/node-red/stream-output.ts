@@ -24,10 +24,10 @@ const MOST_AT_ONCE = 100;
 /** In ms. What is copied into every message may be large. */
 const LONGEST_TURN_MS = 10;
 
-/** What waits while the messages of a piece are sent turn by turn. */
+/** What waits while the messages of a delta are sent turn by turn. */
 type Waiting = { kind: DeltaKind; delta: string } | "begin" | { finishReason: string | undefined };
 
-/** What a chunk has no business with: what ends or steers something, and what is the reply's or its own. */
+/** Properties of the input that Stream messages do not get: those that control a node, and those of the reply or their own. */
 const LEFT_OUT = ["payload", "step", "complete", "error", "huggingface", "messages", "completion", "reasoning"];
 
 /**
@@ -116,7 +116,7 @@ export class StreamOutput {
     this.#tellDrained();
   }
 
-  /** Ends it without a word: the node is going away. */
+  /** Ends the stream and sends nothing more: the node closes. */
   drop(): void {
     this.#isOpen = false;
     this.#send = () => {};

@@ -7,12 +7,12 @@ import { TextBuffer } from "./text-buffer";
 import { MAY_BE_TAG, ThinkTagParser } from "./think-tags";
 import { ToolCallMerger } from "./tool-call-deltas";
 
-/** Levels of content parts that are read: no server nests them deep. */
+/** Levels of content parts that are read. No server nests them deep. */
 const DEEPEST_PART = 20;
 
 /**
- * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the deltas on as they
- * come. `index` of a choice is not looked at: some servers count tokens in it.
+ * Puts a completion together from the chunks of a stream, or from a whole reply, and hands the deltas on as they come.
+ * Ignores the `index` of a choice: some servers count tokens in it.
  */
 export class CompletionAccumulator {
   readonly #listener: DeltaListener;
@@ -27,22 +27,22 @@ export class CompletionAccumulator {
   /** Name of the field that the reasoning came in. */
   #reasoningField: string | undefined;
   #reasoningDetails: unknown[] | undefined;
-  /** Whether text, reasoning or a call has come: from here on nothing is tried again. */
+  /** Text, reasoning or a call has come: from here on nothing is retried. */
   hasContent = false;
-  /** Whether a choice has come, even an empty one. */
+  /** A choice has come, even an empty one. */
   hasChoice = false;
   /** Characters of text, reasoning and calls. */
   contentSize = 0;
   /** Characters of lists that were kept, such as log probabilities. */
   #listSize = 0;
-  /** Names of fields that `build` has left out since they are nested too deep. */
+  /** Names of fields that `build` left out because they are nested too deep. */
   leftOut: string[] = [];
 
   constructor(listener: DeltaListener) {
     this.#listener = listener;
   }
 
-  /** Characters kept, whatever they are. */
+  /** Characters that are kept, of all kinds. */
   get size(): number {
     return this.contentSize + this.#fields.size + this.#listSize;
   }
@@ -58,7 +58,7 @@ export class CompletionAccumulator {
   /**
    * Takes one chunk of a stream or one whole `chat.completion`.
    *
-   * @param length - of its JSON text, in characters: what it brings beside its message is counted by it
+   * @param length - of its JSON text, in characters: fields beside the message count by it
    * @param isWhole - it is a whole reply
    */
   add(chunk: Record<string, unknown>, length = 0, isWhole = false): void {
@@ -94,12 +94,12 @@ export class CompletionAccumulator {
     this.#listener.onText?.(delta);
   }
 
-  /** Hands on what was held back. Call it once, when no more will come. */
+  /** Hands on what was held back. Called once, when no more will come. */
   end(): void {
     if (this.#thinkTags) this.#split(this.#thinkTags.end(), this.#thinkTags.reasoning);
   }
 
-  /** What the headers say of who answered. */
+  /** Takes what the headers say of who replied. */
   setOrigin(provider: string | undefined, requestId: string | undefined): void {
     this.#fields.setOrigin(provider, requestId);
   }
@@ -121,7 +121,7 @@ export class CompletionAccumulator {
 
   #split(text: string, reasoning: string): void {
     if (reasoning) this.#addReasoningText(reasoning);
-    // Behind the first text, a tag is a word of the model's own.
+    // Behind the first text, a tag is one of the model's own words.
     if (text !== "") this.#isPastThinking = true;
     this.addText(text);
   }
@@ -142,7 +142,7 @@ export class CompletionAccumulator {
     return mayBeWhole && isFirst ? (asRecord(choice["message"]) ?? delta) : delta;
   }
 
-  /** @returns whether a list of it was kept that is not counted yet */
+  /** @returns true if a list of it was kept that is not counted yet */
   #addDelta(delta: Record<string, unknown>): boolean {
     const hasDetails = hasMoreThanContent(delta) && this.#addReasoning(delta);
     const content = delta["content"];
@@ -151,7 +151,7 @@ export class CompletionAccumulator {
     } else if (content != null) {
       this.#addParts(Array.isArray(content) ? content : [content]);
     }
-    // What a model says when it will not answer has a field of its own.
+    // What a model says when it refuses has a field of its own.
     if (typeof delta["refusal"] === "string" && delta["refusal"]) this.addText(delta["refusal"]);
     const calls = delta["tool_calls"] ?? delta["function_call"];
     if (calls != null) {
@@ -163,9 +163,9 @@ export class CompletionAccumulator {
   }
 
   /**
-   * Reasoning goes by several names; a server that uses two at once says the same in both.
+   * Takes reasoning, which has several names. A server that uses two at once says the same in both.
    *
-   * @returns whether it has come as a list of details, which is kept
+   * @returns true if it came as a list of details, which is kept
    */
   #addReasoning(delta: Record<string, unknown>): boolean {
     const details = delta["reasoning_details"];
@@ -206,13 +206,13 @@ export class CompletionAccumulator {
   }
 }
 
-/** Most deltas are a piece of text and nothing else, which need not be searched for what reasoning may be called. */
+/** True for a delta with more than content. Most have no more, and need not be searched for the names of reasoning. */
 function hasMoreThanContent(delta: Record<string, unknown>): boolean {
   for (const name in delta) if (name !== "content") return true;
   return false;
 }
 
-/** Whether a delta that stands beside a message brings nothing. */
+/** True for a delta beside a message that brings nothing. */
 function isBlank(delta: Record<string, unknown>): boolean {
   for (const [name, value] of Object.entries(delta)) {
     const isEmpty = value === null || value === "" || (Array.isArray(value) && value.length === 0);
@@ -221,7 +221,7 @@ function isBlank(delta: Record<string, unknown>): boolean {
   return true;
 }
 
-/** The text of a string, a part, or an array of parts; encrypted reasoning has none. */
+/** Returns the text of a string, a part, or an array of parts. Encrypted reasoning has none. */
 function joinText(value: unknown, levels = DEEPEST_PART): string {
   if (typeof value === "string") return value;
   if (levels === 0) return "";

@@ -1,44 +1,44 @@
 import { asRecord } from "../unknown";
 
 const CONTENT = /"content"\s*:\s*"/;
-/** Stands in for a text, to see where in a chunk that text is. */
+/** Takes the place of a text, to see where in a chunk that text is. */
 const PROBE = "\u0000probe\u0000";
 /**
- * Longer pieces are left to `JSON.parse`: V8 does not copy a slice of 13 characters or more, and the whole chunk would be
- * kept with it.
+ * Longer deltas are left to `JSON.parse`: V8 does not copy a slice of 13 characters or more, but keeps the whole chunk with
+ * it.
  */
 const LONGEST_SLICE = 12;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** So many chunks in a row are learnt in vain before a stream is taken for one whose chunks have nothing in common. */
+/** Chunks in a row that are learnt in vain before the stream counts as one whose chunks have nothing in common. */
 const PATIENCE = 8;
 
 /**
- * Reads chunks that are, character by character, like the one before but for the piece of text in them, as most chunks of a
- * reply are. To parse id, model, time and all the rest anew for each word would be a quarter of what a reply costs.
+ * Reads chunks that equal the one before in every character but those of their text, as most chunks of a reply do. Parsing
+ * id, model, time and the rest for each word would take a quarter of the time that a reply costs.
  *
- * Nothing is guessed. What was learnt is where the literal of `choices[0].delta.content` stands in a text that has been
- * parsed. Another text that is the same before and behind it, and has one literal between, has the same value but for that
- * string; and the rest of that value says only once what it says (see `isPlain`).
+ * Nothing is guessed. The path learns where the literal of `choices[0].delta.content` stands in a chunk that was parsed.
+ * Another chunk with the same text before and behind it, and one literal between, has the same value but for that string. And
+ * the rest of that value means the same said twice (see `isPlain`).
  */
 export class FastDeltaPath {
   #before = "";
   #after = "";
   #patience = PATIENCE;
 
-  /** The piece of text in a chunk that brings nothing else; undefined for one that has to be parsed. */
+  /** Returns the text of a chunk that brings nothing else; undefined for one that has to be parsed. */
   read(json: string): string | undefined {
     const before = this.#before;
     const after = this.#after;
     if (before === "") return undefined;
-    // V8's startsWith goes character by character and would take as long as parsing.
+    // V8's startsWith compares one character at a time and takes as long as parsing.
     if (json.slice(0, before.length) !== before || json.slice(-after.length) !== after) return undefined;
     const end = json.length - after.length;
     const last = end - 1;
     if (json.charCodeAt(before.length) !== QUOTE) return undefined;
     let at = before.length + 1;
     if (last - at <= LONGEST_SLICE) {
-      // What has no backslash and no control character before its last quotation mark says what it is.
+      // A literal without backslashes and control characters is its own value.
       let code = json.charCodeAt(at);
       while (at < last && code >= 0x20 && code !== QUOTE && code !== BACKSLASH) code = json.charCodeAt(++at);
       if (at === last && code === QUOTE) {
@@ -52,8 +52,7 @@ export class FastDeltaPath {
   }
 
   /**
-   * Takes a chunk that was added to the reply as what the next ones may be like. Each one counts: what an earlier one said
-   * may no longer hold.
+   * Learns a chunk that was added to the reply. Each chunk replaces what an earlier one taught.
    *
    * @param json - the chunk as it came
    * @param chunk - the same, parsed
@@ -67,7 +66,7 @@ export class FastDeltaPath {
     const begin = found.index + found[0].length - 1;
     const before = json.slice(0, begin);
     const after = json.slice(endOfLiteral(json, begin));
-    // Another field may be called so, or this one may come twice: then the probe is not what comes of it.
+    // Another field may have this name, or this one may come twice: then the probe does not come out.
     if (contentOf(parse(before + JSON.stringify(PROBE) + after)) !== PROBE || contentOf(chunk) === PROBE) return;
     this.#before = before;
     this.#after = after;
@@ -75,8 +74,8 @@ export class FastDeltaPath {
 }
 
 /**
- * Whether a chunk brings a piece of text and nothing of what a reply collects: reasoning, calls, probabilities, a whole
- * message. All else in it, said twice, is the same as said once.
+ * True if a chunk brings text and nothing else that a reply collects: no reasoning, calls, probabilities or whole message.
+ * All its other fields mean the same said twice.
  */
 function isPlain(chunk: Record<string, unknown>): boolean {
   const choice = firstChoice(chunk);
@@ -96,7 +95,7 @@ function contentOf(chunk: unknown): unknown {
   return asRecord(firstChoice(chunk)?.["delta"])?.["content"];
 }
 
-/** @param begin - where its first quotation mark stands @returns the place behind the last one */
+/** Returns the place behind a literal. @param begin - where its first quotation mark stands */
 function endOfLiteral(json: string, begin: number): number {
   let end = begin + 1;
   while (end < json.length && json[end] !== '"') end += json[end] === "\\" ? 2 : 1;

@@ -10,7 +10,7 @@ import { FINISH_MEANINGS, HEADERS } from "./dialects";
 import { FastDeltaPath } from "./fast-path";
 import { redactCompletion, redactDeltas } from "./redact-reply";
 
-/** What a reply is read for. */
+/** What a reader needs. */
 export interface ReaderInput {
   context: RequestContext;
   redaction: Redaction;
@@ -19,7 +19,7 @@ export interface ReaderInput {
   maxReplyLength: number;
 }
 
-/** In chunks: to learn what they have in common is not worth it for fewer. */
+/** In chunks: for fewer it does not pay to learn what they have in common. */
 const SHORT_REPLY = 16;
 
 /** Callbacks for what is found while a reply is read. */
@@ -31,15 +31,15 @@ export interface ReaderCallbacks {
   /**
    * The reply has a fault.
    *
-   * @param mayPass - whether the cause is of a kind that another attempt may mend
-   * @param event - what has happened; absent for what the server says itself, and for a mistake of a listener
+   * @param mayPass - true if another attempt may succeed
+   * @param event - what has happened; absent for an error that the server reports, and for one of a listener
    */
   onFailure(error: ChatError, mayPass: boolean, event?: ReplyEvent): void;
 }
 
 /**
- * Reads a reply from the events of a stream, or from one document: hands its deltas on, puts them together, and finds what is
- * wrong with it.
+ * Reads a reply from the events of a stream, or from one document: hands its deltas on, puts them together, and finds its
+ * faults.
  */
 export class CompletionReader {
   readonly #input: ReaderInput;
@@ -48,7 +48,7 @@ export class CompletionReader {
   /** Undefined while the reply is short. */
   #fastPath: FastDeltaPath | undefined;
   #chunksUntilFastPath = SHORT_REPLY;
-  /** In between where there are secrets that a server may echo. */
+  /** Hides secrets in the deltas; undefined without any. */
   readonly #redacted: ReturnType<typeof redactDeltas> | undefined;
   /** Characters of the shortest secret: a shorter delta holds none. */
   readonly #shortestSecret: number;
@@ -58,9 +58,9 @@ export class CompletionReader {
   #isStream = false;
   /** Characters kept beside the content. */
   #lengthBeside = 0;
-  /** Characters of events that brought nothing: a stream of them has an end, too. */
+  /** Characters of events that brought nothing. They count towards the limit, too. */
   #lengthWasted = 0;
-  /** A piece held a secret as a whole. */
+  /** A whole secret was hidden in a chunk. */
   #wasHidden = false;
   /** `[DONE]` has come. */
   isDone = false;
@@ -76,12 +76,12 @@ export class CompletionReader {
     this.#accumulator = new CompletionAccumulator(this.#redacted ?? input.listener);
   }
 
-  /** Whether text, reasoning or a call has come: from then on nothing is tried again. */
+  /** True if text, reasoning or a call has come: from then on nothing is retried. */
   get hasContent(): boolean {
     return this.#accumulator.hasContent;
   }
 
-  /** Whether a finish reason has come. */
+  /** True if a finish reason has come. */
   get hasFinished(): boolean {
     return this.#accumulator.hasFinished;
   }
@@ -99,7 +99,7 @@ export class CompletionReader {
     return hasChoice ? "opened" : "head";
   }
 
-  /** Takes what comes before the reply. */
+  /** Takes the status and the headers. */
   readHead(status: number, headers: IncomingHttpHeaders): void {
     this.#status = status;
     this.#isStream = /^text\/event-stream\b/i.test(firstHeader(headers, "content-type")?.trim() ?? "");
@@ -139,19 +139,18 @@ export class CompletionReader {
   readDocument(text: string): void {
     const reply = this.#parse(text.replace(/^\uFEFF/, ""));
     if (reply) this.#onChunk(reply, undefined, text.length, true);
-    // A stream that ends before its first event is no mistake of the address.
+    // A stream that ends before its first event does not mean a wrong address.
     else if (text.trim() === "" && this.#isStream) this.#onIncomplete();
     else this.#onSenseless(text.trim() || "empty");
   }
 
-  /** The error of a reply that ends by its own finish reason, if that says so. */
+  /** Returns the error of a reply whose finish reason says that it failed. */
   findFault(): ChatError | undefined {
-    // All that some say of a failure.
     const { finishReason } = this.#accumulator;
     return FINISH_MEANINGS.get(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
   }
 
-  /** Hands on what is held back. @returns the error of a listener that does not take it, which is none of the connection */
+  /** Hands on what is held back. @returns the error of a listener that throws, which is not an error of the connection */
   flush(): ChatError | undefined {
     try {
       this.#accumulator.end();
@@ -162,7 +161,7 @@ export class CompletionReader {
     }
   }
 
-  /** What has come, without the secrets that a server may echo in it. */
+  /** Returns the reply so far, without secrets that a server may have echoed. */
   completion(): PartialCompletion {
     const completion = this.#accumulator.build();
     for (const field of this.#accumulator.leftOut) this.#input.listener.onLeftOut?.(field);
@@ -185,7 +184,7 @@ export class CompletionReader {
     }
   }
 
-  /** An object, without the secrets that a server may echo in it; undefined for all else. */
+  /** Parses an object, without secrets that a server may have echoed; undefined for all else. */
   #parse(text: string): Record<string, unknown> | undefined {
     try {
       let redacted = text;
@@ -240,7 +239,7 @@ export class CompletionReader {
   #onSenselessEvent(data: string, name: string | undefined, isCut: boolean): void {
     const { context } = this.#input;
     if (name === "error") this.#callbacks.onFailure(this.#reportedError(sentence(context.redact(data))), false);
-    // That an event is cut is no nonsense; whether the reply is whole without it is found at its end.
+    // A cut event is not nonsense. Whether the reply is whole without it shows at the end.
     else if (!isCut) this.#onSenseless(data);
   }
 
@@ -258,7 +257,7 @@ export class CompletionReader {
   }
 }
 
-/** The error of a reply that is longer than allowed. */
+/** Makes the error of a reply that is longer than allowed. */
 export function tooLong(maxReplyLength: number): ChatError {
   return new ChatError("reply_too_long", { megabytes: Math.round(maxReplyLength / 1024 / 1024) });
 }

@@ -1,14 +1,14 @@
 import type { Redaction } from "../redaction";
 import type { DeltaListener, PartialCompletion } from "../types";
 
-/** So many characters alike are no chance any more. Shorter beginnings would tear every other word. */
+/** Characters that must equal the beginning of a secret before they wait. Fewer would tear every other word. */
 const LEAST_HELD = 4;
 
 /**
- * Keeps secrets out of a reply that is handed on in pieces: a secret mostly comes in several, token by token. The end of a
- * piece that is the beginning of a secret waits for the next one of its kind, text for text and reasoning for reasoning.
+ * Hides secrets in the deltas of a reply. A secret mostly comes in several of them, token by token: the end of a delta that
+ * may begin one waits for the next delta of its kind, text for text and reasoning for reasoning.
  *
- * @returns the listener that takes the pieces, and what hands on the rest when no more will come
+ * @returns the listener that takes the deltas; its `end` hands on the rest when no more will come
  */
 export function redactDeltas(listener: DeltaListener, redaction: Redaction): DeltaListener & { end(): void } {
   const text = new DeltaRedactor(redaction, listener.onText?.bind(listener));
@@ -28,7 +28,7 @@ class DeltaRedactor {
   readonly #next: (delta: string) => void;
   /** Characters with which secrets begin. */
   readonly #firsts: string[];
-  /** The end of what has come, as far as it is the beginning of a secret. */
+  /** The end of the deltas so far, if it may begin a secret. */
   #pending = "";
   /** How much of it has been handed on: fewer than `LEAST_HELD` characters. */
   #shown = 0;
@@ -40,7 +40,7 @@ class DeltaRedactor {
     this.#firsts = [...new Set(redaction.needles.map((needle) => needle[0] as string))];
   }
 
-  /** Runs for every delta; most hold no character with which a secret begins. */
+  /** Takes a delta. Most hold no character with which a secret begins. */
   push = (delta: string): void => {
     let mayBegin = this.#pending !== "";
     for (const first of this.#firsts) if (delta.includes(first)) mayBegin = true;
@@ -60,7 +60,7 @@ class DeltaRedactor {
     if (end > shown) this.#next(end - shown < text.length ? text.slice(shown, end) : text);
   }
 
-  /** Hands on what has waited: no more will come that could make it a secret. */
+  /** Hands on what waits: nothing more can make it a secret. */
   end(): void {
     const rest = this.#pending.slice(this.#shown);
     this.#pending = "";
@@ -69,7 +69,7 @@ class DeltaRedactor {
   }
 }
 
-/** Where a text ends with the beginning of a secret; its length if it does not. */
+/** Returns where the beginning of a secret at the end of a text begins; the length of the text for none. */
 function secretBegin(text: string, needles: readonly string[]): number {
   let begin = text.length;
   for (const needle of needles) {
@@ -84,9 +84,9 @@ function secretBegin(text: string, needles: readonly string[]): number {
 }
 
 /**
- * Hides the secrets in a reply that came in several pieces: they are found only here, where the pieces are one text.
+ * Hides the secrets that came in several deltas: they are found only here, where the deltas are one text.
  *
- * @param wasHidden - a secret was hidden in a piece of the reply before it was put together
+ * @param wasHidden - a secret was hidden in a chunk of the reply
  */
 export function redactCompletion(
   completion: PartialCompletion,
@@ -108,7 +108,7 @@ export function redactCompletion(
     called.arguments = hide(called.arguments);
   }
   hideTexts(reasoningToReturn, hide);
-  // What lists the same text token by token, or part by part, would tell it all the same.
+  // These list the same text token by token, or part by part, and would give it away.
   if (wasHidden && texts.some((text) => text.includes("***"))) delete completion.logprobs;
   if (message.reasoning !== reasoning) delete reasoningToReturn["reasoning_details"];
   return completion;

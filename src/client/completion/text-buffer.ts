@@ -1,10 +1,10 @@
-/** Pieces are joined into one flat string when they have this many characters, or are this many. */
+/** Parts are joined into one flat string when they have this many characters, or are this many. */
 const BLOCK_LENGTH = 65_536;
 const BLOCK_PIECES = 4096;
 
 /**
- * Collects a text that comes in many small pieces. Adding to one string would keep every piece alive as a node of a
- * tree of concatenations (some 50 bytes a piece); joining all at every piece would copy the text again and again.
+ * Collects a text that comes in many small parts. Adding to one string would keep every part alive as a node of a tree of
+ * concatenations, some 50 bytes each. Joining them at every part would copy the text again and again.
  */
 export class TextBuffer {
   readonly #blocks: string[] = [];

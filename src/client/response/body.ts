@@ -5,11 +5,11 @@ import { type BodyKind, bodyKind, type EventReader, EventStream, isBlankByte } f
 import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
 
-/** What is handed on of one body in a turn: as much as one read of a socket brings. */
+/** Bytes of one body that are read in a turn: as many as one read of a socket brings. */
 const BYTES_A_TURN = 65_536;
-/** Of what waits, this part goes in one turn if it is more. */
+/** The part of the waiting bytes that is read in a turn, if that is more. */
 const PART_A_TURN = 1 / 4;
-/** So many times the longest document may wait: the connection itself cannot be held, see `Body`. */
+/** Waiting bytes may be this many times the longest document: the connection itself cannot be paused, see `Body`. */
 const MOST_WAITING = 4;
 
 /** Takes the parts of a body. After `onEnd` or `onCrash` nothing more comes. */
@@ -24,7 +24,7 @@ export interface BodyCallbacks {
   onCrash(error: unknown): void;
 }
 
-/** What is to be known of a body. */
+/** What a body is read as, and its limits. */
 export interface BodyOptions {
   headers: IncomingHttpHeaders;
   /** It cannot be a stream of events: the response is an error. */
@@ -36,11 +36,11 @@ export interface BodyOptions {
 }
 
 /**
- * Reads the body of a response: unpacks it if need be, finds out whether it is a stream of events or one document, and
- * hands on the one or the other, in turns (`turns.ts`).
+ * Reads the body of a response: unpacks it if necessary, detects whether it is a stream of events or one document, and
+ * hands that on, in turns (`turns.ts`).
  *
- * What cannot be handed on yet waits here. A decoder is paused meanwhile; the connection is not: undici 7 fails an assertion
- * where a paused one is reset, and Node.js ends.
+ * Bytes that have to wait for their turn wait here. A decoder is paused meanwhile. The connection is not: undici 7 fails an
+ * assertion if a paused connection is reset, and Node.js exits.
  */
 export class Body {
   readonly #options: BodyOptions;
@@ -58,7 +58,7 @@ export class Body {
   /** When something came last that is no keep-alive, by `performance.now()`; it may have been read later. 0 for nothing yet. */
   newsAt = 0;
 
-  /** It is not this body's turn; what comes waits. */
+  /** It is not this body's turn; bytes wait. */
   #isPaused = false;
   #leftOfTurn = BYTES_A_TURN;
   #bytesWaiting: Buffer[] = [];
@@ -73,12 +73,12 @@ export class Body {
     this.#kind = options.isDocument ? "json" : "unknown";
   }
 
-  /** What has come of a document so far. */
+  /** The document so far. */
   get text(): string {
     return Buffer.concat(this.#document).toString("utf8");
   }
 
-  /** Whether something has come that is still to be read. */
+  /** True if bytes or events have come that are not read yet. */
   get isWaiting(): boolean {
     const waits = this.#bytesWaiting.length > 0 || this.#events?.isWaiting === true || this.#atEnd !== undefined;
     return waits || this.#unpacker?.isBusy === true;
@@ -107,15 +107,15 @@ export class Body {
     else this.#endWith(this.#end);
   }
 
-  /** Ends the body since the connection has failed. @param then - called when all that has come is handed on, in place of `onEnd` */
+  /** Ends the body after the connection failed. @param then - called in place of `onEnd` when all that has come is handed on */
   finish(then: () => void): void {
-    // How the rest is unpacked is no matter now.
+    // Damage in the rest does not matter now.
     this.#onBroken = () => {};
     this.#end = then;
     this.end();
   }
 
-  /** Lets go of what it holds; nothing more is handed on. */
+  /** Drops everything that waits; nothing more is handed on. */
   destroy(): void {
     this.#isDestroyed = true;
     this.#isPaused = true;
@@ -170,7 +170,7 @@ export class Body {
     if (this.#waitingLength > MOST_WAITING * this.#options.maxLength) this.#callbacks.onTooLong();
   }
 
-  /** Takes a read as a whole, if time allows: what is left of one costs an object an event. */
+  /** Reads bytes, as a whole if time allows: each event that has to wait costs an object. */
   #take(bytes: Buffer): void {
     this.#leftOfTurn -= bytes.length;
     this.#bytesPending += bytes.length;
@@ -193,7 +193,7 @@ export class Body {
   #addToDocument(bytes: Buffer): void {
     if (this.#isDestroyed) return;
     const hasNews = !bytes.every(isBlankByte);
-    // White space in front of what is not known yet would be kept for ever.
+    // Endless white space before the first character would be kept for ever.
     if (this.#kind === "json" || hasNews) this.#document.push(bytes);
     if (hasNews) this.newsAt = this.arrivedAt;
   }
@@ -258,13 +258,13 @@ export class Body {
 
   #onBroken = (error: Error): void => this.#callbacks.onBroken(error);
 
-  /** What is done at the end: unless the connection has failed, the listener is told. */
+  /** Runs at the end, unless the connection failed. */
   #end = (): void => {
     this.#events?.end();
     this.#callbacks.onEnd(this.#events ? undefined : this.text);
   };
 
-  /** Streams and timers catch nothing, and what they do not catch ends the process. */
+  /** Streams and timers do not catch what this throws, and the process would exit. */
   #safely(run: () => void): void {
     try {
       run();

@@ -11,7 +11,7 @@ export interface EventReader {
   readEvent(data: string, name: string | undefined, isCut: boolean): void;
 }
 
-/** The largest byte that is a character by itself. */
+/** The largest byte that is a whole character. */
 const LAST_ASCII = 0x7f;
 
 /**
@@ -32,7 +32,7 @@ export class EventStream {
   #isEnding = false;
   /** Events wait until `resume`. */
   isPaused = false;
-  /** An event has come since the last time that this was set to false. */
+  /** An event has come since this was last set to false. */
   hasNews = false;
   /** Events of a read in whose middle the turn ended. */
   #waiting: EventSourceMessage[] = [];
@@ -44,7 +44,7 @@ export class EventStream {
     this.#parser = createParser({ onEvent: this.#onEvent, onError: this.#onError });
   }
 
-  /** Whether events wait. */
+  /** True if events wait. */
   get isWaiting(): boolean {
     return this.#waiting.length > 0;
   }
@@ -75,7 +75,7 @@ export class EventStream {
     const events = this.#waiting;
     let handed = 0;
     while (!this.isPaused && handed < events.length) this.#onEvent(events[handed++] as EventSourceMessage);
-    // A reader that has had enough has emptied the list.
+    // A reader that failed has emptied the list.
     if (events === this.#waiting) events.splice(0, handed);
   }
 
@@ -100,16 +100,16 @@ export class EventStream {
   };
 }
 
-/** What a body is read as: an event stream, one document (JSON, or an error), or not to be told yet. */
+/** What a body is read as: an event stream, one document (JSON, or an error), or not known yet. */
 export type BodyKind = "unknown" | "event-stream" | "json";
 
-/** In bytes: more are not looked at. */
+/** Bytes that are looked at. */
 const LONGEST_START = 1024;
 const FIELDS = ["data:", "event:", "id:", "retry:"];
 
 /**
- * Tells what a body is by its first characters. They count for more than the content type, which is wrong too often:
- * servers answer a request for a stream with JSON, and the other way round.
+ * Detects what a body is by its first characters. They count for more than the content type, which is often wrong: servers
+ * respond to a request for a stream with JSON, and the other way round.
  *
  * @param first - the bytes that have come so far
  */
@@ -126,7 +126,7 @@ export function bodyKind(first: Buffer, contentType: string): BodyKind {
   return FIELDS.some((field) => field.startsWith(start)) ? "unknown" : "json";
 }
 
-/** White space between the parts of a document, and of a stream. */
+/** True for white space between the parts of a document or of a stream. */
 export function isBlankByte(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }

@@ -12,52 +12,52 @@ import { IdleTimeout } from "./idle-timeout";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
 
 /**
- * How long the end of the body is waited for behind `[DONE]`, in ms. It mostly comes with it; a question that is asked
- * before it would open a connection of its own.
+ * Longest wait for the end of the body behind `[DONE]`, in ms. It mostly comes with it, and a question that is asked before
+ * it opens another connection.
  */
 const END_MS = 20;
-/** How long a server may go on behind the end of a reply before the connection is given up, in ms. */
+/** How long a server may go on behind the end of a reply before the connection is closed, in ms. */
 const DRAIN_MS = 1000;
-/** How long what follows a finish reason (usage, end mark) is waited for, in ms, if the server may be silent for longer. */
+/** Longest wait for what follows a finish reason (usage, end mark), in ms, even if the timeout is longer. */
 const TAIL_MS = 5000;
 
-/** One request and what bounds it. */
+/** One request and its limits. */
 export interface ExchangeInput extends ReaderInput {
   dispatcher: Pick<Dispatcher, "dispatch">;
   endpoint: Endpoint;
   headers: Record<string, string>;
   body: Buffer;
   signal: AbortSignal | undefined;
-  /** Called when it fails, before `onClose`: nobody else can have begun in its place by then. */
+  /** Called when it fails, before `onClose`, which lets the next request begin. */
   onFailure: (failure: Failure) => void;
-  /** Called once, when the exchange is over: that may be after its result, while the end of the body is awaited. */
+  /** Called once, when the connection is free. That may be after the result, since the end of the body is read, too. */
   onClose: () => void;
-  /** Silence allowed until the headers, in ms; 0 for no limit. */
+  /** Longest silence until the headers, in ms; 0 for no limit. */
   headersLimitMs: number;
-  /** Silence allowed afterwards, in ms; 0 for no limit. */
+  /** Longest silence afterwards, in ms; 0 for no limit. */
   silenceLimitMs: number;
   /** Host of the proxy, for messages. */
   proxyHost: string | undefined;
 }
 
-/** How an exchange ended. `completion` is the reply, or what had come of it. */
+/** How an exchange ended. `completion` is the reply, or the part of it that came. */
 export interface ExchangeResult {
   completion: PartialCompletion;
   /** When the first text, reasoning or call came, by `performance.now()`. */
   firstAt?: number;
-  /** When the last piece came; not before `firstAt`, at which the first one was read. */
+  /** When the last delta came; not before `firstAt`, at which the first one was read. */
   lastAt?: number;
   failure?: Failure;
 }
 
-/** Sends one request and reads the answer. Never rejects. */
+/** Sends one request and reads the response. Never rejects. */
 export function exchange(input: ExchangeInput): Promise<ExchangeResult> {
   return new Promise((resolve) => new Exchange(input, resolve).start());
 }
 
 /**
- * Reads one answer as undici hands it over. undici's handler interface is used directly: a body stream in between
- * would cost a copy and a turn of the event loop for every chunk.
+ * Reads one response. Implements undici's handler interface directly: a body stream in between would cost a copy and a
+ * turn of the event loop for every chunk.
  */
 class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallbacks {
   readonly #input: ExchangeInput;
@@ -70,7 +70,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #isError = false;
   #headers: IncomingHttpHeaders = {};
   #body: Body | undefined;
-  /** The connection brings nothing more of the answer; what came last may still be waiting to be read. */
+  /** The connection brings nothing more of the response; what came last may still wait to be read. */
   #isOver = false;
   /** When the finish reason, or content behind it, came last, by `performance.now()`; 0 before. */
   #finishedAt = 0;
@@ -98,7 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     }
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#idleTimeout.start(this.#input.headersLimitMs);
-    // undici's own limits (300 s) are off: silence is measured here, where a piece is told from a keep-alive.
+    // undici's own limits (300 s) are off: silence is measured here, where a delta differs from a keep-alive.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
     try {
       dispatcher.dispatch({ origin, path, method: "POST", headers, body, ...limits }, this);
@@ -107,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     }
   }
 
-  // undici, timers and signals catch nothing that these throw, or end the connection with it and tell nobody.
+  // undici, timers and signals do not catch what these throw, or close the connection without a word.
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -115,7 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx answers come before the real one.
+    // 1xx responses come before the real one.
     if (this.#isSettled || status < 200) return;
     this.#safely(() => this.#readHead(status, headers));
   }
@@ -163,8 +163,8 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   }
 
   /**
-   * When something came last, by `performance.now()`. From the finish reason on only more of the reply counts: a server may
-   * go on for ever with events that bring nothing.
+   * Returns when something came last, by `performance.now()`. From the finish reason on only content counts: a server may go
+   * on for ever with events that bring nothing.
    */
   #newsAt(): number {
     const newsAt = this.#body?.newsAt ?? 0;
@@ -210,7 +210,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     const params = { seconds, host: this.#input.context.host };
     const makeError = (key: FailureKey) =>
       new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
-    // It may be we who are late.
+    // Perhaps our own process is late.
     if (!this.#isSettled && this.#body?.isWaiting) this.#idleTimeout.again();
     else this.#judge("silent", makeError);
   }
@@ -223,7 +223,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#safely(() => this.#judge("reset", makeError));
   }
 
-  /** Carries out what `verdict.ts` says. @param makeError - the error of this event */
+  /** Carries out the verdict on an event. @param makeError - makes the error of this event */
   #judge(event: ReplyEvent, makeError?: (key: FailureKey) => ChatError): void {
     if (this.#isSettled) return;
     const verdict = verdictOn(event, this.#progress);
@@ -231,7 +231,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
     if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
     else this.#settle(finalFailure(this.#reply.flush()));
-    // Nothing that follows is worth a connection.
+    // The rest of the response is not worth a connection.
     if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
   }
 
@@ -240,15 +240,15 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     return errorOf(key, { status: this.#status, headers: this.#headers, body }, this.#input.context, makeError);
   }
 
-  /** @param mayPass - whether the cause is of a kind that another attempt may mend */
+  /** @param mayPass - true if another attempt may succeed */
   #fail(error: ChatError, mayPass: boolean): void {
     if (this.#isSettled) return;
-    // What is held back is text, too: after it nothing is tried again.
+    // Text that is held back counts, too: once it is out, nothing is retried.
     const cause = this.#reply.flush() ?? error;
     this.#settle(failureOf(cause, mayPass && !this.#reply.hasContent, this.#isError ? this.#headers : {}));
   }
 
-  /** Ends the exchange, whatever has come and whoever listens: nothing in here may keep the question waiting. */
+  /** Ends the exchange. Nothing in here may throw or wait, or the question never ends. */
   #settle(failed: Failure | undefined): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
@@ -270,7 +270,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#resolve(result);
     if (failure) this.#giveUp(failure.error);
     if (failure || this.#isOver) this.#close();
-    // What follows a reply is not waited for, but read, so that the connection can serve again.
+    // The rest of the body is read, so that the connection can serve again, but nobody waits for it.
     else this.#endTimer = setTimeout(() => this.#giveUp(new Error("not ended")), DRAIN_MS);
   }
 
@@ -278,7 +278,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#safely(() => this.#controller?.abort(reason));
   }
 
-  /** The connection is free, or gone. */
+  /** Tells that the connection is free, or gone. */
   #close(): void {
     clearTimeout(this.#endTimer);
     if (this.#isClosed) return;

@@ -4,11 +4,11 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const LATE_MS = 50;
 
 /**
- * Tells when nothing has come for a while. One timer a wait, and nothing at all for each delta: when the timer fires, it asks
- * when the last one came, and goes on waiting for what is left.
+ * Calls back when nothing has come for a while. Uses one timer a wait and does nothing for a delta: when the timer fires, it
+ * asks when the last one came, and waits for the rest of the time.
  *
- * It is the server's silence that counts. Before it is told, what has come meanwhile gets its chance to be read; and where our
- * own process was busy, the server gets the whole time once more.
+ * Only the server's silence counts. Before the callback, everything that has come meanwhile is read. If our own process was
+ * busy, the server gets the whole time once more.
  */
 export class IdleTimeout {
   readonly #lastNewsAt: () => number;
@@ -17,7 +17,7 @@ export class IdleTimeout {
   #poll: NodeJS.Immediate | undefined;
   #limitMs = 0;
   #startedAt = 0;
-  /** The wait that got its time twice, by its begin. */
+  /** When the wait began that got its time twice. */
   #extended = -1;
 
   /**
@@ -29,7 +29,7 @@ export class IdleTimeout {
     this.#onSilence = onSilence;
   }
 
-  /** Begins to wait anew. @param limitMs - 0 for no limit */
+  /** Starts to wait. @param limitMs - 0 for no limit */
   start(limitMs: number): void {
     this.stop();
     this.#limitMs = Math.min(limitMs, LONGEST_TIMER_MS);
@@ -37,7 +37,7 @@ export class IdleTimeout {
     if (limitMs > 0) this.#timer = setTimeout(this.#check, this.#limitMs);
   }
 
-  /** Waits once more for as long as before. */
+  /** Starts again with the same limit. */
   again(): void {
     this.start(this.#limitMs);
   }

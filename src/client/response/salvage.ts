@@ -5,10 +5,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 const STEPS = [4096, 256, 16, 1];
 
 /**
- * Unpacks what comes before the damage in a packed body. zlib gives nothing of a write in which it finds a mistake, and all of
- * a short reply may have come in that write.
+ * Unpacks everything before the damage in a packed body. zlib returns nothing of a write with a mistake in it, and all of a
+ * short reply may have come in that write.
  *
- * @param makeDecoder - makes a stream as the one that has failed
+ * @param makeDecoder - makes another stream like the one that failed
  * @param packed - the body from its first byte on
  * @param skip - bytes that were unpacked before it failed
  * @returns what comes behind them

@@ -1,32 +1,32 @@
-/** Replies are read for so long before everything else gets its turn, in ms. */
+/** How long replies are read before everything else gets its turn, in ms. */
 const TURN_MS = 10;
-/** Where this many bytes wait, a turn lasts that much longer, so that what waits does not grow for ever. */
+/** For each of these bytes that wait, a turn lasts one more `TURN_MS`, so that they do not pile up. */
 const WAITING_BYTES = 1 << 20;
 const LONGEST_TURN_MS = 100;
-/** A look at the clock takes 50 ns: where events take little time it is not worth one for each. */
+/** A look at the clock takes 50 ns: too much for each event that takes little time. */
 const EVENTS_A_LOOK = 8;
 const QUICK_MS = 0.5;
 
 /**
- * Shares the event loop between the replies that are read and all else. Node.js reads a socket up to 32 times before anything
- * else has its turn, and Node-RED delivers messages with `setImmediate`: without turns all messages of a reply that comes at
- * once would exist before the first is delivered.
+ * Shares the event loop between reading and everything else. Node.js reads a socket up to 32 times before anything else has
+ * its turn, and Node-RED delivers messages with `setImmediate`. Without turns, all messages of a reply that comes at once
+ * would exist before the first is delivered.
  *
  * All replies share one turn, since they share one event loop.
  */
 class Turns {
-  /** Nothing more is read before the next turn. */
+  /** Nothing more may be read before the next turn. */
   isOver = false;
   /** Bytes that wait to be read, of all replies. */
   waitingBytes = 0;
-  /** When reading began, or was last looked at, by `performance.now()`. Whoever begins to read sets it. */
+  /** When reading began, or the clock was last looked at, by `performance.now()`. Set by whoever begins to read. */
   readingSince = 0;
   #spentMs = 0;
   #untilLook = 1;
   #line = new Set<() => void>();
   #isNextDue = false;
 
-  /** Counts one event that was handed on. @returns whether the turn is over */
+  /** Counts one event. @returns true if the turn is over */
   spend(): boolean {
     if (--this.#untilLook > 0) return this.isOver;
     const now = performance.now();
@@ -41,13 +41,13 @@ class Turns {
     return true;
   }
 
-  /** Lines up for the next turn. @param resume - called in it, or in a later one if it is over by then; must not throw */
+  /** Queues for the next turn. @param resume - called in it, or in a later one if it is over by then; must not throw */
   wait(resume: () => void): void {
     this.#line.add(resume);
     this.#plan();
   }
 
-  /** Leaves the line. */
+  /** Leaves the queue. */
   leave(resume: () => void): void {
     this.#line.delete(resume);
   }
@@ -58,13 +58,13 @@ class Turns {
     setImmediate(this.#next);
   }
 
-  /** What was sent in the turn before has been delivered by now: its `setImmediate` was called earlier. */
+  /** By now the messages of the turn before are delivered: their `setImmediate` was called earlier. */
   #next = (): void => {
     this.#isNextDue = false;
     this.isOver = false;
     this.#spentMs = 0;
     this.readingSince = performance.now();
-    // Whoever lines up again comes behind those that have not had their turn.
+    // Those that queue again come behind those that have not had their turn.
     for (const resume of [...this.#line]) {
       if (this.isOver) break;
       if (this.#line.delete(resume)) resume();

@@ -1,7 +1,7 @@
 import type { Transform } from "node:stream";
 import { salvage } from "./salvage";
 
-/** So many bytes of a packed body are kept for the case that it is damaged. */
+/** Bytes of a packed body that are kept, in case it is damaged. */
 const LONGEST_KEPT = 4 << 20;
 
 /** Callbacks of an unpacker. Like those of streams, they must not throw. */
@@ -12,15 +12,14 @@ export interface UnpackerCallbacks {
 }
 
 /**
- * Unpacks a body. Of one that is damaged, what comes before the damage still comes out: the reply may be whole without the
- * rest.
+ * Unpacks a body. If it is damaged, everything before the damage still comes out: the reply may be whole without the rest.
  */
 export class Unpacker {
   readonly #makeDecoder: () => Transform | undefined;
   readonly #decoder: Transform;
   readonly #listener: UnpackerCallbacks;
   readonly #maxLength: number;
-  /** All that came; undefined where it is too long. */
+  /** The packed bytes so far; undefined if there are too many. */
   #packed: Buffer[] | undefined = [];
   #packedLength = 0;
   #unpackedLength = 0;
@@ -28,7 +27,7 @@ export class Unpacker {
   #isSalvaging = false;
   #isDestroyed = false;
 
-  /** @param maxLength - of the reply: damage behind more than that is no matter */
+  /** @param maxLength - of the reply: damage further on does not matter */
   constructor(
     decoder: Transform,
     makeDecoder: () => Transform | undefined,
@@ -47,7 +46,7 @@ export class Unpacker {
     decoder.on("error", (error) => this.#salvage(error));
   }
 
-  /** Whether something has come that has not come out yet. */
+  /** True if bytes have come that are not unpacked yet. */
   get isBusy(): boolean {
     return this.#isSalvaging || this.#decoder.writableLength > 0 || this.#decoder.readableLength > 0;
   }
@@ -60,7 +59,7 @@ export class Unpacker {
     this.#decoder.write(bytes);
   }
 
-  /** No more will come. */
+  /** Ends the body. */
   end(): void {
     if (!this.#hasFailed) this.#decoder.end();
   }
@@ -73,7 +72,7 @@ export class Unpacker {
     if (!this.#hasFailed) this.#decoder.resume();
   }
 
-  /** Nothing more comes out. */
+  /** Drops everything; nothing more comes out. */
   destroy(): void {
     this.#isDestroyed = true;
     this.#packed = undefined;
@@ -93,7 +92,7 @@ export class Unpacker {
         rest = await salvage(this.#makeDecoder, packed, this.#unpackedLength);
       }
     } catch {
-      // Then what has come out is all there is. Nobody would catch it.
+      // What has come out is all there is. Nobody would catch this.
     }
     this.#isSalvaging = false;
     if (this.#isDestroyed) return;

@@ -23,11 +23,11 @@ export type ReplyEvent = (typeof REPLY_EVENTS)[number];
 export const PROGRESS = [
   /** No choice has come, perhaps not even the headers. */
   "head",
-  /** The headers have come, with a status that is no success. */
+  /** The headers have come, with a status other than 2xx. */
   "error status",
   /** A choice has come, without text, reasoning or a call. */
   "opened",
-  /** Text, reasoning or a call has come: from here on nothing is tried again. */
+  /** Text, reasoning or a call has come: from here on nothing is retried. */
   "begun",
   /** A finish reason has come. */
   "finished",
@@ -124,7 +124,7 @@ const VERDICTS: Record<ReplyEvent, Record<Progress, Verdict>> = {
   },
 };
 
-/** Decides the fate of a reply: the one place that does. */
+/** Decides whether a reply succeeds, fails or goes on. The only place that does. */
 export function verdictOn(event: ReplyEvent, progress: Progress): Verdict {
   return VERDICTS[event][progress];
 }
