@@ -26,7 +26,7 @@ export interface MessageOptions {
 
 export interface RequestInput {
   prompt: unknown;
-  /** Source of the prompt, for errors: `msg.payload`. */
+  /** Source of the prompt, for errors. */
   promptName: string;
   system: unknown;
   /** The remembered messages of the conversation. */
