@@ -105,7 +105,7 @@ describe("the forms' definitions", () => {
         }
       });
 
-      it("has the defaults of the runtime, which come from src/shared", () => {
+      it("has the same defaults as the runtime", () => {
         const values = [...form].map(([name, entry]) => [name, literal(properties(entry).get("value") as Expression)]);
         assert.deepEqual(Object.fromEntries(values), defaults);
         assert.deepEqual([...form.keys()], Object.keys(defaults));
