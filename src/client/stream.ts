@@ -60,6 +60,7 @@ export class DeltaStream implements CompletionStream, AsyncIterator<Delta, undef
   /** Ends the request; called when a loop is left early. */
   async return(): Promise<IteratorResult<Delta, undefined>> {
     this.#first = undefined;
+    this.#error = undefined;
     this.#end();
     this.#abort.abort();
     return { done: true, value: undefined };

@@ -184,6 +184,21 @@ describe("a stream of deltas", () => {
     assert.deepEqual(await deltasOf(stream), []);
   });
 
+  it("throws no error any more after a loop that was left early", async () => {
+    server.handle(async (_, response) => {
+      await sse(response, [chunk("a"), chunk("b")], { end: false, done: false });
+      await sleep(20);
+      response.destroy();
+    });
+    const stream = client.stream(REQUEST);
+    await assert.rejects(stream.completion, { code: "provider_unavailable" });
+    for await (const { text } of stream) {
+      assert.equal(text, "a");
+      break;
+    }
+    assert.deepEqual(await deltasOf(stream), []);
+  });
+
   it("is retried as a completion is", async () => {
     server.handle((request, response, index) =>
       index === 0 ? json(response, 500, {}, { "retry-after-ms": "10" }) : reply("a")(request, response, index),
