@@ -1,4 +1,4 @@
-/** When a part of a reply is handed on: as it comes, at most every so many ms, or by sentence or line. */
+/** When a part of a reply is handed on: as it comes, at intervals, or by sentence or line. */
 export type ChunkMode = "token" | "interval" | "sentence" | "line";
 
 export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line"];

@@ -20,7 +20,7 @@ export class CompletionMetadata {
   #hasUsage = false;
   #logprobs: unknown[] | undefined;
   #usageSize = 0;
-  /** Characters counted for each field of which only the last value is kept. */
+  /** Characters counted for each field that keeps only its last value. */
   readonly #sizes = new Map<string, number>();
   /** Characters kept, without the log probabilities that come as lists. */
   size = 0;

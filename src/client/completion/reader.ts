@@ -150,7 +150,7 @@ export class CompletionReader {
     return FINISH_MEANINGS.get(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
   }
 
-  /** Hands on what is held back. @returns the error of a listener that throws, which is not an error of the connection */
+  /** Hands on what is held back. @returns the error of a listener that throws: the connection is not its cause */
   flush(): ChatError | undefined {
     try {
       this.#accumulator.end();

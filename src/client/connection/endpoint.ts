@@ -20,7 +20,7 @@ export interface Endpoint {
   path: string;
   /** Host name with its port, for errors. */
   host: string;
-  /** Set if the base URL names a retired host, in place of which the router is used. */
+  /** The retired host that the base URL names; the router is used instead. Absent for all others. */
   retiredHost?: string;
 }
 

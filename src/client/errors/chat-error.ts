@@ -131,7 +131,8 @@ export function reword(texts: { readonly [K in ErrorKey]?: string }): void {
 }
 
 /**
- * Makes a ChatError of whatever was thrown. What is none is a mistake of ours or of a library, and says so.
+ * Makes a ChatError of whatever was thrown. Anything else than a ChatError is a fault of our own code or of a library, and
+ * says so.
  *
  * @internal
  */

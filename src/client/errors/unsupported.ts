@@ -11,7 +11,7 @@ export type UnsupportedParam = (typeof UNSUPPORTED_PARAMS)[number]["param"];
 /** Returns what a rejection (400, 422) names as not supported; nothing for any other error. */
 export function unsupportedParams({ cause, params }: ChatError): UnsupportedParam[] {
   if (cause.status !== 400 && cause.status !== 422) return [];
-  // The message and not the whole body, in which some servers repeat the request.
+  // Not the whole body: some servers repeat the request in it.
   const param = /"param"\s*:\s*"([^"]*)"/.exec(cause.body ?? "")?.[1] ?? "";
   const text = `${param} ${params["message"] ?? ""}`;
   return UNSUPPORTED_PARAMS.filter(({ pattern }) => pattern.test(text)).map((row) => row.param);
