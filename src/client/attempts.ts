@@ -1,6 +1,7 @@
 import { asChatError, type ChatError, isOfModel } from "./errors/chat-error";
 import type { Failure } from "./errors/failure";
-import type { ExchangeResult } from "./response/exchange";
+import { isTimeout } from "./errors/of-server";
+import type { ExchangeResult } from "./response/exchange-result";
 import {
   backoff,
   LONGEST_WAIT_S,
@@ -30,6 +31,7 @@ export class Attempts {
   readonly #startedAt = performance.now();
   readonly #limits: AttemptLimits;
   readonly #hasFallback: boolean;
+  readonly #hasOtherServer: boolean;
   /** True once it has had a slot. */
   hasBegun = false;
   /** Requests made. */
@@ -42,10 +44,14 @@ export class Attempts {
   /** When the last one was sent. */
   sentAt = performance.now();
 
-  /** @param hasFallback - true if there is another model to ask */
-  constructor(limits: AttemptLimits, hasFallback = false) {
+  /** @param whatElse - whether there is another model or server to ask */
+  constructor(
+    limits: AttemptLimits,
+    whatElse: { hasFallback?: boolean | undefined; hasOtherServer?: boolean | undefined } = {},
+  ) {
     this.#limits = limits;
-    this.#hasFallback = hasFallback;
+    this.#hasFallback = whatElse.hasFallback === true;
+    this.#hasOtherServer = whatElse.hasOtherServer === true;
   }
 
   /**
@@ -75,6 +81,15 @@ export class Attempts {
     this.#isReplaced = true;
     this.count--;
     return true;
+  }
+
+  /**
+   * True if a question that failed may be asked in another way at once: nothing of its reply has come. After silence another
+   * server comes first; one that says itself that it was too slow is there.
+   */
+  mayAskAnew({ failure, firstAt }: ExchangeResult): boolean {
+    if (!failure || firstAt !== undefined) return false;
+    return failure.error.cause.status !== undefined || !this.#isForOtherServer(failure.error);
   }
 
   /** Returns the wait before the next attempt, in seconds; undefined if there is none. */
@@ -115,7 +130,13 @@ export class Attempts {
 
   /** False if another model is better asked at once; but one that wakes up is worth the wait. */
   #isWorthRetry({ error, mayRetry }: Failure): boolean {
-    return mayRetry && !(this.#hasFallback && isOfModel(error) && !this.#isWaking(error));
+    if (!mayRetry || this.#isForOtherServer(error)) return false;
+    return !(this.#hasFallback && isOfModel(error) && !this.#isWaking(error));
+  }
+
+  /** True for a time-out where there is another server: to wait as long again would help nobody. */
+  #isForOtherServer(error: ChatError): boolean {
+    return this.#hasOtherServer && isTimeout(error) && !this.#isWaking(error);
   }
 
   /** True for the error of an endpoint that wakes up: it says nothing about the model, and costs no retry. */

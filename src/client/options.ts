@@ -10,8 +10,11 @@ export interface ClientOptions {
   useEnvironment?: boolean;
   /** False if it must not go to `*.endpoints.huggingface.cloud`, where everybody can run a container. */
   endpointsUseEnvironment?: boolean;
-  /** Longest silence until a reply begins and between its pieces, 30 by default; 0 for no limit. */
-  timeout?: number;
+  /**
+   * Longest silence until a reply begins and between its pieces, 0 for no limit. By default 30, and 300 until the first piece
+   * at a server at home (loopback, private or link-local address, a name such as `nas` or `nas.local`), which may be loading.
+   */
+  timeout?: number | undefined;
   /** Extra attempts before the first piece of a reply, 2 by default. */
   retries?: number;
   /** Requests at the same time, 10 by default; further questions wait. */
@@ -24,6 +27,8 @@ export interface ClientOptions {
   billTo?: string;
   /** More headers for every request. */
   headers?: Record<string, string>;
+  /** Names the program that uses the client, such as `my-app/1.2`: added to `User-Agent` at `huggingface.co` and its hosts only. */
+  product?: string;
   /** Headers whose values are hidden in errors and replies, whatever their names; they win over `headers`. */
   secretHeaders?: Record<string, string>;
   tls?: TlsOptions;
@@ -58,7 +63,6 @@ export interface ProxyRules {
 /** The defaults. */
 export const CLIENT_DEFAULTS = {
   baseUrl: ROUTER_URL,
-  timeout: 30,
   retries: 2,
   maxConcurrent: 10,
   maxQueued: 1000,

@@ -34,6 +34,25 @@ export interface CompleteOptions extends AbortOptions {
    * @internal
    */
   hasFallback?: boolean;
+  /**
+   * The provider behind the router that is to serve the question, where the model's name leaves that open. Where it fails
+   * before the first piece, the question is asked once without it.
+   *
+   * @internal
+   */
+  provider?: string | undefined;
+  /**
+   * True if there is another server to ask: then a time-out is not retried.
+   *
+   * @internal
+   */
+  hasOtherServer?: boolean;
+  /**
+   * Called with each slot, before the request. What it throws ends the question.
+   *
+   * @internal
+   */
+  onSlot?(): void;
 }
 
 /**
@@ -52,14 +71,62 @@ export interface DeltaListener {
   onLeftOut?(field: string): void;
 }
 
+/** How much of a prompt the server has read, in tokens. */
+export interface PromptProgress {
+  processed: number;
+  total: number;
+}
+
 /** Callbacks for what happens to a question, besides the deltas. */
 export interface ProgressListener extends DeltaListener {
   /** Called when the question has to wait for a slot (`maxConcurrent`). */
   onWaiting?(): void;
-  /** Called when the request is sent. */
-  onAsking?(): void;
+  /** Called when the request is sent. @param isAtHome - true for a server at home, which may be loading its model */
+  onAsking?(isAtHome: boolean): void;
+  /**
+   * Called with each request as it is sent, its headers with the token among them.
+   *
+   * @internal
+   */
+  onRequest?(request: SentRequest): void;
+  /** Called while the server reads the prompt, where it tells. Nothing of the reply has come then. */
+  onPromptProgress?(progress: PromptProgress): void;
   /** Called before the wait for extra attempt number `attempt`, in `seconds`. */
   onRetry?(attempt: number, of: number, seconds: number): void;
+  /**
+   * Called at the end of a reply where most of a limit is used.
+   *
+   * @internal
+   */
+  onLimitNear?(limit: LimitUse): void;
+  /**
+   * Called where a limit needs the price of a model that nobody knows. @param tokens - limit that takes its place
+   *
+   * @internal
+   */
+  onPriceMissing?(params: { model: string; tokens: number }): void;
+}
+
+/**
+ * How much of a limit is used.
+ *
+ * @internal
+ */
+export interface LimitUse {
+  amount: number;
+  unit: "questions" | "usd" | "tokens";
+  per: "minute" | "hour" | "day" | "month";
+  used: number;
+  /** When it begins anew, as ISO 8601. */
+  resets_at: string;
+}
+
+/** A request as it goes out: secrets are in it. */
+export interface SentRequest {
+  url: string;
+  headers: Record<string, string>;
+  /** JSON text. */
+  body: Uint8Array;
 }
 
 /** One piece of a streamed reply. */
@@ -98,6 +165,12 @@ export interface AssistantMessage {
   content: string | null;
   reasoning?: string;
   tool_calls?: ToolCall[];
+  /** What a model says when it refuses; the content has it, too. */
+  refusal?: string;
+  /** Citations and the like. */
+  annotations?: unknown[];
+  images?: unknown[];
+  audio?: Record<string, unknown>;
 }
 
 /** Token counts under the API's own names. */
@@ -113,11 +186,17 @@ export interface Completion {
   request_id?: string;
   finish_reason?: string;
   message: AssistantMessage;
-  /** Reasoning under the server's own names, as it wants it back inside a tool loop. */
+  /** Reasoning under the server's own names, as it wants it back in a message with calls. */
   reasoningToReturn?: Record<string, unknown>;
   usage?: Usage;
-  /** Price of the reply in USD; only from Hugging Face's router. */
+  /** Price of the reply in USD: what the server says, otherwise by the price list of Hugging Face's router. */
   cost?: number;
+  /**
+   * What is used of the limits.
+   *
+   * @internal
+   */
+  limits?: LimitUse[];
   logprobs?: unknown;
   /** Other top-level fields of the server, such as citations. */
   extra?: Record<string, unknown>;
@@ -143,6 +222,7 @@ export type PartialCompletion = Omit<Completion, "attempts" | "timing">;
 /** A model as a server lists it. Only the router's entries have more than an id; what it does not say is absent. */
 export interface ModelEntry {
   id: string;
+  license?: string;
   architecture?: { input_modalities?: string[]; output_modalities?: string[] };
   providers?: ModelProvider[];
 }
@@ -154,7 +234,7 @@ export interface ModelProvider {
   /** In tokens. */
   context_length?: number;
   /** USD per million tokens. */
-  pricing?: { input?: number; output?: number };
+  pricing?: { input?: number; output?: number; cached?: number };
   is_free?: boolean;
   supports_tools?: boolean;
   supports_structured_output?: boolean;

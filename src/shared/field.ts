@@ -1,6 +1,7 @@
 /**
  * How a field is read from a flow and checked in the form. Those from `typedInput` on have rows by hand; `inputType` is the
- * type beside a typed input, `node` and `nodes` are ids of other nodes.
+ * type beside a typed input, `node` and `nodes` are ids of other nodes,
+ * and `otherwise` that of a configuration behind this one.
  */
 export type FieldKind =
   | "number"
@@ -13,12 +14,15 @@ export type FieldKind =
   | "inputType"
   | "node"
   | "nodes"
+  | "otherwise"
   | "model"
   | "models"
   | "headers"
+  | "limits"
   | "stop"
   | "jsonObject"
   | "functions"
+  | "mcpTools"
   | "calledFunction"
   | "contextStore"
   | "schema"
@@ -32,6 +36,8 @@ export interface Field {
   kind: FieldKind;
   /** The value where nothing is set; "" for a field that is not sent then. */
   default: string | number | boolean | readonly unknown[] | Readonly<Record<string, unknown>>;
+  /** What the form gives a new node, where that is not `default`: nodes without the property keep the default. */
+  fresh?: string;
   /** The field of the request that carries it; without one, the node itself uses it. */
   api?: string;
 
@@ -48,13 +54,19 @@ export interface Field {
   reserved?: readonly string[];
   /** True if a `typedInput` may be blank. */
   allowBlank?: boolean;
-  /** The type that a `node` or `nodes` must have, as Node-RED writes it in `defaults`. */
+  /** True if a `typedInput` tells messages apart: one text for all of them is a mistake where it looks like a property. */
+  isKey?: boolean;
+  /** The type that `node`, `nodes` or `otherwise` must have, as Node-RED writes it in `defaults`. */
   nodeType?: string;
+  /** True if a `model` must not be blank. The demo needs none, so Node-RED's own check cannot say so. */
+  needed?: boolean;
   /** Node-RED's own check: whether a blank value is an error. */
   required?: boolean;
 
   /** The block of generated rows in the template: `<!-- rows: … -->`. Without one, the row is written by hand. */
   rows?: string;
+  /** True for a row in the fold of its tab: its block is `<!-- advanced: … -->`. */
+  advanced?: boolean;
   /** A Font Awesome icon without `fa-`. A row without one has no visible label. */
   icon?: string;
   /** A class of the row, `huggingface-<node>-<only>-row`: the form shows and hides rows by it. */

@@ -1,3 +1,16 @@
+/** Base URL of the demo, which answers inside the package. */
+export const DEMO_URL = "demo:";
+
+/** What a limit of a configuration counts, and in which stretch of the calendar. */
+export const LIMIT_UNITS = ["questions", "usd", "tokens"] as const;
+export const LIMIT_PERIODS = ["minute", "hour", "day", "month"] as const;
+
+/** The limits that the form has boxes for. */
+export const LIMIT_BOXES = [
+  { unit: "questions", per: "minute" },
+  { unit: "usd", per: "day" },
+] as const;
+
 /** The names that servers accept for a function or schema (API reference, `tools`). */
 export const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 

@@ -13,14 +13,14 @@ const EVENTS = TEXTS.map((text) => sseEvent(chunk(text, { id: "x".repeat(100) })
 const END = `${sseEvent(chunk(undefined, { finish_reason: "stop" }))}data: [DONE]\n\n`;
 const HEAD = `${STREAM_HEAD}transfer-encoding: chunked\r\n`;
 
-/** A reply that is there at once: some hundred KB that a server has kept back, or that a proxy has collected. */
+/** A reply of some hundred KB that arrives at once, as a server or proxy sends it that has collected it. */
 const WHOLE = `${HEAD}\r\n${[...EVENTS, END].map(chunked).join("")}0\r\n\r\n`;
 
 /**
- * Asks a server that answers with `bytes` in one write.
+ * Asks a question; the server answers with `bytes` in one write.
  *
- * @param onText - called for every piece
- * @param isClosed - the server closes the connection behind it
+ * @param onText - called for every delta
+ * @param isClosed - the server closes the connection afterwards
  */
 async function ask(
   bytes: string | Buffer,
@@ -42,8 +42,8 @@ async function ask(
   }
 }
 
-describe("a long reply that comes at once", () => {
-  it("is handed on in turns, so that others get theirs in between", async () => {
+describe("a long reply that arrives at once", () => {
+  it("is passed on in turns, so that other work runs in between", async () => {
     let inTurn = 0;
     let most = 0;
     let count = 0;
@@ -61,20 +61,20 @@ describe("a long reply that comes at once", () => {
     assert.ok(most < COUNT / 4, `${most} of ${COUNT} in one turn`);
   });
 
-  it("is whole when it is packed, too", async () => {
+  it("is complete when it is compressed, too", async () => {
     const packed = gzipSync([...EVENTS, END].join(""));
     const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`;
     const { completion } = await ask(Buffer.concat([Buffer.from(head), packed]));
     assert.equal(completion?.message.content, TEXT);
   });
 
-  it("is kept as far as it came when it breaks off", async () => {
+  it("is kept as far as it arrived when it breaks off", async () => {
     const { error } = await ask(`${HEAD}\r\n${EVENTS.map(chunked).join("")}`, undefined, true);
     assert.equal(error?.code, "provider_unavailable");
     assert.equal(error?.completion?.message.content, TEXT);
   });
 
-  it("is kept as far as it can be unpacked", async () => {
+  it("is kept as far as it can be decompressed", async () => {
     const begin = gzipSync(EVENTS.join(""), { finishFlush: constants.Z_SYNC_FLUSH });
     const packed = Buffer.concat([begin, Buffer.alloc(100, 0xff)]);
     const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`;
@@ -83,7 +83,7 @@ describe("a long reply that comes at once", () => {
     assert.equal(error?.completion?.message.content, TEXT);
   });
 
-  it("is kept as far as it came when it breaks off while it is packed", async () => {
+  it("is kept as far as it arrived when it breaks off compressed", async () => {
     const packed = gzipSync(EVENTS.join(""), { finishFlush: constants.Z_SYNC_FLUSH });
     const head = `${STREAM_HEAD}content-encoding: gzip\r\ncontent-length: ${packed.length + 1}\r\n\r\n`;
     const { error } = await ask(Buffer.concat([Buffer.from(head), packed]), undefined, true);
@@ -91,7 +91,7 @@ describe("a long reply that comes at once", () => {
     assert.equal(error?.completion?.message.content, TEXT);
   });
 
-  it("ends where it is aborted: nothing of what waits is handed on", async () => {
+  it("ends when it is aborted: nothing that waits is passed on", async () => {
     let count = 0;
     const { error } = await ask(WHOLE, (_, abort) => {
       if (++count === 500) abort.abort();
@@ -101,14 +101,14 @@ describe("a long reply that comes at once", () => {
     assert.equal(error?.completion?.message.content, TEXTS.slice(0, 500).join(""));
   });
 
-  it("is one of nonsense where an event in the middle is, not where it ends", async () => {
+  it("is invalid because of an invalid event in the middle, not because of its end", async () => {
     const events = [...EVENTS.slice(0, -1), "data: nonsense\n\n", END];
     const { error } = await ask(`${HEAD}\r\n${events.map(chunked).join("")}0\r\n\r\n`);
     assert.equal(error?.key, "reply_damaged");
     assert.match(error?.message ?? "", /nonsense/);
   });
 
-  it("is read behind a long while of white space, which keeps a connection alive", async () => {
+  it("is read after much white space, which servers send to keep a connection alive", async () => {
     const { completion } = await ask(
       `${HEAD}\r\n${["\n".repeat(1500), ...EVENTS, END].map(chunked).join("")}0\r\n\r\n`,
     );
@@ -118,7 +118,7 @@ describe("a long reply that comes at once", () => {
     assert.equal(whole.completion?.message.content, TEXT);
   });
 
-  it("leaves its connection to the next question", async () => {
+  it("frees its connection for the next question", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.end([...EVENTS, END].join(""));
@@ -126,7 +126,7 @@ describe("a long reply that comes at once", () => {
     const client = new ChatClient({ baseUrl: server.url });
     for (let turn = 0; turn < 3; turn++) {
       assert.equal((await client.complete(REQUEST)).message.content, TEXT);
-      // undici takes a turn of the event loop to see that a connection is free.
+      // undici needs a turn of the event loop to notice that a connection is free.
       await sleep(10);
     }
     assert.equal(server.connections, 1);

@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const close of toClose.splice(0)) await close();
 });
 
-/** Starts any server on a port of 127.0.0.1, which it returns. */
+/** Starts any server on 127.0.0.1, and returns its port. */
 async function listen(server: net.Server): Promise<number> {
   const sockets = new Set<net.Socket>();
   server.on("connection", (socket) => {
@@ -32,20 +32,20 @@ async function listen(server: net.Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A server that has its own way with each connection, once something has come. */
+/** Makes a server that runs `answer` on each connection after its first bytes. */
 const raw = (answer: (socket: net.Socket) => void) =>
   net.createServer((socket) => {
     socket.once("data", () => answer(socket));
   });
 
-/** A proxy that answers CONNECT with a status. */
+/** Makes a proxy that answers CONNECT with a status. */
 const refusing = (status: number) =>
   http.createServer().on("connect", (_, socket) => {
     socket.on("error", () => {});
     socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
   });
 
-/** Asks one question, which fails. */
+/** Asks a question that must fail, and returns its error. */
 async function failure(options: ClientOptions): Promise<ChatError> {
   const client = new ChatClient({ retries: 0, timeout: 3, tls: { ca: certificate.cert }, ...options });
   try {
@@ -61,7 +61,7 @@ async function failure(options: ClientOptions): Promise<ChatError> {
   }
 }
 
-describe("a failed connection is told as what it is:", () => {
+describe("a failed connection is reported with its cause:", () => {
   const plain = () => http.createServer((_, response) => response.end("hi"));
   const cases: [what: string, scheme: string, server: () => net.Server, key: string, retryable: boolean][] = [
     ["https to a port that speaks http", "https", plain, "tls_missing", false],
@@ -102,13 +102,13 @@ describe("a failed connection is told as what it is:", () => {
     });
   }
 
-  it("a certificate that is not valid at this time, with the clock named", async () => {
+  it("a certificate that is not valid now, with a hint at the clock", async () => {
     const server = await startTlsServer(reply("Hello"));
     toClose.push(() => server.close());
     const { validTo } = new (await import("node:crypto")).X509Certificate(certificate.cert);
     const now = Date.now;
     assert.ok(Date.parse(validTo) > now());
-    // OpenSSL reads the clock itself, so that the check of the certificate is what says so here.
+    // OpenSSL reads the clock itself, so the certificate check is replaced instead.
     const checkServerIdentity = () => Object.assign(new Error("too early"), { code: "CERT_NOT_YET_VALID" });
     const error = await failure({ baseUrl: server.url, tls: { ca: certificate.cert, checkServerIdentity } });
     assert.equal(error.key, "certificate_date");
@@ -116,7 +116,7 @@ describe("a failed connection is told as what it is:", () => {
   });
 });
 
-describe("a failed connection behind a proxy is told as what it is:", () => {
+describe("a failed connection through a proxy is reported with its cause:", () => {
   const statuses: [status: number, key: string, retryable: boolean][] = [
     [401, "proxy_refused", false],
     [403, "proxy_refused", false],
@@ -180,7 +180,7 @@ describe("a failed connection behind a proxy is told as what it is:", () => {
     assert.equal(connections, 1);
   });
 
-  it("a server behind it that speaks no https", async () => {
+  it("a server behind it that does not speak https", async () => {
     const proxy = await startProxy();
     toClose.push(() => proxy.close());
     const port = await listen(http.createServer());

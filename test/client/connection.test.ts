@@ -25,7 +25,7 @@ describe("TLS", () => {
   });
   after(() => server.close());
 
-  it("refuses a certificate that nobody vouches for, and does not send the token", async () => {
+  it("refuses an untrusted certificate, and does not send the token", async () => {
     const { error } = await ask({ baseUrl: server.url, token: "hf_secret" });
     assert.equal(error?.code, "provider_unavailable");
     assert.equal(error?.key, "certificate");
@@ -33,11 +33,11 @@ describe("TLS", () => {
     assert.equal(server.requests.length, 0);
   });
 
-  it("accepts it with the authority that vouches for it", async () => {
+  it("accepts it with the certificate authority that signed it", async () => {
     assert.equal((await ask({ baseUrl: server.url, tls: { ca: certificate.cert } })).text, "Hello");
   });
 
-  it("accepts it when told not to check", async () => {
+  it("accepts it if the check is switched off", async () => {
     assert.equal((await ask({ baseUrl: server.url, tls: { rejectUnauthorized: false } })).text, "Hello");
   });
 
@@ -95,7 +95,7 @@ describe("a proxy", () => {
     await proxy.close();
   });
 
-  it("is passed by for hosts that are exempt", async () => {
+  it("is bypassed for hosts that are exempt", async () => {
     const proxy = await startProxy();
     const { text } = await ask({ baseUrl: plain.url, proxy: { url: proxy.url, noProxy: ["127.0.0.1"] } });
     assert.equal(text, "Hello");
@@ -128,6 +128,7 @@ describe("what is sent", () => {
       token: " hf_abc\n",
       billTo: "my-org",
       wakeUp: 90,
+      product: "my-app/1.2",
       headers: { "X-Custom": "1" },
     });
     const { headers } = server.last;
@@ -135,17 +136,17 @@ describe("what is sent", () => {
     assert.equal(headers["x-hf-bill-to"], "my-org");
     assert.equal(headers["x-scale-up-timeout"], "90");
     assert.equal(headers["x-custom"], "1");
-    assert.match(headers["user-agent"] ?? "", /^node-red-huggingface\//);
+    assert.match(headers["user-agent"] ?? "", /^node-red-huggingface\/\d+\.\d+\.\d+$/);
   });
 
-  it("has no token where there is none, and nothing that was not asked for", async () => {
+  it("has no token if none is set, and no other headers", async () => {
     await ask({ baseUrl: server.url });
     for (const name of ["authorization", "x-hf-bill-to", "x-scale-up-timeout"]) {
       assert.equal(server.last.headers[name], undefined);
     }
   });
 
-  it("never has a token of the environment for a host that is not Hugging Face's", async () => {
+  it("never has the environment's token for a host that is not Hugging Face's", async () => {
     process.env.HF_TOKEN = "hf_environment";
     try {
       await ask({ baseUrl: server.url });
@@ -164,13 +165,22 @@ describe("what is sent", () => {
   for (const [baseUrl, expected] of hosts) {
     it(`has ${expected ? "the" : "no"} token of the environment for ${baseUrl}`, async () => {
       const tls = await startTlsServer(reply("Hello"));
-      // All hosts are this machine behind it; https all the way, so that the real rules hold.
+      // Leads all hosts to this machine, with https all the way as in real use.
       const proxy = await startProxy(undefined, tls.port);
       process.env.HF_TOKEN = "hf_environment";
       try {
-        const { text } = await ask({ baseUrl, proxy: { url: proxy.url }, tls: { rejectUnauthorized: false } });
+        const options = {
+          baseUrl,
+          proxy: { url: proxy.url },
+          tls: { rejectUnauthorized: false },
+          product: "my-app/1.2",
+        };
+        const { text } = await ask(options);
         assert.equal(text, "Hello");
         assert.equal(tls.last.headers.authorization, expected);
+        // On a dedicated endpoint runs what its owner chose.
+        const isTold = baseUrl.includes("router.huggingface.co");
+        assert.equal(tls.last.headers["user-agent"]?.endsWith(" my-app/1.2"), isTold);
       } finally {
         delete process.env.HF_TOKEN;
         await proxy.close();
@@ -246,9 +256,9 @@ describe("what a server echoes", () => {
   });
 });
 
-describe("a compressed answer that nobody asked for", () => {
+describe("a compressed response that was not requested", () => {
   for (const [encoding, pack] of Object.entries({ gzip: gzipSync, br: brotliCompressSync })) {
-    it(`is unpacked: ${encoding}`, async () => {
+    it(`is decompressed: ${encoding}`, async () => {
       const server = await startServer((request, response) => {
         assert.equal(request.headers["accept-encoding"], "identity");
         response.writeHead(200, { "content-type": "application/json", "content-encoding": encoding });
@@ -259,7 +269,7 @@ describe("a compressed answer that nobody asked for", () => {
     });
   }
 
-  it("that cannot be unpacked is told with its encoding, and not asked for again", async () => {
+  it("that cannot be decompressed is an error that names its encoding, without a retry", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" });
       response.end(Buffer.from([0x1f, 0x9d, 0x90, 1, 2, 3]));
@@ -271,7 +281,7 @@ describe("a compressed answer that nobody asked for", () => {
     await server.close();
   });
 
-  it("that cannot be unpacked leaves an error with its status", async () => {
+  it("that cannot be decompressed keeps the status of its error", async () => {
     for (const encoding of ["compress", "gzip"]) {
       const server = await startServer((_, response) => {
         response.writeHead(429, { "content-encoding": encoding });
@@ -282,7 +292,7 @@ describe("a compressed answer that nobody asked for", () => {
     }
   });
 
-  it("is taken as it is if it is not packed at all", async () => {
+  it("is read as it is if it is not compressed at all", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" });
       response.end(JSON.stringify(completion("Hello")));

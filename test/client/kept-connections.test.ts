@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const close of toClose.splice(0)) await close();
 });
 
-/** A server that keeps its connections and answers each request by the number that it has on its connection. */
+/** Starts a server that keeps its connections and answers each request by its number on its connection. */
 async function startKeeper(answer: Answer, isTls = false) {
   const sockets: Socket[] = [];
   let requests = 0;
@@ -57,7 +57,7 @@ async function startKeeper(answer: Answer, isTls = false) {
   };
 }
 
-/** A connection can serve again a turn of the event loop behind the end of a reply. */
+/** Waits until a connection can serve again: a turn of the event loop after the end of a reply. */
 const free = () => sleep(20);
 
 function startClient(options: ClientOptions): ChatClient {
@@ -66,7 +66,7 @@ function startClient(options: ClientOptions): ChatClient {
   return client;
 }
 
-/** Asks so many questions, one after the other; each is a text or an error. */
+/** Asks questions one after the other, and returns a text or an error for each. */
 async function askInTurn(count: number, options: ClientOptions) {
   const client = startClient(options);
   const ends: (string | ChatError)[] = [];
@@ -94,7 +94,7 @@ const ways: [name: string, isTls: boolean, end: (socket: Socket) => void][] = [
 ];
 
 describe("a kept connection", () => {
-  it("that is replaced costs a question neither its turn nor its place, however many wait", async () => {
+  it("that is replaced costs a question neither its turn nor its slot, however many wait", async () => {
     const asked: string[] = [];
     let end = () => {};
     const server = await startKeeper((socket, index, connection) => {
@@ -123,7 +123,7 @@ describe("a kept connection", () => {
       const { ends, retries, attempts } = await askInTurn(3, { baseUrl: server.url });
       assert.deepEqual(ends, ["Hello", "Hello", "Hello"]);
       assert.deepEqual({ retries, attempts }, { retries: 0, attempts: 3 });
-      // The second question closes the first connection, the third one that of the second.
+      // Each later question closes the connection of the one before.
       assert.equal(server.requests, 5);
     });
   }
@@ -137,12 +137,12 @@ describe("a kept connection", () => {
     assert.equal(server.requests, 5);
   });
 
-  it("is replaced by a new one, not by another that was kept as long", async () => {
+  it("is replaced by a new one, not by another kept one", async () => {
     const waiting: Socket[] = [];
     const server = await startKeeper((socket, index, connection) => {
       if (index > 0) return socket.end();
       if (connection > 3) return reply(socket);
-      // The first questions are open at the same time, so that each has a connection of its own.
+      // The first questions run at the same time, so each has its own connection.
       waiting.push(socket);
       if (waiting.length === 4) for (const each of waiting) reply(each);
     });
@@ -157,7 +157,7 @@ describe("a kept connection", () => {
     );
   });
 
-  it("is replaced once a request: what the new one does counts", async () => {
+  it("is replaced once a request: the new one's failure counts", async () => {
     const server = await startKeeper((socket, index, connection) =>
       index === 0 && connection === 0 ? reply(socket) : socket.end(),
     );
@@ -167,21 +167,21 @@ describe("a kept connection", () => {
     assert.equal(server.requests, 3);
   });
 
-  it("is not replaced behind the first byte of an answer", async () => {
+  it("is not replaced after the first byte of a response", async () => {
     const server = await startKeeper((socket, index) => (index === 0 ? reply(socket) : socket.end("HTTP/1.1 2")));
     const { ends } = await askInTurn(2, { baseUrl: server.url });
     assert.ok(ends[1] instanceof ChatError);
     assert.equal(server.requests, 2);
   });
 
-  it("is told from a new one, whose end is a failure", async () => {
+  it("differs from a new one, whose end is a failure", async () => {
     const server = await startKeeper((socket) => socket.end());
     const { ends } = await askInTurn(1, { baseUrl: server.url });
     assert.ok(ends[0] instanceof ChatError);
     assert.equal(server.requests, 1);
   });
 
-  it("that failed is replaced where a list of models is asked for", async () => {
+  it("that failed is replaced when a list of models is requested", async () => {
     const list = JSON.stringify({ data: [{ id: "one" }] });
     const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${list.length}\r\n\r\n${list}`;
     const server = await startKeeper((socket, index) => (index === 0 ? socket.write(answer) : socket.end()));
@@ -193,8 +193,7 @@ describe("a kept connection", () => {
     assert.equal(server.requests, 5);
   });
 
-  it("is given up by us before a server does so that says nothing of it and waits for the usual 5 s", async function () {
-    this.timeout(20_000);
+  it("is given up by us before a server does so that says nothing of it and waits for the usual 5 s", async () => {
     const server = await startKeeper(reply);
     const client = startClient({ baseUrl: server.url });
     await client.complete(REQUEST);

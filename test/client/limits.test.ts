@@ -7,7 +7,7 @@ import { chunk, json, reply, replyChunks, sse, sseEvent, startServer, type TestS
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
 
-describe("requests side by side", () => {
+describe("parallel requests", () => {
   let server: TestServer;
   beforeEach(async () => {
     server = await startServer();
@@ -49,7 +49,7 @@ describe("requests side by side", () => {
     await client.close();
   });
 
-  it("give their slot back while a retry waits", async () => {
+  it("release their slot while a retry waits", async () => {
     server.handle((request, response, index) =>
       index === 0 ? json(response, 500, {}, { "retry-after-ms": "200" }) : reply("ok")(request, response, index),
     );
@@ -68,7 +68,7 @@ describe("requests side by side", () => {
     const client = new ChatClient({ baseUrl: server.url });
     for (let turn = 0; turn < 5; turn++) {
       await client.complete(REQUEST);
-      // undici takes a turn of the event loop to see that a connection is free.
+      // undici needs a turn of the event loop to notice that a connection is free.
       await sleep(10);
     }
     assert.equal(server.connections, 1);
@@ -77,7 +77,7 @@ describe("requests side by side", () => {
 });
 
 describe("a Retry-After", () => {
-  /** How long a server is busy, and when it was asked. */
+  /** Starts a server that is busy for a while, and records when it was asked. */
   async function busyServer(pauseMs: number, status: number, body: object = {}) {
     const asked: { at: number; model: string }[] = [];
     const server = await startServer((request, response, index) => {
@@ -89,9 +89,9 @@ describe("a Retry-After", () => {
   }
 
   for (const [status, options, why] of [
-    [429, {}, "holds back all questions of the client"],
-    [503, {}, "holds back all questions of the client"],
-    [429, { retries: 0 }, "holds back the others also where the one that it came to is not asked again"],
+    [429, {}, "pauses all questions of the client"],
+    [503, {}, "pauses all questions of the client"],
+    [429, { retries: 0 }, "pauses the others even if the question that got it is not retried"],
   ] as const) {
     it(`${why}: ${status} with ${JSON.stringify(options)}`, async () => {
       const { server, asked } = await busyServer(300, status);
@@ -112,7 +112,7 @@ describe("a Retry-After", () => {
     });
   }
 
-  it("holds back those that were waiting for the slot of the one that it came to", async () => {
+  it("pauses those that were waiting for the slot of the question that got it", async () => {
     const { server, asked } = await busyServer(300, 429);
     const client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
     await Promise.all([1, 2, 3].map(() => client.complete(REQUEST)));
@@ -123,7 +123,7 @@ describe("a Retry-After", () => {
     await server.close();
   });
 
-  it("lets the question that it came to go first", async () => {
+  it("lets the question that got it go first", async () => {
     const asked: string[] = [];
     const server = await startServer((request, response, index) => {
       asked.push(request.body.model);
@@ -137,7 +137,7 @@ describe("a Retry-After", () => {
     await server.close();
   });
 
-  it("lets the reply go on that is being written", async () => {
+  it("does not interrupt a reply that is being written", async () => {
     const server = await startServer(async (request, response, index) => {
       if (index === 1) return json(response, 429, {}, { "retry-after-ms": "400" });
       if (index > 1) return reply("late")(request, response, index);
@@ -154,7 +154,7 @@ describe("a Retry-After", () => {
     await server.close();
   });
 
-  it("fills the queue, and one question more fails at once", async () => {
+  it("fills the queue, and further questions fail at once", async () => {
     const { server } = await busyServer(300, 429);
     const client = new ChatClient({ baseUrl: server.url, maxQueued: 1 });
     const first = client.complete(REQUEST);
@@ -167,7 +167,7 @@ describe("a Retry-After", () => {
     await server.close();
   });
 
-  it("holds nothing back while there is another model to ask", async () => {
+  it("pauses nothing while there is another model to ask", async () => {
     const { server, asked } = await busyServer(30_000, 429);
     const client = new ChatClient({ baseUrl: server.url });
     await assert.rejects(client.complete(REQUEST, { hasFallback: true }), { code: "rate_limit" });
@@ -177,7 +177,7 @@ describe("a Retry-After", () => {
     await server.close();
   });
 
-  it("holds nothing back after an exhausted quota, or for longer than a minute", async () => {
+  it("pauses nothing after an exhausted quota, or for longer than a minute", async () => {
     for (const [pauseMs, body] of [
       [30_000, { error: { message: "You exceeded your current quota", code: "insufficient_quota" } }],
       [61_000, {}],
@@ -204,7 +204,7 @@ describe("an abort", () => {
     await server.close();
   });
 
-  /** Aborts a question and says how long it took to end. */
+  /** Aborts a question, and returns how long it took to end. */
   async function abortAfter(start: (abort: AbortController) => Promise<unknown>) {
     const abort = new AbortController();
     const settled = start(abort).then(
@@ -214,7 +214,7 @@ describe("an abort", () => {
     return { abort, settled };
   }
 
-  it("closes the connection while the reply comes, and keeps what had come", async () => {
+  it("closes the connection during the reply, and keeps what has arrived", async () => {
     server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
     client = new ChatClient({ baseUrl: server.url });
     const { abort, settled } = await abortAfter((abort) =>
@@ -263,7 +263,7 @@ describe("an abort", () => {
     assert.equal(server.requests.length, 1);
   });
 
-  it("leaves the client able to go on", async () => {
+  it("leaves the client usable", async () => {
     client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1 });
     const { abort, settled } = await abortAfter((abort) => client.complete(REQUEST, { signal: abort.signal }));
     await server.waitFor(1);
@@ -279,13 +279,13 @@ describe("an abort", () => {
       if (index % 11 === 5) await sleep(10);
       await sse(response, replyChunks(["a", "b", "c", "d"]), { delayMs: 2 });
     });
-    // So many retries that no question meets a 500 each time.
+    // Enough retries that no question gets a 500 each time.
     client = new ChatClient({ baseUrl: server.url, maxConcurrent: 3, timeout: 5, retries: 10 });
     const ends: Record<string, number> = {};
     const ask = async (index: number): Promise<void> => {
       const abort = new AbortController();
       const { signal } = abort;
-      // A step that has nothing in common with the length of a question meets each moment of it.
+      // The step shares no factor with the length of a question, so the aborts reach each moment of it.
       const timer = setTimeout(() => abort.abort(), (index * 389) % 1500);
       let end = "whole";
       try {
@@ -301,7 +301,7 @@ describe("an abort", () => {
     await Promise.all(Array.from({ length: 400 }, (_, index) => ask(index)));
     assert.deepEqual(Object.keys(ends).sort(), ["cancelled", "whole"]);
     assert.ok(Math.min(...Object.values(ends)) > 50, JSON.stringify(ends));
-    // All of them at once: each waits for the others to be asked.
+    // Each of these waits until the others are asked, so all run at once.
     let arrived = 0;
     server.handle(async (request, response, index) => {
       arrived++;
@@ -331,7 +331,7 @@ describe("a listener that throws", () => {
     ["onAsking", 1],
     ["onRetry", 1],
   ] as const) {
-    it(`ends the question with an error of its own, and holds no slot: ${name}`, async () => {
+    it(`ends the question with an error of its own, and keeps no slot: ${name}`, async () => {
       const server = await startServer((_, response, index) =>
         index === 1 ? json(response, 500, {}) : sse(response, replyChunks(["ok"]), { delayMs: 20 }),
       );
@@ -391,7 +391,7 @@ describe("the end of a client", () => {
     await server.close();
   });
 
-  it("ends a question at once whose refusal is still coming, and leaves no timer", async () => {
+  it("ends a question at once while its error response arrives, and leaves no timer", async () => {
     const server = await startServer((_, response) => {
       response.writeHead(429, { "content-type": "application/json", "retry-after": "30" });
       response.write("{");
@@ -408,9 +408,9 @@ describe("the end of a client", () => {
   });
 });
 
-describe("a reply whose body stays open behind its end mark", () => {
-  it("gives its slot back in the end where a server goes on behind it", async () => {
-    // The packed text has ended, the body has not, and it has one byte more.
+describe("a reply whose body stays open after its end mark", () => {
+  it("releases its slot in the end if the server goes on after it", async () => {
+    // The compressed text has ended, but the body goes on with one more byte.
     const packed = Buffer.concat([
       deflateSync(`${sseEvent(chunk("ok", { finish_reason: "stop" }))}`),
       Buffer.from("\n"),
@@ -425,13 +425,13 @@ describe("a reply whose body stays open behind its end mark", () => {
     await server.close();
   });
 
-  it("is there at once, but keeps its slot", async () => {
+  it("is returned at once, but keeps its slot", async () => {
     let open = 0;
     let most = 0;
     const server = await startServer(async (_, response) => {
       open++;
       response.on("close", () => open--);
-      // Time to see that the client has closed the one before.
+      // Gives the server time to notice that the client closed the connection before.
       await sleep(50);
       most = Math.max(most, open);
       return sse(response, replyChunks(["ok"]), { end: false });

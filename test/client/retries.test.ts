@@ -16,7 +16,7 @@ import {
 
 const REQUEST = { model: "test/model", messages: [{ role: "user", content: "Hi" }], stream: true };
 
-/** Asks a server that answers by `handler`, and says what came of it and how many requests it took. */
+/** Asks a question that `handler` answers, and returns the outcome and the number of requests. */
 async function askServer(handler: Handler, options: ClientOptions = {}) {
   const server = await startServer(handler);
   const client = new ChatClient({ baseUrl: server.url, timeout: 2, ...options });
@@ -38,7 +38,7 @@ const status =
   (_, response) =>
     json(response, code, { error: { message: `status ${code}` } }, { "retry-after": "0", ...headers });
 
-/** Writes until the client has had enough. */
+/** Writes until the client closes the connection. */
 async function writeForEver(response: Response, text: string): Promise<void> {
   const endless = (function* () {
     for (;;) yield text;
@@ -46,7 +46,7 @@ async function writeForEver(response: Response, text: string): Promise<void> {
   await pipeline(endless, response).catch(() => {});
 }
 
-describe("an answer that may pass", () => {
+describe("a temporary error", () => {
   for (const code of [408, 409, 425, 429, 500, 502, 503, 504, 520, 529]) {
     it(`is asked for again: ${code}`, async () => {
       const { completion, requests } = await askServer(inTurn(status(code), status(code), reply("Hello")));
@@ -56,7 +56,7 @@ describe("an answer that may pass", () => {
     });
   }
 
-  it("is asked for no more often than the retries allow", async () => {
+  it("is retried no more often than the retries allow", async () => {
     const { error, requests } = await askServer(status(503), { retries: 3 });
     assert.equal(requests.length, 4);
     assert.equal(error?.code, "provider_unavailable");
@@ -82,7 +82,7 @@ describe("an answer that may pass", () => {
     assert.match(String(error), /61 s/);
   });
 
-  it("backs off by itself where the server says nothing", async () => {
+  it("is retried with a backoff if the server asks for no wait", async () => {
     const { waits } = await askServer(
       inTurn((_, response) => json(response, 500, {}), reply("Hello")),
       { retries: 1 },
@@ -91,21 +91,21 @@ describe("an answer that may pass", () => {
     assert.ok((waits[0] ?? 0) >= 0.375 && (waits[0] ?? 1) <= 0.5, String(waits));
   });
 
-  it("goes by x-should-retry", async () => {
+  it("is retried as x-should-retry says", async () => {
     const no = await askServer(status(500, { "x-should-retry": "false" }));
     assert.equal(no.requests.length, 1);
     const yes = await askServer(inTurn(status(400, { "x-should-retry": "true" }), reply("Hello")));
     assert.equal(yes.completion?.message.content, "Hello");
   });
 
-  it("counts in a stream by the status that it names", async () => {
+  it("is judged in a stream by the status that it names", async () => {
     const overloaded: Handler = (_, response) => sse(response, [{ error: { message: "busy", http_status_code: 503 } }]);
     const { completion } = await askServer(inTurn(overloaded, reply("Hello")));
     assert.equal(completion?.message.content, "Hello");
   });
 });
 
-describe("an answer that will not pass", () => {
+describe("a permanent error", () => {
   for (const code of [400, 401, 402, 403, 404, 410, 413, 422, 501]) {
     it(`is not asked for again: ${code}`, async () => {
       const { error, requests } = await askServer(status(code));
@@ -134,7 +134,7 @@ describe("a reply that has begun", () => {
     it(`is not asked for again after ${what}`, async () => {
       const { error, requests } = await askServer(async (_, response) => {
         await sse(response, [event], { done: false, end: false });
-        // Time for the piece to leave: a socket that is destroyed sends nothing more.
+        // Gives the delta time to leave: a destroyed socket sends nothing more.
         setTimeout(() => response.destroy(), 50);
       });
       assert.equal(requests.length, 1);
@@ -142,7 +142,7 @@ describe("a reply that has begun", () => {
     });
   }
 
-  it("keeps what had come when it stops short", async () => {
+  it("keeps what has arrived when it breaks off", async () => {
     const { error } = await askServer((_, response) => sse(response, [chunk("Hel"), chunk("lo")], { done: false }));
     assert.equal(error?.code, "provider_unavailable");
     assert.equal(error?.completion?.message.content, "Hello");
@@ -153,7 +153,7 @@ describe("a reply that has begun", () => {
     assert.equal(completion?.finish_reason, "stop");
   });
 
-  it("takes no notice of retry-after on a 200", async () => {
+  it("ignores retry-after on a 200", async () => {
     const { completion, requests } = await askServer((_, response) =>
       sse(response, replyChunks(["Hello"]), { headers: { "retry-after": "30" } }),
     );
@@ -173,7 +173,7 @@ describe("a connection that fails", () => {
     await server.close();
   });
 
-  it("is told by the system's code", async () => {
+  it("is reported with the system's code", async () => {
     const server = await startServer();
     await server.close();
     const client = new ChatClient({ baseUrl: server.url, retries: 0 });
@@ -186,7 +186,7 @@ describe("a connection that fails", () => {
     await client.close();
   });
 
-  it("is told for a host that does not exist", async () => {
+  it("is reported for a host that does not exist", async () => {
     const client = new ChatClient({ baseUrl: "http://no-such-host.invalid", retries: 0 });
     await assert.rejects(client.complete(REQUEST), (error: ChatError) => {
       assert.equal(error.code, "provider_unavailable");
@@ -222,7 +222,7 @@ describe("silence", () => {
     });
   }
 
-  it("is no limit on a long reply that keeps coming", async () => {
+  it("does not limit a long reply that keeps arriving", async () => {
     const { completion } = await askServer(
       (_, response) => sse(response, replyChunks(["a", "b", "c", "d", "e", "f"]), { delayMs: 120 }),
       { timeout: 0.4 },
@@ -246,12 +246,12 @@ describe("silence", () => {
 describe("an endpoint that wakes up", () => {
   const scaling: Handler = (_, response) => json(response, 503, { error: "loading" }, { "retry-after": "0" });
 
-  it("is asked no more than once a second, whatever it says", async () => {
+  it("is asked at most once a second, whatever it says", async () => {
     const { waits } = await askServer(inTurn(scaling, status(502), reply("Hello")), { wakeUp: 60, retries: 0 });
     assert.deepEqual(waits, [1, 1]);
   });
 
-  it("is asked for as long as it may take, though there is a fallback model", async () => {
+  it("is asked as long as it may take, although there is a fallback model", async () => {
     const server = await startServer(inTurn(scaling, reply("Hello")));
     const client = new ChatClient({ baseUrl: server.url, wakeUp: 60, retries: 0 });
     const completion = await client.complete(REQUEST, { hasFallback: true });
@@ -260,7 +260,7 @@ describe("an endpoint that wakes up", () => {
     await server.close();
   });
 
-  it("leaves the question to a fallback model where the time is over, or it is something else", async () => {
+  it("leaves the question to a fallback model if the time is over or the error is another one", async () => {
     for (const [handler, wakeUp] of [
       [scaling, 0],
       [status(404), 60],
@@ -275,12 +275,12 @@ describe("an endpoint that wakes up", () => {
   });
 });
 
-describe("answers that make no sense", () => {
+describe("invalid responses", () => {
   const bodies: Record<string, Handler> = {
     "an HTML page": (_, response) =>
       response.writeHead(200, { "content-type": "text/html" }).end("<html><title>Hi</title></html>"),
     "an empty body": (_, response) => response.writeHead(200, { "content-type": "application/json" }).end(),
-    "text that is no JSON": (_, response) =>
+    "text that is not JSON": (_, response) =>
       response.writeHead(200, { "content-type": "application/json" }).end("nonsense"),
     "JSON without choices": (_, response) => json(response, 200, { hello: "world" }),
     "a stream of garbage": (_, response) => sse(response, ["data: {nonsense\n\n"]),
@@ -294,7 +294,7 @@ describe("answers that make no sense", () => {
     });
   }
 
-  it("an HTML error page is told by its title", async () => {
+  it("an HTML error page is reported with its title", async () => {
     const { error } = await askServer(
       (_, response) =>
         response
@@ -340,7 +340,7 @@ describe("answers that make no sense", () => {
     assert.equal(error?.key, "reply_too_long");
   });
 
-  it("JSON is taken where a stream was asked for, and a stream where JSON was", async () => {
+  it("JSON is read if a stream was requested, and a stream if JSON was", async () => {
     const plain = await askServer((_, response) =>
       json(response, 200, { choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] }),
     );
@@ -352,7 +352,7 @@ describe("answers that make no sense", () => {
     await server.close();
   });
 
-  it("answers before the real one (1xx) and replies of HTTP/1.0 are understood", async () => {
+  it("interim responses (1xx) and HTTP/1.0 are understood", async () => {
     const body = `data: ${JSON.stringify(chunk("Hello", { finish_reason: "stop" }))}\n\n`;
     const server = await startRawServer((socket) => {
       socket.end(
@@ -366,8 +366,8 @@ describe("answers that make no sense", () => {
   });
 });
 
-describe("what belongs to a reply and not to its failure", () => {
-  it("is retry-after on a 200 that breaks off before its first piece", async () => {
+describe("a reply and its failure", () => {
+  it("take no wait from the retry-after of a 200 that breaks off before its first delta", async () => {
     const broken: Handler = async (_, response) => {
       await sse(response, [chunk("", { delta: { role: "assistant" } })], {
         done: false,
@@ -381,7 +381,7 @@ describe("what belongs to a reply and not to its failure", () => {
     assert.ok((waits[0] ?? 9) <= 0.5, String(waits));
   });
 
-  it("is text that was held back: after it nothing is asked for again", async () => {
+  it("allow no retry after text that was held back", async () => {
     const pieces: string[] = [];
     const server = await startServer(
       inTurn((_, response) => sse(response, [chunk("<th"), { error: { message: "busy", code: 503 } }]), reply("Hello")),
@@ -394,7 +394,7 @@ describe("what belongs to a reply and not to its failure", () => {
     await server.close();
   });
 
-  it("is white space that keeps a connection alive: it is no piece", async () => {
+  it("time out if only white space arrives, which is not a delta", async () => {
     for (const [type, blank] of [
       ["text/event-stream", "\n"],
       ["application/json", " "],
@@ -411,14 +411,14 @@ describe("what belongs to a reply and not to its failure", () => {
     }
   });
 
-  it("is a call without a name: it is none", async () => {
+  it("leave out a call without a name", async () => {
     const { completion } = await askServer((_, response) =>
       sse(response, [chunk("answer", { delta: { content: "answer", tool_calls: [{}] } }), ...replyChunks([]).slice(1)]),
     );
     assert.deepEqual(completion?.message, { role: "assistant", content: "answer" });
   });
 
-  it("is told by the finish reason alone", async () => {
+  it("depend on the finish reason alone", async () => {
     const { error } = await askServer((_, response) => sse(response, replyChunks(["Hel"], "error")));
     assert.equal(error?.code, "provider_unavailable");
     assert.equal(error?.completion?.message.content, "Hel");

@@ -24,7 +24,7 @@ describe("a stream of deltas", () => {
   let client: ChatClient;
   beforeEach(async () => {
     server = await startServer();
-    // With one slot a question that does not release it is seen by the next one.
+    // With one slot, the next question notices one that was not released.
     client = new ChatClient({ baseUrl: server.url, maxConcurrent: 1, timeout: 5 });
   });
   afterEach(async () => {
@@ -32,7 +32,7 @@ describe("a stream of deltas", () => {
     await server.close();
   });
 
-  /** Begins a reply that never ends. */
+  /** Starts a reply that never ends. */
   const endless = () =>
     server.handle((request, response, index) =>
       index === 0
@@ -43,7 +43,7 @@ describe("a stream of deltas", () => {
     assert.equal((await client.complete(REQUEST)).message.content, "next");
   };
 
-  it("has text and reasoning as they come, and then the completion with tool calls and usage", async () => {
+  it("has text and reasoning as they arrive, and then the completion with tool calls and usage", async () => {
     const call = { index: 0, id: "c1", type: "function", function: { name: "f", arguments: "{}" } };
     server.handle((_, response) =>
       sse(response, [
@@ -68,7 +68,7 @@ describe("a stream of deltas", () => {
     assert.equal("stream" in REQUEST, false, "the request given is left as it is");
   });
 
-  it("hands a delta over before the next one has come", async () => {
+  it("passes a delta on before the next one has arrived", async () => {
     let goOn = () => {};
     server.handle(async (_, response) => {
       await sse(response, [chunk("a")], { end: false, done: false });
@@ -86,7 +86,7 @@ describe("a stream of deltas", () => {
     assert.deepEqual(texts, ["a", "b"]);
   });
 
-  it("keeps deltas for a loop that is slow, or begins when all is over", async () => {
+  it("keeps deltas for a loop that is slow or starts after the end", async () => {
     const texts = Array.from({ length: 500 }, (_, index) => `${index} `);
     server.handle(reply(...texts));
     const stream = client.stream(REQUEST);
@@ -95,7 +95,7 @@ describe("a stream of deltas", () => {
     assert.deepEqual(await deltasOf(stream), [], "each is handed out once");
   });
 
-  it("hands each delta to one of several that wait", async () => {
+  it("gives each delta to only one of several readers", async () => {
     server.handle(reply("a", "b", "c"));
     const stream = client.stream(REQUEST);
     const all = await Promise.all([deltasOf(stream), deltasOf(stream)]);
@@ -133,7 +133,7 @@ describe("a stream of deltas", () => {
     });
   }
 
-  it("ends the request when what reads it in place of a loop is left while it waits", async () => {
+  it("ends the request when another reader than a loop is stopped while it waits", async () => {
     endless();
     const readable = Readable.from(client.stream(REQUEST));
     readable.resume();
@@ -164,7 +164,7 @@ describe("a stream of deltas", () => {
     for (const { signal } of [running, waiting]) assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 
-  it("throws an error once, behind the deltas that came before it", async () => {
+  it("throws an error once, after the deltas that arrived before it", async () => {
     server.handle(async (_, response) => {
       await sse(response, [chunk("a")], { end: false, done: false });
       await sleep(20);
@@ -208,11 +208,11 @@ describe("a stream of deltas", () => {
     assert.equal((await stream.completion).attempts, 2);
   });
 
-  it("leaves no unhandled rejection and nothing open where nobody awaits anything", async () => {
+  it("leaves no unhandled rejection and nothing open if nobody awaits it", async () => {
     const before = await openResources();
     const unhandled: unknown[] = [];
     const onUnhandled = (error: unknown) => unhandled.push(error);
-    // mocha's own listener would fail the test at another place.
+    // mocha's own listener would fail another test.
     const listeners = process.rawListeners("unhandledRejection") as ((error: unknown) => void)[];
     process.removeAllListeners("unhandledRejection").on("unhandledRejection", onUnhandled);
     try {

@@ -9,7 +9,7 @@ const DONE = "data: [DONE]\n\n";
 const PIECE = sseEvent(chunk("Hello"));
 const FINISH = sseEvent(chunk(undefined, { finish_reason: "stop" }));
 
-/** Asks a server, and says in a word how it ended, and with which text. */
+/** Asks a question, and returns in a word how it ended, with its text. */
 async function ask(handler: Handler, options: ClientOptions = {}) {
   const server = await startServer(handler);
   const client = new ChatClient({ baseUrl: server.url, timeout: 5, retries: 0, ...options });
@@ -27,7 +27,7 @@ async function ask(handler: Handler, options: ClientOptions = {}) {
   }
 }
 
-/** Answers with these writes, one after the other. */
+/** Makes a handler that answers with these writes, one after the other. */
 function writes(parts: (string | Buffer)[], headers = {}): Handler {
   return async (_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream", ...headers });
@@ -39,7 +39,7 @@ function writes(parts: (string | Buffer)[], headers = {}): Handler {
   };
 }
 
-describe("a reply with something behind it, or in it, that cannot be read", () => {
+describe("a reply with something unreadable in it or after it", () => {
   const pack = {
     gzip: (text: string) => gzipSync(text, { finishFlush: constants.Z_SYNC_FLUSH }),
     deflate: (text: string) => deflateSync(text, { finishFlush: constants.Z_SYNC_FLUSH }),
@@ -59,14 +59,14 @@ describe("a reply with something behind it, or in it, that cannot be read", () =
         "one write": [Buffer.concat([packed, garbage])],
         "two writes": [packed, garbage],
       })) {
-        it(`is ${packedEnd} where ${stage}: ${encoding}, ${how}`, async () => {
+        it(`is ${packedEnd} if ${stage}: ${encoding}, ${how}`, async () => {
           const asked = await ask(writes(parts, { "content-encoding": encoding }));
           assert.equal(asked.end, packedEnd);
           assert.equal(asked.text ?? "", kept);
         });
       }
     }
-    it(`is ${plainEnd} where ${stage}: plain`, async () => {
+    it(`is ${plainEnd} if ${stage}: plain`, async () => {
       const asked = await ask(writes([text, garbage], text ? {} : { "content-type": "application/json" }));
       assert.equal(asked.end, plainEnd);
       assert.equal(asked.text ?? "", kept);
@@ -79,7 +79,7 @@ describe("a reply with something behind it, or in it, that cannot be read", () =
     br: (text: string) => brotliCompressSync(text),
   })) {
     const headers = what === "plain" ? {} : { "content-encoding": what };
-    it(`keeps what follows an event of nonsense behind the finish reason: ${what}`, async () => {
+    it(`keeps what follows an invalid event after the finish reason: ${what}`, async () => {
       const usage = sseEvent({ choices: [], usage: { total_tokens: 7 } });
       const { completion, end } = await ask(
         writes([encode(`${PIECE}${FINISH}data: {nonsense\n\n${usage}${DONE}`)], headers),
@@ -88,22 +88,22 @@ describe("a reply with something behind it, or in it, that cannot be read", () =
       assert.deepEqual(completion?.usage, { total_tokens: 7 });
     });
 
-    it(`is damaged where the event of nonsense is in the middle: ${what}`, async () => {
+    it(`is damaged if the invalid event is in the middle: ${what}`, async () => {
       const { end, text } = await ask(writes([encode(`${PIECE}data: {nonsense\n\n${PIECE}${FINISH}${DONE}`)], headers));
       assert.equal(end, "reply_damaged");
       assert.equal(text, "Hello");
     });
   }
 
-  it("is an error where a choice has come, but nothing in it, and no finish reason", async () => {
+  it("is an error if its choice is empty and has no finish reason", async () => {
     const empty = sseEvent(chunk(undefined, { delta: { role: "assistant", content: "" } }));
     assert.equal((await ask(writes([empty, DONE]))).end, "reply_incomplete");
     assert.equal((await ask(writes([empty, FINISH, DONE]))).end, "ok");
   });
 });
 
-describe("a server that goes on behind the finish reason", () => {
-  /** Writes one text again and again until the client has gone. */
+describe("a server that goes on after the finish reason", () => {
+  /** Writes one text repeatedly until the client disconnects. */
   function goOn(response: Response, text: () => string | undefined, everyMs: number): void {
     const timer = setInterval(() => {
       const next = text();
@@ -118,7 +118,7 @@ describe("a server that goes on behind the finish reason", () => {
     "a usage again": sseEvent({ choices: [], usage: { total_tokens: 7 } }),
     "keep-alives": ": x\n\n",
   })) {
-    it(`does not hold the reply back with ${what}`, async () => {
+    it(`does not delay the reply with ${what}`, async () => {
       const { end, text: came } = await ask(
         (_, response) => {
           response.writeHead(200, { "content-type": "text/event-stream" });
@@ -132,7 +132,7 @@ describe("a server that goes on behind the finish reason", () => {
     });
   }
 
-  it("is listened to while it writes more of the reply", async () => {
+  it("is read while it writes more of the reply", async () => {
     let left = 8;
     const { end, text } = await ask(
       (_, response) => {
@@ -146,7 +146,7 @@ describe("a server that goes on behind the finish reason", () => {
     assert.equal(text, "aaaaaaaa");
   });
 
-  it("may write more than is allowed: the reply is whole", async () => {
+  it("may write more than is allowed: the reply is complete", async () => {
     const { end, text } = await ask(
       (_, response) => {
         response.writeHead(200, { "content-type": "text/event-stream" });
@@ -159,14 +159,14 @@ describe("a server that goes on behind the finish reason", () => {
   });
 });
 
-describe("our own process that is busy", () => {
+describe("a busy process of ours", () => {
   function block(ms: number): void {
     const until = performance.now() + ms;
     while (performance.now() < until);
   }
 
   for (const encoding of ["identity", "gzip"]) {
-    it(`does not make a server silent that has answered meanwhile: ${encoding}`, async () => {
+    it(`does not mistake a server for silent that has answered meanwhile: ${encoding}`, async () => {
       const rest = Array(20).fill(PIECE).join("") + FINISH + DONE;
       const encode = (text: string) =>
         encoding === "gzip" ? gzipSync(text, { finishFlush: constants.Z_SYNC_FLUSH }) : Buffer.from(text);
@@ -178,7 +178,7 @@ describe("our own process that is busy", () => {
           else response.flushHeaders();
           await sleep(60);
           response.end(encode(rest));
-          // The bytes are on their way; nobody reads them before the timer of the silence is due.
+          // The bytes are sent, but are not read before the idle timeout is due.
           block(400);
         },
         { timeout: 0.2 },
@@ -188,7 +188,7 @@ describe("our own process that is busy", () => {
     });
   }
 
-  it("gives a server the whole time once more, which it had no chance to use", async () => {
+  it("restarts the idle timeout, which the server had no chance to use", async () => {
     const handler: Handler = async (_, response) => {
       await sleep(100);
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -199,14 +199,14 @@ describe("our own process that is busy", () => {
     assert.equal((await asked).end, "ok");
   });
 
-  it("does not keep a question waiting for ever", async () => {
+  it("does not keep a question waiting forever", async () => {
     const asked = ask(() => {}, { timeout: 0.2 });
     setImmediate(() => block(500));
-    assert.equal((await asked).end, "silent");
+    assert.equal((await asked).end, "silent_at_home");
   });
 });
 
-describe("what a server nests deep", () => {
+describe("a deeply nested value in a reply", () => {
   const DEEP = "[".repeat(200_000) + "]".repeat(200_000);
   const call = `{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":{"a":${DEEP}}}}]}`;
   const events = `data: {"choices":[{"index":0,"delta":${call}}]}\n\n${FINISH}${DONE}`;
@@ -219,14 +219,14 @@ describe("what a server nests deep", () => {
     }),
   };
   for (const [what, handler] of Object.entries(bodies)) {
-    it(`is text where it is the arguments of a call: ${what}`, async () => {
+    it(`is kept as the arguments of a call, which are text: ${what}`, async () => {
       const { completion, end } = await ask(handler);
       assert.equal(end, "ok");
       assert.equal(completion?.message.tool_calls?.[0]?.function.arguments, `{"a":${DEEP}}`);
     });
   }
 
-  it("is left out elsewhere, which is told", async () => {
+  it("is left out elsewhere, which is reported", async () => {
     const { completion, end, leftOut } = await ask(
       writes([`data: {"choices":[{"delta":{"content":"Hi"}}],"usage":{"a":${DEEP}},"b":${DEEP}}\n\n${FINISH}${DONE}`]),
     );
@@ -237,7 +237,7 @@ describe("what a server nests deep", () => {
   });
 });
 
-describe("a reply that is small in its text and big beside it", () => {
+describe("a reply with little text and much else", () => {
   const BIG = "x".repeat(50_000);
   const kinds: Record<string, (index: number) => object> = {
     "log probabilities": (index) => ({

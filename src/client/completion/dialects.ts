@@ -1,5 +1,5 @@
 /**
- * What servers do differently, as rows of tables: the one place that names them.
+ * What servers do differently, as rows of tables: the one place that names them, with `errors/error-dialects.ts` for errors.
  *
  * To add a quirk:
  * 1. Add a row to the table of its kind: what the server sends, who does so, and where to read it. Where several rows
@@ -11,11 +11,43 @@
  */
 
 /** Who does so, and where to read it: a manual, an issue, or a file in a repository (mostly a recorded reply). */
-interface Quirk {
+export interface Quirk {
   by: string;
   source: string;
 }
-type Field = Quirk & { field: string };
+export type Field = Quirk & { field: string };
+
+/** Fields of `usage` that say what the server has charged, in USD. */
+export const REPORTED_COSTS = [
+  { field: "cost", by: "OpenRouter", source: "openrouter.ai/docs/use-cases/usage-accounting" },
+  { field: "estimated_cost", by: "DeepInfra", source: "deepinfra.com/docs/openai_api" },
+] as const satisfies Field[];
+
+/** Fields of `usage`, or of an object in it, that say how much of the prompt came from a cache. */
+export const CACHED_TOKENS = [
+  {
+    inside: "prompt_tokens_details",
+    field: "cached_tokens",
+    by: "OpenAI",
+    source: "platform.openai.com/docs/guides/prompt-caching",
+  },
+  { field: "cached_tokens", by: "Moonshot", source: "vercel/ai kimi-k3-moonshotai" },
+  { field: "prompt_cache_hit_tokens", by: "DeepSeek", source: "vercel/ai deepseek-tool-call.json" },
+] as const satisfies (Field & { inside?: string })[];
+
+/**
+ * Fields of a provider's prices in a list of models that hold the price of tokens from a cache, in the unit of their
+ * neighbours. The router's list has had `input` and `output` alone so far (models.dev reads no more of it, either): these
+ * are the names that lists of its like have.
+ */
+export const CACHED_PRICES = [
+  { field: "cache_read_tokens", by: "DeepInfra", source: "api.deepinfra.com/v1/openai/models" },
+  { field: "input_cache_read", by: "OpenRouter", source: "openrouter.ai/docs/api-reference/list-available-models" },
+  { field: "cached_input", by: "OpenAI", source: "platform.openai.com/docs/pricing" },
+  { field: "cache_read", by: "models.dev", source: "models.dev/api.json" },
+] as const satisfies Field[];
+
+export type FinishMeaning = "cut" | "filtered" | "failed" | "calls";
 
 /** Fields of a message that hold reasoning. A server that fills two of them says the same in both. */
 export const REASONING = [
@@ -36,7 +68,7 @@ export const REASONING_PARTS = [
 export const PART_TEXTS = [
   { field: "text", by: "OpenAI", source: "platform.openai.com/docs/api-reference/chat" },
   { field: "summary", by: "OpenRouter", source: "openrouter.ai/docs/use-cases/reasoning-tokens" },
-  { field: "thinking", by: "Mistral", source: "docs.mistral.ai/capabilities/reasoning" },
+  { field: "thinking", by: "Mistral", source: "docs.mistral.ai/inference/conversations/reasoning" },
 ] as const satisfies Field[];
 
 /** Tags around the reasoning at the beginning of a reply, where the server does not split it off. */
@@ -44,20 +76,36 @@ export const THINK_TAGS = [
   { open: "<think>", close: "</think>", by: "DeepSeek-R1", source: "huggingface/huggingface.js tapes.json (Novita)" },
 ] as const satisfies (Quirk & { open: string; close: string })[];
 
-/** Finish reasons of replies that are not whole: their end is missing, the server held back a part, or it failed. */
+/**
+ * Finish reasons that are more than an end: the reply is cut, the server held back a part, it failed, or it says that there
+ * are calls.
+ */
 export const FINISH_REASONS = [
+  { reason: "tool_calls", means: "calls", by: "OpenAI", source: "platform.openai.com/docs/api-reference/chat" },
+  { reason: "function_call", means: "calls", by: "OpenAI", source: "platform.openai.com/docs/api-reference/chat" },
   { reason: "length", means: "cut", by: "OpenAI", source: "platform.openai.com/docs/api-reference/chat" },
   { reason: "max_tokens", means: "cut", by: "Anthropic", source: "docs.anthropic.com/en/api/messages" },
   { reason: "model_length", means: "cut", by: "Mistral", source: "docs.mistral.ai/api" },
   { reason: "content_filter", means: "filtered", by: "OpenAI, Azure", source: "traceloop/openllmetry test_azure" },
+  { reason: "MAX_TOKENS", means: "cut", by: "Gemini", source: "genkit-ai/genkit-dart#425" },
+  { reason: "sensitive", means: "filtered", by: "Z.ai", source: "pydantic/pydantic-ai#7678" },
   { reason: "error", means: "failed", by: "OpenRouter, Mistral", source: "openrouter.ai/docs/api/errors" },
-] as const satisfies (Quirk & { reason: string; means: "cut" | "filtered" | "failed" })[];
+  { reason: "network_error", means: "failed", by: "Z.ai", source: "theopenco/llmgateway#1588" },
+  {
+    reason: "insufficient_system_resource",
+    means: "failed",
+    by: "DeepSeek",
+    source: "docs.rs/crate/ds-api src/raw/response/non_streaming/finish_reason.rs",
+  },
+] as const satisfies (Quirk & { reason: string; means: FinishMeaning })[];
 
 /** Fields beside the choices that are not the API's. All others without a place of their own go to `extra`. */
 export const REPLY_FIELDS = {
   provider: { field: "provider", by: "OpenRouter", source: "prism-php/prism Fixtures/openrouter" },
   /** Holds `usage`, which counts where the reply has none. */
   usage: { field: "x_groq", by: "Groq", source: "vercel/ai groq-tool-call.chunks.txt" },
+  /** How much of the prompt it has read, in events of their own. */
+  prompt_progress: { field: "prompt_progress", by: "llama.cpp", source: "ggml-org/llama.cpp tools/server/README.md" },
   /** Random characters against traffic analysis. */
   padding: { field: "obfuscation", by: "OpenAI, Azure", source: "vercel/ai azure-model-router.1.chunks.txt" },
 } as const satisfies Record<string, Field>;
@@ -68,142 +116,41 @@ export const CALL_ARGUMENTS = [
   { field: "parameters", by: "TGI 1.4", source: "huggingface/text-generation-inference router/src/lib.rs" },
 ] as const satisfies Field[];
 
-/** Fields by which a reply without choices is an error, although its status is one of success. */
-export const ERROR_MARKS = [
-  { field: "error_type", by: "TGI", source: "huggingface/text-generation-inference router/src/server.rs" },
-  { field: "object", is: "error", by: "vLLM before August 2025", source: "vllm-project/vllm#12886" },
-  { field: "detail", by: "FastAPI", source: "fastapi.tiangolo.com/tutorial/handling-errors" },
-] as const satisfies (Field & { is?: string })[];
+export const TGI = { by: "TGI", source: "huggingface/text-generation-inference router/src/server.rs" };
 
 /**
- * Places of an error's message, the surest first. `as` says what counts there: a `text` (or number), a `list` of texts or
- * `ERROR_ITEMS`, `any` of them, or `words`, where a number is only a mark.
+ * Hosts that know no `chat_template_kwargs`, since no user of theirs chooses a template. Hugging Face's own are known
+ * without a row.
  */
-export const ERROR_MESSAGES = [
-  {
-    path: ["error"],
-    as: "words",
-    by: "Hugging Face, TGI",
-    source: "huggingface/huggingface.js tapes.json 90ce8b1408f4",
-  },
-  { path: ["error", "message"], as: "any", by: "OpenAI", source: "platform.openai.com/docs/guides/error-codes" },
-  { path: ["message"], as: "any", by: "Mistral, Kong", source: "partITech/php-mistral#76" },
-  { path: ["detail"], as: "any", by: "FastAPI", source: "huggingface/huggingface.js tapes.json 63ed3f76e28a" },
-  { path: ["errors"], as: "list", by: "Cloudflare", source: "cloudflare/cloudflare-docs#15116" },
-  { path: ["title"], as: "text", by: "Replicate", source: "huggingface/huggingface.js tapes.json 5167f3d5d234" },
-  { path: ["error_description"], as: "text", by: "OAuth gateways", source: "rfc-editor.org/rfc/rfc6749#section-5.2" },
-  { path: ["error_message"], as: "text", by: "Venice", source: "NousResearch/hermes-agent#68451" },
-  {
-    path: ["details"],
-    as: "text",
-    by: "FMS Guardrails",
-    source: "foundation-model-stack/fms-guardrails-orchestrator#436",
-  },
-] as const satisfies (Quirk & { path: readonly string[]; as: "text" | "list" | "any" | "words" })[];
-
-/** Fields of an entry in a list of errors that hold its message. */
-export const ERROR_ITEMS = [
-  { field: "message", by: "Cloudflare", source: "cloudflare/cloudflare-docs#15116" },
-  { field: "msg", by: "FastAPI", source: "huggingface/huggingface.js tapes.json 63ed3f76e28a" },
-] as const satisfies Field[];
-
-/** Fields of an error inside a reply that name the status behind it. */
-export const ERROR_STATUSES = [
-  { field: "http_status_code", by: "TGI 2.4.1", source: "huggingface/text-generation-inference#2668" },
-  { field: "status_code", by: "Groq", source: "groq/groq-python#119" },
-  { field: "status", by: "Replicate", source: "huggingface/huggingface.js tapes.json 5167f3d5d234" },
-  { field: "code", by: "OpenRouter, llama.cpp, SGLang", source: "openrouter.ai/docs/api/errors" },
-] as const satisfies Field[];
-
-const TGI = { by: "TGI", source: "huggingface/text-generation-inference router/src/server.rs" };
-/** Names in `error_type`, and the status behind them. */
-export const ERROR_TYPES = [
-  { type: "validation", status: 422, ...TGI },
-  { type: "template_error", status: 422, ...TGI },
-  { type: "missing_template_variable", status: 422, ...TGI },
-  { type: "tool_error", status: 422, ...TGI },
-  { type: "generation", status: 424, ...TGI },
-  { type: "overloaded", status: 429, ...TGI },
-  { type: "incomplete_generation", status: 500, ...TGI },
-] as const satisfies (Quirk & { type: string; status: number })[];
-
-/** Codes that say more than the status. Of some the name may stand in the type instead. */
-export const ERROR_CODES = [
-  {
-    code: "insufficient_quota",
-    orType: true,
-    key: "quota_used_up",
-    by: "OpenAI",
-    source: "ChatGPTNextWeb/NextChat#1792",
-  },
-  { code: "model_not_found", orType: false, key: "model_not_found", by: "Hugging Face", source: "cline/cline#5098" },
-  {
-    code: "model_not_supported",
-    orType: false,
-    key: "model_not_found",
-    by: "Hugging Face",
-    source: "n4ze3m/page-assist#727",
-  },
-] as const satisfies (Quirk & { code: string; orType: boolean; key: "quota_used_up" | "model_not_found" })[];
-
-/** Signs in the code and type, or in the message, of a 429 that it is a quota: it does not come back within a retry. */
-export const QUOTAS = [
-  {
-    in: "code",
-    pattern: /insufficient_quota|billing|credit/i,
-    by: "OpenAI",
-    source: "platform.openai.com/docs/guides/error-codes",
-  },
-  {
-    in: "message",
-    pattern: /exceeded your (current|monthly) (quota|included|usage|spending|credit)/i,
-    by: "OpenAI, Hugging Face",
-    source: "huggingface/agents-course#386",
-  },
-  {
-    in: "message",
-    pattern: /(insufficient|depleted).{0,30}(quota|credit|balance|funds)/i,
-    by: "DeepSeek, Hugging Face",
-    source: "continuedev/continue#9942",
-  },
-] as const satisfies (Quirk & { in: "code" | "message"; pattern: RegExp })[];
+export const WITHOUT_TEMPLATES = [
+  { host: /^api\.openai\.com$/, by: "OpenAI", source: "TutteInstitute/toponymy#148" },
+  { host: /\.openai\.azure\.com$/, by: "Azure", source: "TutteInstitute/toponymy#148" },
+] as const satisfies (Quirk & { host: RegExp })[];
 
 /**
- * How a rejected request (400, 422) names what the server does not support: a field, or a `response_format` while no
- * message speaks of JSON.
+ * Servers at home: how their replies, or else their port, tell them apart; and where each tells the window of a loaded
+ * model's context, beside `/v1`.
  */
-export const UNSUPPORTED_PARAMS = [
+export const LOCAL_SERVERS = [
   {
-    param: "json_word",
-    pattern: /must contain the word ['"]?json/i,
-    by: "OpenAI",
-    source: "platform.openai.com JSON mode",
+    kind: "ollama",
+    fingerprint: /^fp_ollama$/,
+    field: undefined,
+    port: "11434",
+    window: { path: "/api/ps", models: "models", field: "context_length" },
+    by: "Ollama",
+    source: "ollama/ollama docs/api.md",
   },
   {
-    param: "stream_options",
-    pattern: /stream.?options|include.?usage/i,
-    by: "Azure",
-    source: "openai/openai-python#1469",
+    kind: "llamacpp",
+    fingerprint: /^b\d+-/,
+    field: "timings",
+    port: undefined,
+    window: { path: "/props", models: undefined, field: "n_ctx" },
+    by: "llama.cpp",
+    source: "ggml-org/llama.cpp tools/server/README.md",
   },
-  {
-    param: "response_format",
-    pattern: /response.?format|json.?schema|json.?object|json.?mode|structured.?output/i,
-    by: "OpenAI, Azure, DeepSeek",
-    source: "platform.openai.com/docs/guides/structured-outputs",
-  },
-  { param: "response_format", pattern: /schema|grammar/i, by: "TGI, llama.cpp", source: TGI.source },
-  { param: "response_format", pattern: /guided/i, by: "vLLM", source: "vllm-project/vllm#15236" },
-] as const satisfies (Quirk & { param: string; pattern: RegExp })[];
-
-/** Codes of an answer that holds back a reply which is not the JSON that was asked for, and the field with its text. */
-export const HELD_BACK = [
-  {
-    code: "json_validate_failed",
-    field: "failed_generation",
-    by: "Groq",
-    source: "thepersonalaicompany/amurex-backend#38",
-  },
-] as const satisfies (Field & { code: string })[];
+] as const satisfies (Quirk & { kind: string; [field: string]: unknown })[];
 
 /** Headers of an answer, all in small letters. */
 export const HEADERS = {
@@ -212,6 +159,17 @@ export const HEADERS = {
   error_message: { header: "x-error-message", by: "Hugging Face", source: "huggingface/huggingface_hub _http.py" },
   error_code: { header: "x-error-code", by: "Hugging Face", source: "huggingface/huggingface_hub _http.py" },
 } as const satisfies Record<string, Quirk & { header: string }>;
+
+/** How a server shows that it tells how much of a prompt it has read, if asked to. */
+export const PROMPT_READERS = [
+  {
+    in: "server",
+    pattern: /^llama\.cpp\b/i,
+    by: "llama.cpp",
+    source: "ggml-org/llama.cpp tools/server/server-http.cpp",
+  },
+  { in: "owned_by", pattern: /^llamacpp$/i, by: "llama.cpp", source: "ggml-org/llama.cpp tools/server/README.md" },
+] as const satisfies (Quirk & { in: "server" | "owned_by"; pattern: RegExp })[];
 
 /**
  * Rules that code follows for all servers, since some of them need it. Nothing reads this table but its test, which proves
@@ -235,6 +193,7 @@ export const HABITS = {
   "arguments as an object": { by: "TGI 1.4", source: TGI.source },
   "null as arguments of a function without parameters": { by: "Groq", source: "langchain-ai/langchain#33896" },
   "parses the arguments of all calls sent back": { by: "vLLM", source: "vllm-project/vllm#43995" },
+  "refuses a grammar together with tools": { by: "TGI", source: TGI.source },
   "refuses a bare text as stop": { by: "TGI", source: TGI.source },
   "a function name of 1 to 64 letters, digits, _ and -": {
     by: "OpenAI",
@@ -253,7 +212,7 @@ export const HABITS = {
     source: "huggingface/huggingface.js tapes.json bec17141757f",
   },
   "status 424 for a generation that failed": TGI,
-  "an error wrapped into an array": { by: "Google", source: "google-gemini/gemini-cli#16987" },
+  "an error wrapped into an array": { by: "Google", source: "SuzumiyaAkizuki/ComfyUI-NewBie-LLM-Formatter#3" },
   "an error in a field of the event stream": {
     by: "llama.cpp, GPUStack",
     source: "ggml-org/llama.cpp examples/server/utils.hpp (February 2025)",
@@ -262,8 +221,8 @@ export const HABITS = {
 
 /** The names alone, in the order of their rows. */
 export const REASONING_FIELDS = REASONING.map(({ field }) => field);
-/** What finish reasons say of replies that are not whole. */
-export const FINISH_MEANINGS: ReadonlyMap<string | undefined, "cut" | "filtered" | "failed"> = new Map(
+/** What finish reasons say besides that a reply has ended. */
+export const FINISH_MEANINGS: ReadonlyMap<string | undefined, FinishMeaning> = new Map(
   FINISH_REASONS.map(({ reason, means }) => [reason, means]),
 );
 

@@ -1,5 +1,5 @@
 import { isTooDeep, jsonLength } from "../nesting";
-import type { PartialCompletion, Usage } from "../types";
+import type { PartialCompletion, PromptProgress, Usage } from "../types";
 import { asRecord, toText } from "../unknown";
 import { REPLY_FIELDS } from "./dialects";
 
@@ -10,6 +10,7 @@ type Fields = Omit<PartialCompletion, "message" | "reasoningToReturn">;
 
 // As constants they cost no more in a `switch` than literals.
 const PADDING = REPLY_FIELDS.padding.field;
+const PROMPT_PROGRESS = REPLY_FIELDS.prompt_progress.field;
 const PROVIDER = REPLY_FIELDS.provider.field;
 const USAGE_HOLDER = REPLY_FIELDS.usage.field;
 
@@ -18,10 +19,13 @@ export class CompletionMetadata {
   readonly #known: Fields = {};
   /** Usage has come where the API has it. Usage inside another field does not count then. */
   #hasUsage = false;
-  #logprobs: unknown[] | undefined;
+  /** Lists of log probabilities: of the content, of the reasoning, of a refusal. */
+  #logprobs: Record<string, unknown[]> | undefined;
   #usageSize = 0;
   /** Characters counted for each field that keeps only its last value. */
   readonly #sizes = new Map<string, number>();
+  /** How much of the prompt the server has read, until somebody takes it. */
+  promptProgress: PromptProgress | undefined;
   /** Characters kept, without the log probabilities that come as lists. */
   size = 0;
 
@@ -41,38 +45,43 @@ export class CompletionMetadata {
    * @param length - of the chunk as JSON text
    */
   add(chunk: Record<string, unknown>, length: number): void {
+    for (const name in chunk) this.addField(name, chunk[name], length);
+  }
+
+  /** Takes a field of a chunk. @param length - of the chunk as JSON text */
+  addField(name: string, value: unknown, length: number): void {
     const known = this.#known;
-    for (const name in chunk) {
-      const value = chunk[name];
-      if (value === null || value === undefined || value === "") continue;
-      switch (name) {
-        case "choices":
-        case "object":
-        case PADDING:
-        case "__proto__": // would become what `extra` inherits from
-          break;
-        case "id":
-        case "model":
-          if (known[name] === undefined) this.#keep(name, toText(value), length);
-          break;
-        case "created":
-          if (known.created === undefined && typeof value === "number") known.created = value;
-          break;
-        case "usage":
-          if (typeof value === "object") {
-            known.usage = value as Usage;
-            // Some servers send it in every chunk.
-            this.size += length - this.#usageSize;
-            this.#usageSize = length;
-          }
-          if (value) this.#hasUsage = true;
-          break;
-        case PROVIDER:
-          if (known.provider === undefined && typeof value === "string") this.#keep(name, value, length);
-          break;
-        default:
-          this.#addExtra(name, value, length);
-      }
+    if (value === null || value === undefined || value === "") return;
+    switch (name) {
+      case "choices":
+      case "object":
+      case PADDING:
+      case "__proto__": // would become what `extra` inherits from
+        break;
+      case "id":
+      case "model":
+        if (known[name] === undefined) this.#keep(name, toText(value), length);
+        break;
+      case "created":
+        if (known.created === undefined && typeof value === "number") known.created = value;
+        break;
+      case "usage":
+        if (typeof value === "object") {
+          known.usage = value as Usage;
+          // Some servers send it in every chunk.
+          this.size += length - this.#usageSize;
+          this.#usageSize = length;
+        }
+        if (value) this.#hasUsage = true;
+        break;
+      case PROVIDER:
+        if (known.provider === undefined && typeof value === "string") this.#keep(name, value, length);
+        break;
+      case PROMPT_PROGRESS:
+        this.promptProgress = readPromptProgress(value);
+        break;
+      default:
+        this.#addExtra(name, value, length);
     }
   }
 
@@ -83,22 +92,29 @@ export class CompletionMetadata {
 
   /** @returns true if a list of them was kept; the caller counts it by the length of the chunk */
   addLogprobs(value: unknown, length: number): boolean {
-    const content = asRecord(value)?.["content"];
-    if (!Array.isArray(content)) {
-      if (this.#logprobs) return false;
+    let hasAdded = false;
+    let hasList = false;
+    const lists = asRecord(value) ?? {};
+    for (const name in lists) {
+      const list = lists[name];
+      if (!Array.isArray(list) || (name !== "content" && list.length === 0) || name === "__proto__") continue;
+      hasList = true;
+      this.#logprobs ??= {};
+      this.#logprobs[name] ??= [];
+      for (const entry of list) this.#logprobs[name].push(entry);
+      if (list.length > 0) hasAdded = true;
+    }
+    if (!hasList && !this.#logprobs) {
       this.#known.logprobs = value;
       this.#count("logprobs", value, length);
-      return false;
     }
-    this.#logprobs ??= [];
-    for (const entry of content) this.#logprobs.push(entry);
-    return content.length > 0;
+    return hasAdded;
   }
 
   /** @returns the fields, and the names of those that are left out since they are nested too deep */
   build(): { fields: Fields; leftOut: string[] } {
     const fields = { ...this.#known };
-    if (this.#logprobs) fields.logprobs = { content: this.#logprobs };
+    if (this.#logprobs) fields.logprobs = this.#logprobs;
     if (fields.extra) fields.extra = { ...fields.extra };
     const leftOut = [...leaveOut(fields, ["usage", "logprobs"])];
     if (fields.extra) leftOut.push(...leaveOut(fields.extra, Object.keys(fields.extra)));
@@ -130,8 +146,22 @@ export class CompletionMetadata {
   }
 }
 
+/** @returns undefined for what makes no sense: nothing but a status depends on it */
+function readPromptProgress(value: unknown): PromptProgress | undefined {
+  const { processed, total } = asRecord(value) ?? {};
+  if (!Number.isFinite(processed) || !Number.isFinite(total)) return undefined;
+  return { processed: processed as number, total: total as number };
+}
+
 function leaveOut(fields: Record<string, unknown>, names: string[]): string[] {
-  const deep = names.filter((name) => isTooDeep(fields[name]));
+  const deep = names.filter((name) => isNested(fields[name]) && isTooDeep(fields[name]));
   for (const name of deep) delete fields[name];
   return deep;
+}
+
+/** True for a value that holds further ones. Most usage holds numbers alone. */
+function isNested(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const item of Object.values(value)) if (typeof item === "object" && item !== null) return true;
+  return false;
 }

@@ -1,9 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { asChatError, ChatError } from "../errors/chat-error";
-import { errorInReply, type RequestContext, senselessReply, sentence } from "../errors/from-response";
+import {
+  callsMissing,
+  errorInReply,
+  type RequestContext,
+  senselessReply,
+  sentence,
+  tooLong,
+} from "../errors/from-response";
 import type { Redaction } from "../redaction";
 import type { Progress, ReplyEvent } from "../response/verdict";
-import type { DeltaListener, PartialCompletion } from "../types";
+import type { PartialCompletion, ProgressListener, PromptProgress } from "../types";
 import { asRecord, firstHeader } from "../unknown";
 import { CompletionAccumulator } from "./accumulator";
 import { FINISH_MEANINGS, HEADERS } from "./dialects";
@@ -14,9 +21,12 @@ import { redactCompletion, redactDeltas } from "./redact-reply";
 export interface ReaderInput {
   context: RequestContext;
   redaction: Redaction;
-  listener: DeltaListener;
+  listener: ProgressListener;
   /** Characters that a reply may have. */
   maxReplyLength: number;
+  /** The model is known to end its reasoning with a tag that has no beginning; `onLoneEnd` tells that it does. */
+  isEndExpected?: boolean;
+  onLoneEnd?: () => void;
 }
 
 /** In chunks: for fewer it does not pay to learn what they have in common. */
@@ -28,6 +38,8 @@ export interface ReaderCallbacks {
   onFinish(): void;
   /** The end mark has come. */
   onDone(): void;
+  /** The server has said how much of the prompt it has read. */
+  onPromptProgress(progress: PromptProgress): void;
   /**
    * The reply has a fault.
    *
@@ -73,7 +85,7 @@ export class CompletionReader {
     this.#maxLength = input.maxReplyLength;
     this.#shortestSecret = input.redaction.shortest;
     if (input.redaction.needles.length > 0) this.#redacted = redactDeltas(input.listener, input.redaction);
-    this.#accumulator = new CompletionAccumulator(this.#redacted ?? input.listener);
+    this.#accumulator = new CompletionAccumulator(this.#redacted ?? input.listener, input.isEndExpected);
   }
 
   /** True if text, reasoning or a call has come: from then on nothing is retried. */
@@ -117,14 +129,21 @@ export class CompletionReader {
    */
   readEvent(data: string, name: string | undefined, isCut: boolean): void {
     if (this.isDone) return;
-    const delta = name === undefined ? this.#fastPath?.read(data) : undefined;
-    if (delta === undefined || (delta.length >= this.#shortestSecret && this.#input.redaction.reply(delta) !== delta)) {
+    const fastPath = this.#fastPath;
+    const delta = name === undefined ? fastPath?.read(data) : undefined;
+    if (
+      fastPath === undefined ||
+      delta === undefined ||
+      (delta.length >= this.#shortestSecret && this.#holdsSecret(delta)) ||
+      (fastPath.fields.length > 0 && fastPath.values.some(this.#holdsSecret))
+    ) {
       this.#readChunk(data, name, isCut);
       return;
     }
     const accumulator = this.#accumulator;
     const before = accumulator.contentSize;
     try {
+      if (fastPath.fields.length > 0) this.#addFields(fastPath, data.length);
       accumulator.addText(delta);
     } catch (error) {
       this.#callbacks.onFailure(asChatError(error), false);
@@ -133,6 +152,14 @@ export class CompletionReader {
     if (accumulator.contentSize === before) this.#lengthWasted += data.length;
     else if (this.firstAt === 0) this.#noteFirst();
     if (accumulator.contentSize + this.#lengthBeside + this.#lengthWasted > this.#maxLength) this.#onTooLong();
+  }
+
+  #holdsSecret = (text: string): boolean => this.#input.redaction.reply(text) !== text;
+
+  #addFields({ fields, values }: FastDeltaPath, length: number): void {
+    const accumulator = this.#accumulator;
+    for (let at = 0; at < fields.length; at++) accumulator.addField(fields[at] as string, values[at], length);
+    this.#lengthBeside = accumulator.size - accumulator.contentSize;
   }
 
   /** Takes a whole reply. */
@@ -147,7 +174,9 @@ export class CompletionReader {
   /** Returns the error of a reply whose finish reason says that it failed. */
   findFault(): ChatError | undefined {
     const { finishReason } = this.#accumulator;
-    return FINISH_MEANINGS.get(finishReason) === "failed" ? this.#reportedError(`${finishReason}.`) : undefined;
+    if (FINISH_MEANINGS.get(finishReason) === "failed") return this.#reportedError(`${finishReason}.`);
+    if (FINISH_MEANINGS.get(finishReason) !== "calls" || this.#accumulator.hasCalls) return undefined;
+    return callsMissing(this.#accumulator.build().message.content, this.#input.context);
   }
 
   /** Hands on what is held back. @returns the error of a listener that throws: the connection is not its cause */
@@ -164,6 +193,7 @@ export class CompletionReader {
   /** Returns the reply so far, without secrets that a server may have echoed. */
   completion(): PartialCompletion {
     const completion = this.#accumulator.build();
+    if (this.#accumulator.hasLoneEnd) this.#input.onLoneEnd?.();
     for (const field of this.#accumulator.leftOut) this.#input.listener.onLeftOut?.(field);
     return this.#redacted ? redactCompletion(completion, this.#input.redaction, this.#wasHidden) : completion;
   }
@@ -202,7 +232,7 @@ export class CompletionReader {
     const accumulator = this.#accumulator;
     const { contentSize, hasFinished, size } = accumulator;
     try {
-      if (chunk["error"] || name === "error" || !("choices" in chunk)) {
+      if (chunk["error"] || name === "error" || mayHoldError(chunk["choices"])) {
         const error = errorInReply(chunk, name, this.#input.context);
         if (error) {
           this.#callbacks.onFailure(error, error.cause.status !== undefined);
@@ -215,10 +245,17 @@ export class CompletionReader {
       return;
     }
     if (accumulator.contentSize !== contentSize) this.#noteFirst();
-    else if (!isWhole) this.#lengthWasted += Math.max(0, length - Math.max(0, accumulator.size - size));
+    else if (!isWhole) this.#onNoContent(Math.max(0, length - Math.max(0, accumulator.size - size)));
     this.#lengthBeside = accumulator.size - accumulator.contentSize;
     if (accumulator.size + this.#lengthWasted > this.#maxLength) this.#onTooLong();
     if (!hasFinished && accumulator.hasFinished) this.#callbacks.onFinish();
+  }
+
+  /** @param wasted - characters of the chunk that are not kept */
+  #onNoContent(wasted: number): void {
+    this.#lengthWasted += wasted;
+    const progress = this.#accumulator.takePromptProgress();
+    if (progress) this.#callbacks.onPromptProgress(progress);
   }
 
   #learn(data: string, chunk: Record<string, unknown>): void {
@@ -257,7 +294,7 @@ export class CompletionReader {
   }
 }
 
-/** Makes the error of a reply that is longer than allowed. */
-export function tooLong(maxReplyLength: number): ChatError {
-  return new ChatError("reply_too_long", { megabytes: Math.round(maxReplyLength / 1024 / 1024) });
+/** True for the `choices` of a chunk that may be an error: there are none, or the first one holds it. */
+function mayHoldError(choices: unknown): boolean {
+  return !Array.isArray(choices) || choices[0]?.error != null;
 }

@@ -103,6 +103,7 @@ export function redactCompletion(
   };
   const { reasoning } = message;
   hideTexts(message as unknown as Record<string, unknown>, hide);
+  if (message.audio) hideTexts(message.audio, hide);
   for (const { function: called } of message.tool_calls ?? []) {
     called.name = hide(called.name);
     called.arguments = hide(called.arguments);

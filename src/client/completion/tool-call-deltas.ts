@@ -1,11 +1,14 @@
-import { randomUUID } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { isTooDeep, writeJson } from "../nesting";
 import type { ToolCall } from "../types";
-import { asRecord, asText } from "../unknown";
+import { asRecord, asText, parseJson } from "../unknown";
 import { CALL_ARGUMENTS, firstOf } from "./dialects";
+import { withoutRepeated } from "./repeated-calls";
 
 /** What a call takes beside its text, in characters: a list of a million tiny calls has its limit, too. */
 const CALL_LENGTH = 100;
+const ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const ID_LENGTH = 9;
 
 /** Collects one call. */
 class OpenCall {
@@ -13,11 +16,15 @@ class OpenCall {
   id = "";
   name = "";
   #text = "";
+  /** The latest piece that may be all arguments once more, and where it begins in the text; 0 for none. */
+  #again = 0;
   /** Arguments that came as objects, and the JSON text of the last one. */
   readonly #objects: Record<string, unknown>[] = [];
   #objectText = "";
   /** Number of the latest delta that named it. */
   namedIn = 0;
+  /** Its input is text of any kind, not JSON. */
+  isCustom = false;
   #depth = 0;
   #isString = false;
   #isEscaped = false;
@@ -28,7 +35,18 @@ class OpenCall {
     return this.#text !== "" || this.#objects.length > 0;
   }
 
-  addText(text: string): void {
+  /** @param isNamed - a piece with the name beside it goes on with its call */
+  addText(text: string, isNamed: boolean): void {
+    if (!isNamed && this.#text !== "" && mayBeObject(text)) {
+      if (this.isComplete && asRecord(parseJson(text))) {
+        this.#text = text;
+        this.#again = 0;
+        return;
+      }
+      this.#again = this.#text.length;
+    } else if (text.trim() !== "") {
+      this.#again = 0;
+    }
     this.#text += text;
     // Only the new piece: reading all of it again each time is O(n²).
     for (let at = 0; at < text.length && !this.isComplete; at++) this.#read(text[at] as string);
@@ -46,10 +64,19 @@ class OpenCall {
   }
 
   arguments(): string {
+    if (this.isCustom) return JSON.stringify(this.#text);
     // An empty object may come before the text.
-    if (this.#text.trim() !== "") return this.#text;
+    if (this.#text.trim() !== "") return this.#againOrText();
     if (this.#objects.length === 1) return this.#objectText;
     return JSON.stringify(Object.fromEntries(this.#objects.flatMap(Object.entries)));
+  }
+
+  /** Returns the last piece where it is an object by itself behind what was broken off, not a value inside of that. */
+  #againOrText(): string {
+    if (this.#again === 0 || /[:,[]\s*$/.test(this.#text.slice(0, this.#again).slice(-20))) return this.#text;
+    if (parseJson(this.#text) !== undefined) return this.#text;
+    const again = this.#text.slice(this.#again);
+    return asRecord(parseJson(again)) ? again : this.#text;
   }
 
   #read(char: string): void {
@@ -68,6 +95,8 @@ interface CallDelta {
   name: string;
   /** Text or an object; undefined for none. */
   args: string | Record<string, unknown> | undefined;
+  /** It is of the type `custom`. */
+  isCustom: boolean;
 }
 
 /**
@@ -105,17 +134,18 @@ export class ToolCallMerger {
     return added;
   }
 
-  /** Returns the calls. One without an id gets one, since its result must name it. */
+  /** Returns the calls, each once. One without an id gets one, since its result must name it. */
   build(): ToolCall[] {
     // Some servers send empty entries.
-    const calls = this.#calls.filter((call) => call.name !== "");
+    const named = this.#calls.filter((call) => call.name !== "");
     // The index is the place in the list; some servers leave it out.
-    if (calls.every((call) => call.index !== undefined)) calls.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+    if (named.every((call) => call.index !== undefined)) named.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+    const calls = withoutRepeated(named);
     const seen = new Set<string>();
-    return calls.map((call) => {
-      if (!call.id || seen.has(call.id)) call.id = `call_${randomUUID().replaceAll("-", "")}`;
+    return calls.map(({ call, args }) => {
+      if (!call.id || seen.has(call.id)) call.id = ownId();
       seen.add(call.id);
-      return { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments() } };
+      return { id: call.id, type: "function", function: { name: call.name, arguments: args } };
     });
   }
 
@@ -123,6 +153,7 @@ export class ToolCallMerger {
     const { index, id, name, args } = delta;
     const before = this.#calls.length;
     const call = this.#find(delta);
+    if (delta.isCustom) call.isCustom = true;
     let added = (this.#calls.length - before) * CALL_LENGTH;
     if (index !== undefined) {
       call.index ??= index;
@@ -142,7 +173,7 @@ export class ToolCallMerger {
     }
     if (name) call.namedIn = this.#deltas;
     if (typeof args === "string") {
-      call.addText(args);
+      call.addText(args, name !== "");
       added += args.length;
     } else if (args) {
       added += call.addObject(args);
@@ -163,6 +194,11 @@ export class ToolCallMerger {
     const last = this.#calls.at(-1);
     if (index !== undefined) {
       const known = this.#byIndex.get(index);
+      if (id && known?.id !== id) {
+        const named = this.#byId.get(id);
+        // Several calls at one index, told apart by their ids; or the rest of a call at another index.
+        if (named && (known ? named.index === index : !name)) return named;
+      }
       // The index may come later than the name.
       return known ?? (!name && last?.index === undefined ? last : undefined);
     }
@@ -182,17 +218,24 @@ export class ToolCallMerger {
     if (isNamedTwice && (index === undefined || name !== known.name)) return true;
     if (name !== known.name) return index === undefined || known.hasArguments;
     // The same name again: nothing can follow complete arguments.
-    return known.isComplete && args !== undefined && args !== "";
+    return known.isComplete && ((args !== undefined && args !== "") || (id !== "" && id === known.id));
   }
 }
 
+/** Makes an id of 9 letters and digits: the strictest servers take no other. */
+export function ownId(): string {
+  return Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");
+}
+
 function readDelta(delta: Record<string, unknown>): CallDelta {
-  const fn = asRecord(delta["function"]) ?? delta;
+  const custom = asRecord(delta["custom"]);
+  const fn = custom ?? asRecord(delta["function"]) ?? delta;
   return {
     index: readIndex(delta["index"]),
     id: asText(delta["id"]) ?? "",
     name: asText(fn["name"]) ?? "",
-    args: readArguments(firstOf(fn, CALL_ARGUMENTS)),
+    args: readArguments(custom ? custom["input"] : firstOf(fn, CALL_ARGUMENTS)),
+    isCustom: custom !== undefined,
   };
 }
 
@@ -208,4 +251,10 @@ function readArguments(value: unknown): CallDelta["args"] {
 
 function toArguments(value: unknown): string {
   return isTooDeep(value) ? writeJson(value) : JSON.stringify(value);
+}
+
+/** True if a piece may be a whole object: that is tried only for those. */
+function mayBeObject(text: string): boolean {
+  const trimmed = text.trim();
+  return trimmed.startsWith("{") && trimmed.endsWith("}");
 }

@@ -4,8 +4,11 @@ import { ConnectFailure } from "../errors/from-connection";
 import { loadModule } from "../load-module";
 import type { TlsOptions } from "../options";
 import { platformProblem } from "../platform";
+import type { Connection } from "./connection";
 import { KeptConnections } from "./kept-connections";
 import type { ProxyServer } from "./proxy";
+
+export type { Connection } from "./connection";
 
 // Loaded by the first request, but found now: see `loadModule`.
 require.resolve("undici");
@@ -19,16 +22,6 @@ export interface Route {
   connectLimitMs: number;
 }
 
-/** Connections to a server, kept open for the next request. */
-export interface Connection {
-  dispatcher: Dispatcher;
-  kept: KeptConnections;
-  /** Host of the proxy, if there is one. */
-  proxyHost: string | undefined;
-  /** Sends a request over the dispatcher and reads the reply. */
-  exchange: typeof import("../response/exchange").exchange;
-}
-
 /**
  * Idle connections are kept this long unless the server's `Keep-Alive` says more. Below the 5 s after which most
  * servers close theirs, mostly without a word.
@@ -39,7 +32,7 @@ interface Undici {
   Agent: typeof Agent;
   Client: typeof Client;
   Pool: typeof Pool;
-  ProxyAgent: typeof ProxyAgent;
+  request: Dispatcher["request"];
 }
 
 /**
@@ -50,8 +43,8 @@ interface Undici {
 export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Connection {
   const problem = platformProblem();
   if (problem) throw problem;
-  // undici takes some 20 MB, and what reads a reply is half of our own code: Node-RED starts without them.
-  const undici = loadModule("undici", (): Undici => require("undici"));
+  // undici takes some megabytes, and what reads a reply is half of our own code: Node-RED starts without them.
+  const undici = loadModule("undici", proxy ? loadAll : loadParts);
   const { exchange } = loadModule("exchange", (): typeof import("../response/exchange") =>
     require("../response/exchange"),
   );
@@ -71,9 +64,12 @@ export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Conn
         factory: (origin, clientOptions) => kept.makeClient(undici.Client, origin, clientOptions),
       }),
   };
-  if (!proxy) return { dispatcher: new undici.Agent(options), kept, proxyHost: undefined, exchange };
+  if (!proxy) {
+    const dispatcher = new undici.Agent(options);
+    return { dispatcher, request: undici.request.bind(dispatcher), kept, proxyHost: undefined, exchange };
+  }
   const dispatcher = makeProxyAgent(
-    undici.ProxyAgent,
+    loadModule("undici", loadAll).ProxyAgent,
     {
       ...options,
       uri: proxy.origin,
@@ -87,7 +83,29 @@ export function connect({ tls: tlsOptions, proxy, connectLimitMs }: Route): Conn
     },
     proxy.shown,
   );
-  return { dispatcher, kept, proxyHost: proxy.host, exchange };
+  return { dispatcher, request: undici.request.bind(dispatcher), kept, proxyHost: proxy.host, exchange };
+}
+
+/**
+ * Loads what a request needs of undici. All of it takes 3 MB more of the heap and three times as long, which a small machine
+ * notices at its first question. These files have no promise of their own, so the whole package stands in for them.
+ */
+function loadParts(): Undici {
+  try {
+    return {
+      Agent: require("undici/lib/dispatcher/agent"),
+      Client: require("undici/lib/dispatcher/client"),
+      Pool: require("undici/lib/dispatcher/pool"),
+      request: require("undici/lib/api/api-request"),
+    };
+  } catch {
+    return loadAll();
+  }
+}
+
+function loadAll(): Undici & { ProxyAgent: typeof ProxyAgent } {
+  const undici: typeof import("undici") = require("undici");
+  return { ...undici, request: undici.Dispatcher.prototype.request };
 }
 
 /** Marks failures of connections to a proxy, to tell them from those behind it. */

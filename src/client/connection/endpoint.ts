@@ -1,3 +1,5 @@
+import { DEMO_URL } from "../../shared/limits";
+import { WITHOUT_TEMPLATES } from "../completion/dialects";
 import { ChatError } from "../errors/chat-error";
 import { withoutUserInfo } from "../redaction";
 
@@ -34,6 +36,7 @@ export interface Endpoint {
  */
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
+  if (text === DEMO_URL) return { origin: DEMO_URL, path: "", host: "demo" };
   if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
   const url = parseHttpUrl(text);
   if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
@@ -72,6 +75,12 @@ export function isHuggingFace(origin: string, endpoints = true): boolean {
   );
 }
 
+/** True if a server may know `chat_template_kwargs`: on a dedicated endpoint runs what its owner chose. */
+export function mayKnowTemplates({ origin }: Endpoint): boolean {
+  const { hostname } = new URL(origin);
+  return !isHuggingFace(origin, false) && !WITHOUT_TEMPLATES.some(({ host }) => host.test(hostname));
+}
+
 /**
  * True if everybody on the way to this origin can read what is sent there, the token included: plain http to another
  * machine.
@@ -90,6 +99,11 @@ function isLoopback(hostname: string): boolean {
     /^127(\.\d+){3}$/.test(name) ||
     /^\[::(1|ffff:7f[\da-f]{2}:[\da-f]{1,4})\]$/.test(name)
   );
+}
+
+/** True for the demo, which no connection leads to. */
+export function isDemo({ origin }: Pick<Endpoint, "origin">): boolean {
+  return origin === DEMO_URL;
 }
 
 /** True for Hugging Face's router, which lists its models with their prices. */

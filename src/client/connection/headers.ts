@@ -5,6 +5,8 @@ import type { Secret } from "../redaction";
 import { asText } from "../unknown";
 
 const { name, version } = require("../../../package.json") as { name: string; version: string };
+/** Version of this package. */
+export const VERSION = version;
 const USER_AGENT = `${name.split("/").at(-1)}/${version}`;
 
 /** Parts of a Digest or a signature that say how it was made, and are the same for everybody. */
@@ -26,26 +28,30 @@ const SHORTEST_COOKIE_IN_REPLY = 16;
 /**
  * Returns the headers of every request of a client.
  *
+ * @param isHuggingFace - true where they go to a host of Hugging Face, which is told by which product
  * @throws ChatError `token_invalid`, `header_invalid`, `header_reserved`
  */
 export function requestHeaders(
   options: {
     billTo?: string;
     wakeUp: number;
+    product?: string;
     headers?: Record<string, string>;
     secretHeaders?: Record<string, string>;
   },
   token: string | undefined,
+  isHuggingFace = false,
 ): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
     // Decompressing a stream would cost time for each chunk.
     "accept-encoding": "identity",
-    "user-agent": USER_AGENT,
+    "user-agent": isHuggingFace && options.product ? `${USER_AGENT} ${options.product}` : USER_AGENT,
   };
   if (token) headers["authorization"] = `Bearer ${token}`;
   if (options.billTo?.trim()) headers["x-hf-bill-to"] = options.billTo.trim();
   if (options.wakeUp > 0) headers["x-scale-up-timeout"] = String(Math.ceil(options.wakeUp));
+  checkHeader("user-agent", headers["user-agent"] ?? "", "header_invalid");
   checkHeader("authorization", headers["authorization"] ?? "", "token_invalid");
   checkHeader("x-hf-bill-to", headers["x-hf-bill-to"] ?? "", "header_invalid");
   for (const [name, value] of [options.headers, options.secretHeaders].flatMap((set) => Object.entries(set ?? {}))) {

@@ -1,6 +1,7 @@
 import { oneLine } from "../one-line";
-import type { Completion } from "../types";
+import type { Completion, LimitUse } from "../types";
 import { asRecord } from "../unknown";
+import { CLIENT_SUMMARIES } from "./summaries";
 import { CLIENT_ERRORS, type ErrorCode, type ErrorTable, type KeyOf } from "./table";
 
 export type { ErrorCode, ErrorTable };
@@ -16,9 +17,18 @@ interface ErrorKind {
   code: ErrorCode;
   /** An English sentence with `__name__` for parameters. */
   text: string;
+  /** The same in a few words. */
+  summary: string;
 }
 
 const KINDS = new Map<string, ErrorKind>();
+
+/**
+ * In characters, of an error in a few words with what is filled in.
+ *
+ * @internal
+ */
+export const LONGEST_SUMMARY = 64;
 
 export type ErrorParams = Record<string, string | number>;
 
@@ -40,6 +50,12 @@ export interface ErrorCause {
   body?: string;
   /** What is wrong with a reply that should be JSON. */
   problems?: string[];
+  /**
+   * The limit of our own that is reached.
+   *
+   * @internal
+   */
+  limit?: LimitUse;
 }
 
 /**
@@ -51,6 +67,9 @@ export class ChatError extends Error {
   /** Tells errors of one code apart, and names the sentence in the locale files. */
   readonly key: string;
   readonly params: ErrorParams;
+  /** The error in a few words, for where a sentence has no room. */
+  summary: string;
+  /** As text it is `summary`: Node-RED's sidebar shows `String(cause)`. */
   override cause: ErrorCause;
   /** The reply so far, where one had begun. */
   completion?: Completion;
@@ -66,12 +85,15 @@ export class ChatError extends Error {
       Object.entries(params).map(([name, value]) => [name, typeof value === "string" ? oneLine(value) : value]),
     );
     // Plain JavaScript may pass any key.
-    const { code, text } = KINDS.get(key) ?? { code: "provider_unavailable", text: key };
+    const { code, text, summary } = KINDS.get(key) ?? { code: "provider_unavailable", text: key, summary: key };
     super(fillIn(text, flat));
     this.key = key;
     this.code = code;
     this.params = flat;
+    this.summary = fillIn(summary, flat).slice(0, LONGEST_SUMMARY);
     this.cause = { retryable: false, ...cause };
+    // Not enumerable: the cause stays plain data where it is copied.
+    Object.defineProperty(this.cause, "toString", { value: () => this.summary, configurable: true });
   }
 
   /**
@@ -103,20 +125,24 @@ export interface ErrorClass<Key extends string> {
  * Adds the errors of a layer to those that `ChatError` knows.
  *
  * @param below - the class as the layer below sees it
+ * @param summaries - the errors in a few words, by key; the code stands in for one that is missing
  * @returns the same class, for which the keys of `table` are checked, too
  * @internal
  */
 export function defineErrors<Below extends string, Table extends ErrorTable>(
   below: ErrorClass<Below>,
   table: Table,
+  summaries: Readonly<Record<string, string>> = {},
 ): ErrorClass<Below | KeyOf<Table>> {
   for (const [code, texts] of Object.entries(table)) {
-    for (const [key, text] of Object.entries(texts)) KINDS.set(key, { code: code as ErrorCode, text });
+    for (const [key, text] of Object.entries(texts)) {
+      KINDS.set(key, { code: code as ErrorCode, text, summary: summaries[key] ?? code });
+    }
   }
   return below as ErrorClass<Below | KeyOf<Table>>;
 }
 
-defineErrors(ChatError, CLIENT_ERRORS);
+defineErrors(ChatError, CLIENT_ERRORS, CLIENT_SUMMARIES);
 
 /**
  * Replaces sentences of the client, for a program whose users can follow other advice than a script's.

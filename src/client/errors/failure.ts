@@ -2,7 +2,13 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { FailureKey } from "../response/verdict";
 import { shouldRetryHeader } from "../retry";
 import { ChatError } from "./chat-error";
-import { errorFromResponse, type FailedResponse, type RequestContext, senselessReply } from "./from-response";
+import {
+  errorFromResponse,
+  type FailedResponse,
+  isLasting,
+  type RequestContext,
+  senselessReply,
+} from "./from-response";
 
 export interface Failure {
   error: ChatError;
@@ -47,6 +53,6 @@ export function errorOf(
  */
 export function failureOf(error: ChatError, mayPass: boolean, headers: IncomingHttpHeaders): Failure {
   const wish = shouldRetryHeader(headers) ?? error.cause.retryable;
-  const isFinal = error.code === "budget_exhausted" || error.key === "not_supported";
+  const isFinal = error.code === "budget_exhausted" || isLasting(error.key);
   return { error, mayRetry: mayPass && wish && !isFinal, headers };
 }

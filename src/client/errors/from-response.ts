@@ -1,20 +1,23 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from "node:http";
-import {
-  ERROR_CODES,
-  ERROR_ITEMS,
-  ERROR_MARKS,
-  ERROR_MESSAGES,
-  ERROR_STATUSES,
-  ERROR_TYPES,
-  HEADERS,
-  QUOTAS,
-} from "../completion/dialects";
+import { isHuggingFace } from "../connection/endpoint";
 import { oneLine } from "../one-line";
 import { type Redact, withoutUserInfo } from "../redaction";
 import { UnknownEncoding } from "../response/body-decoder";
 import { isRetryableStatus, LONGEST_WAIT_S, requestedWait } from "../retry";
-import { asRecord, asText, firstHeader, parseJson, toJson } from "../unknown";
+import type { ChatRequest } from "../types";
+import { asRecord, asText, firstHeader, toJson } from "../unknown";
 import { ChatError, type ErrorCause, type ErrorKey } from "./chat-error";
+import {
+  ERROR_CODES,
+  ERROR_MARKS,
+  ERROR_STATUSES,
+  ERROR_TYPES,
+  LASTING_FAILURES,
+  QUOTAS,
+  UNKNOWN_MODELS,
+} from "./error-dialects";
+import { pageTitle, readServerMessage, type ServerMessage } from "./server-message";
+import { isUnsupported } from "./unsupported";
 
 export interface FailedResponse {
   status: number;
@@ -27,6 +30,8 @@ export interface RequestContext {
   model: string;
   host: string;
   hasToken: boolean;
+  /** Absent where no completion is asked for. */
+  request?: ChatRequest;
   /** Keeps secrets out of what is quoted of a response. */
   redact: Redact;
 }
@@ -35,6 +40,8 @@ export interface RequestContext {
 export const LONGEST_ERROR_BODY = 65_536;
 /** In characters, of what came in place of a reply. */
 const LONGEST_QUOTE = 80;
+/** A call that the server should have read, and left in the text. */
+const CALL_IN_TEXT = /^\s*\{|<\|?tool_call|\[TOOL_CALLS\]|<function=/;
 /** In bytes, of the body in an error's cause. */
 const LONGEST_BODY = 4096;
 
@@ -55,7 +62,7 @@ export function errorFromResponse(response: FailedResponse, context: RequestCont
     },
     {
       status: response.status,
-      retryable: isRetryableStatus(response.status) && key !== "quota_used_up",
+      retryable: isRetryableStatus(response.status) && !isLasting(key) && !isRefusal(response, server, context),
       ...(server.code && { code: server.code }),
       ...(wait !== undefined && { retry_after: wait }),
       ...(response.body && { body: quoted(response.body, context.redact) }),
@@ -74,12 +81,10 @@ export function errorInReply(
   eventName: string | undefined,
   context: RequestContext,
 ): ChatError | undefined {
-  const isError =
-    Boolean(value["error"]) ||
-    eventName === "error" ||
-    (!("choices" in value) &&
-      ERROR_MARKS.some((mark) => ("is" in mark ? value[mark.field] === mark.is : value[mark.field])));
-  if (!isError) return undefined;
+  const { choices } = value;
+  const ofChoice = Array.isArray(choices) ? asRecord(choices[0])?.["error"] : undefined;
+  if (ofChoice) return errorInReply({ error: ofChoice }, eventName, context);
+  if (!value["error"] && eventName !== "error" && (Array.isArray(choices) || !isMarked(value))) return undefined;
   const body = toJson(value);
   const status = namedStatus(value);
   if (status !== undefined) return errorFromResponse({ status, headers: {}, body }, context);
@@ -94,13 +99,37 @@ export function errorInReply(
 }
 
 /**
+ * Makes the error of a reply that ends with calls and has none.
+ *
+ * @returns undefined where the calls may stand in the text
+ */
+export function callsMissing(text: string | null, { host }: RequestContext): ChatError | undefined {
+  return text && CALL_IN_TEXT.test(text)
+    ? undefined
+    : new ChatError("reply_without_calls", { host }, { retryable: true });
+}
+
+function isMarked(value: Record<string, unknown>): boolean {
+  return ERROR_MARKS.some((mark) => {
+    const found = value[mark.field];
+    if ("is" in mark) return found === mark.is;
+    return Boolean("inside" in mark ? asRecord(found)?.[mark.inside] : found);
+  });
+}
+
+/**
  * Makes the error of a response that is not a reply.
  *
  * @param shown - what came instead; its beginning is quoted
  * @param status - 0 for none
  */
 export function senselessReply(shown: string, status: number, context: RequestContext): ChatError {
-  const quote = context.redact(shown.slice(0, LONGEST_ERROR_BODY)).slice(0, LONGEST_QUOTE);
+  const text = context.redact(shown.slice(0, LONGEST_ERROR_BODY));
+  const title = pageTitle(text);
+  if (title !== undefined) {
+    return new ChatError("reply_web_page", { title: title || "…", host: context.host }, status ? { status } : {});
+  }
+  const quote = text.slice(0, LONGEST_QUOTE);
   return new ChatError("reply_senseless", { reason: sentence(quote), host: context.host }, status ? { status } : {});
 }
 
@@ -131,15 +160,18 @@ function keyFor(status: number, server: ServerMessage, context: RequestContext, 
   const isTooLong = wait !== undefined && wait > LONGEST_WAIT_S;
   const named = ERROR_CODES.find(({ code, orType }) => server.code === code || (orType && server.type === code));
   if (named) return named.key;
+  if (isUnknownModel(status, server.message, context.model)) return "model_not_found";
+  const lasting = status >= 500 && LASTING_FAILURES.find(({ pattern }) => pattern.test(server.message));
+  if (lasting) return lasting.key;
   switch (status) {
     case 401:
       return context.hasToken ? "token_refused" : "token_missing";
     case 402:
       return "credits_used_up";
     case 403:
-      return "forbidden";
+      return isHuggingFace(`https://${context.host}`, false) ? "forbidden" : "forbidden_elsewhere";
     case 404:
-      return /\bmodel\b/i.test(server.message) ? "model_not_found" : "path_not_found";
+      return "path_not_found";
     case 408:
     case 504:
       return isTooLong ? "server_timeout_until" : "server_timeout";
@@ -151,7 +183,7 @@ function keyFor(status: number, server: ServerMessage, context: RequestContext, 
       return "path_not_found";
     case 429:
       if (isQuota(server)) return "quota_used_up";
-      return isTooLong ? "rate_limited_until" : "rate_limited";
+      return wait ? "rate_limited_until" : "rate_limited";
     case 501:
       return "not_supported";
     case 409:
@@ -165,82 +197,33 @@ function keyFor(status: number, server: ServerMessage, context: RequestContext, 
   return status >= 300 ? "redirected" : "unexpected_status";
 }
 
+/** True if the server does not have the model: by its words, or since a 404 names it. */
+function isUnknownModel(status: number, message: string, model: string): boolean {
+  // A short name may be a part of a path, or a word.
+  if (status === 404 && /\w[/:.-]\w/.test(model) && message.includes(model)) return true;
+  return UNKNOWN_MODELS.some(
+    (row) => (row.statuses as readonly number[]).includes(status) && row.pattern.test(message),
+  );
+}
+
+/** True for failures that stay, whatever their status: another attempt cannot help. */
+export function isLasting(key: string): boolean {
+  return key === "quota_used_up" || key === "not_supported" || LASTING_FAILURES.some((row) => row.key === key);
+}
+
+/** True if the server refuses a part of the request that the question can do without. */
+function isRefusal({ status, body }: FailedResponse, { message }: ServerMessage, { request }: RequestContext): boolean {
+  return request !== undefined && isUnsupported({ status, body, message }, request);
+}
+
 function isQuota({ code = "", type = "", message }: ServerMessage): boolean {
   return QUOTAS.some((sign) => sign.pattern.test(sign.in === "code" ? `${code} ${type}` : message));
 }
 
-interface ServerMessage {
-  message: string;
-  code?: string;
-  type?: string;
-}
-
 function readBody(response: FailedResponse, redact: Redact): ServerMessage {
-  const read = readServerMessage(response);
+  const read = readServerMessage(response.body, response.headers);
   // After parsing: JSON can write a character in several ways.
   return { ...read, message: redact(read.message), ...(read.code && { code: oneLine(redact(read.code)) }) };
-}
-
-function readServerMessage(response: FailedResponse): ServerMessage {
-  const text = response.body.trim();
-  const json = parseJson(text);
-  const read = json === undefined ? { message: "" } : readJson(json);
-  if (read.message) return read;
-  const header = firstHeader(response.headers, HEADERS.error_message.header);
-  const code = read.code ?? firstHeader(response.headers, HEADERS.error_code.header);
-  const message = header || (json === undefined ? plainText(text) : "");
-  return { ...read, message, ...(code && { code }) };
-}
-
-function readJson(json: unknown): ServerMessage {
-  if (typeof json === "string") return { message: json };
-  // Some wrap the one error into an array.
-  const body = asRecord(Array.isArray(json) ? json[0] : json);
-  if (!body) return { message: "" };
-  const error = asRecord(body["error"]);
-  const source = error ?? body;
-  const server: ServerMessage = { message: messageIn(body) || nested(error?.["message"] ?? error ?? body["message"]) };
-  const code = asText(source["code"]) || asText(body["code"]);
-  const type = asText(source["type"]) || asText(body["error_type"]);
-  if (code) server.code = code;
-  if (type) server.type = type;
-  return server;
-}
-
-function messageIn(body: Record<string, unknown>): string {
-  for (const { path, as } of ERROR_MESSAGES) {
-    const value = path.reduce<unknown>((inside, field) => asRecord(inside)?.[field], body);
-    const isText = as === "words" ? typeof value === "string" : as !== "list";
-    const message = (isText && asText(value)) || (as !== "text" && texts(value));
-    if (message) return message;
-  }
-  return "";
-}
-
-/** Joins a list of texts and `ERROR_ITEMS`; blank for anything else. `loc` is the place of a wrong value. */
-function texts(value: unknown): string {
-  if (!Array.isArray(value)) return "";
-  return value
-    .map((item) => {
-      const record = asRecord(item);
-      if (!record) return asText(item) ?? "";
-      const { loc } = record;
-      const place = Array.isArray(loc) ? ` (${loc.map((part) => asText(part) ?? "?").join(".")})` : "";
-      const field = ERROR_ITEMS.find(({ field }) => asText(record[field]));
-      return field ? asText(record[field.field]) + place : "";
-    })
-    .filter(Boolean)
-    .join("; ");
-}
-
-function nested(value: unknown): string {
-  const record = asRecord(value);
-  return record && Object.keys(record).length > 0 ? toJson(record) : "";
-}
-
-function plainText(text: string): string {
-  if (!/^\s*</.test(text)) return text;
-  return /<title[^<>]*>([^<]*)<\/title>/i.exec(text)?.[1]?.trim() ?? "";
 }
 
 /** Makes one line of a text that ends like a sentence and is not too long for a debug message. */
@@ -258,4 +241,9 @@ function cut(body: string): string {
   if (bytes.length <= LONGEST_BODY) return body;
   // The cut may go through a character.
   return bytes.toString("utf8", 0, LONGEST_BODY).replace(/\uFFFD+$/, "");
+}
+
+/** Makes the error of a reply that is longer than allowed. */
+export function tooLong(maxReplyLength: number): ChatError {
+  return new ChatError("reply_too_long", { megabytes: Math.round(maxReplyLength / 1024 / 1024) });
 }

@@ -1,20 +1,70 @@
-import { HELD_BACK, UNSUPPORTED_PARAMS } from "../completion/dialects";
+import { REASONING_FIELDS } from "../completion/dialects";
+import type { ChatRequest } from "../types";
 import { asRecord, asText, parseJson } from "../unknown";
 import type { ChatError } from "./chat-error";
+import { HELD_BACK, UNSUPPORTED_PARAMS, unsupportedWords } from "./error-dialects";
 
 /**
- * What a server may not support: a field that a question can do without, or a `response_format` while no message speaks
- * of JSON.
+ * What a server may not take: a field that a question can do without, or a way to use several. `json_word` is a
+ * `response_format` while no message speaks of JSON, `stream_tools` a stream with tools, `reasoning` the reasoning in
+ * messages, `null_content` a `content` of null beside calls, `tool_schema` what only some servers know in schemas of tools.
  */
 export type UnsupportedParam = (typeof UNSUPPORTED_PARAMS)[number]["param"];
 
-/** Returns what a rejection (400, 422) names as not supported; nothing for any other error. */
-export function unsupportedParams({ cause, params }: ChatError): UnsupportedParam[] {
-  if (cause.status !== 400 && cause.status !== 422) return [];
-  // Not the whole body: some servers repeat the request in it.
-  const param = /"param"\s*:\s*"([^"]*)"/.exec(cause.body ?? "")?.[1] ?? "";
-  const text = `${param} ${params["message"] ?? ""}`;
-  return UNSUPPORTED_PARAMS.filter(({ pattern }) => pattern.test(text)).map((row) => row.param);
+/** An answer with which a server rejects a request. */
+interface Rejection {
+  status: number | undefined;
+  /** The message in it. */
+  message: string;
+  body: string | undefined;
+}
+
+const STATUSES = [400, 422, 500, 501];
+
+/** Returns what of a request an error names as not supported, the surest first; nothing for any other error. */
+export function unsupportedParams({ cause, params }: ChatError, request: ChatRequest): UnsupportedParam[] {
+  const message = String(params["message"] ?? "");
+  return namedParams({ status: cause.status, body: cause.body, message }, request);
+}
+
+/** True if an answer names something of a request as not supported. */
+export function isUnsupported(rejection: Rejection, request: ChatRequest): boolean {
+  return namedParams(rejection, request).length > 0;
+}
+
+function namedParams({ status, message, body = "" }: Rejection, request: ChatRequest): UnsupportedParam[] {
+  if (status === undefined || !STATUSES.includes(status)) return [];
+  // Not the whole body: some servers repeat the request in it. A gateway passes it on as JSON within JSON.
+  const param = /"param\\*"\s*:\s*\\*"([^"\\]*)/.exec(body)?.[1] ?? "";
+  const hasWords = unsupportedWords.test(message);
+  const isNamed = (text: string) => (row: (typeof UNSUPPORTED_PARAMS)[number]) =>
+    (row.alone || hasWords) && row.pattern.test(text) && isSent(request, row.param);
+  const named = [param, message].flatMap((text) => UNSUPPORTED_PARAMS.filter(isNamed(text)).map((row) => row.param));
+  return [...new Set(named)];
+}
+
+/** True if a request holds it. */
+function isSent(request: ChatRequest, param: UnsupportedParam): boolean {
+  switch (param) {
+    case "json_word":
+      return request["response_format"] !== undefined;
+    case "tool_schema":
+      return Array.isArray(request["tools"]) && request["tools"].length > 0;
+    case "stream_tools":
+      return request.stream === true && request["tools"] !== undefined;
+    case "reasoning":
+      return request.messages.some((message) => {
+        const fields = asRecord(message);
+        return REASONING_FIELDS.some((field) => fields?.[field] !== undefined);
+      });
+    case "null_content":
+      return request.messages.some((message) => {
+        const fields = asRecord(message);
+        return fields?.["content"] === null && fields["tool_calls"] !== undefined;
+      });
+    default:
+      return request[param] !== undefined;
+  }
 }
 
 /**

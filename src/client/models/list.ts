@@ -1,5 +1,5 @@
-import type { Dispatcher } from "undici";
-import type { Connection } from "../connection/connect";
+import { CACHED_PRICES } from "../completion/dialects";
+import type { Connection } from "../connection/connection";
 import type { Endpoint } from "../connection/endpoint";
 import { isClosedByServer } from "../connection/kept-connections";
 import { ChatError, reasonOf } from "../errors/chat-error";
@@ -26,18 +26,19 @@ class ListRefused extends Error {
  * Fetches the list of models of a server, `GET /models` beside its chat completions.
  *
  * @param redact - keeps secrets out of what a server echoes
- * @returns only the fields of `ModelEntry` that have the right type; entries without an id are left out
+ * @returns the entries, with only the fields of `ModelEntry` that have the right type and without those that lack an id;
+ *   and who owns them, which tells the kind of server
  * @throws ListRefused for a status other than 200; Error if the response is no list, with the system's or undici's own
  *   code if the server was not reached
  */
 export async function fetchModels(
-  { dispatcher, kept }: Connection,
+  { request, kept }: Connection,
   endpoint: Endpoint,
   redact: Redact,
   headers: Record<string, string> = {},
   signal?: AbortSignal,
-): Promise<ModelEntry[]> {
-  const list = () => request(dispatcher, endpoint, headers, signal);
+): Promise<{ models: ModelEntry[]; owners: Set<string> }> {
+  const list = () => fetchJson(request, { ...endpoint, path: modelsPath(endpoint.path) }, headers, signal);
   try {
     return readModels(await list(), redact);
   } catch (error) {
@@ -48,14 +49,20 @@ export async function fetchModels(
   }
 }
 
-async function request(
-  dispatcher: Dispatcher,
-  { origin, path }: Endpoint,
+/**
+ * Fetches the JSON at an address.
+ *
+ * @throws ListRefused for a status other than 200; Error for a document that is too long, and where the server was not
+ *   reached
+ */
+export async function fetchJson(
+  request: Connection["request"],
+  { origin, path }: Pick<Endpoint, "origin" | "path">,
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   const limits = { headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS, signal: signal ?? null };
-  const response = await dispatcher.request({ origin, path: modelsPath(path), method: "GET", headers, ...limits });
+  const response = await request({ origin, path, method: "GET", headers, ...limits });
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -81,11 +88,12 @@ function modelsPath(completionsPath: string): string {
   return completionsPath.replace(/\/chat\/completions(?=\?|$)/, "/models");
 }
 
-function readModels(response: unknown, redact: Redact): ModelEntry[] {
+function readModels(response: unknown, redact: Redact): { models: ModelEntry[]; owners: Set<string> } {
   const list = asRecord(response)?.["data"];
   if (!Array.isArray(list)) throw new Error("this is no list of models");
   const read = new FieldReader(redact);
-  return list.flatMap((value) => {
+  const owners = new Set(list.flatMap((value) => read.text(asRecord(value)?.["owned_by"]) ?? []));
+  const models = list.flatMap((value) => {
     const entry = asRecord(value) ?? {};
     const id = read.text(entry["id"]);
     if (id === undefined) return [];
@@ -97,12 +105,14 @@ function readModels(response: unknown, redact: Redact): ModelEntry[] {
           input_modalities: read.texts(architecture["input_modalities"]),
           output_modalities: read.texts(architecture["output_modalities"]),
         }),
+      license: read.text(entry["license"]),
       providers: Array.isArray(entry["providers"])
         ? entry["providers"].flatMap((provider) => readProvider(asRecord(provider) ?? {}, read))
         : undefined,
     };
     return { id, ...definedOnly(fields) };
   });
+  return { models, owners };
 }
 
 function readProvider(entry: Record<string, unknown>, read: FieldReader): ModelProvider[] {
@@ -112,7 +122,13 @@ function readProvider(entry: Record<string, unknown>, read: FieldReader): ModelP
   const fields = {
     status: read.text(entry["status"]),
     context_length: read.number(entry["context_length"]),
-    pricing: pricing && definedOnly({ input: read.number(pricing["input"]), output: read.number(pricing["output"]) }),
+    pricing:
+      pricing &&
+      definedOnly({
+        input: read.number(pricing["input"]),
+        output: read.number(pricing["output"]),
+        cached: CACHED_PRICES.map(({ field }) => read.number(pricing[field])).find((price) => price !== undefined),
+      }),
     is_free: read.boolean(entry["is_free"]),
     supports_tools: read.boolean(entry["supports_tools"]),
     supports_structured_output: read.boolean(entry["supports_structured_output"]),

@@ -1,14 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { CompletionReader, type ReaderCallbacks, type ReaderInput, tooLong } from "../completion/reader";
+import { CompletionReader, type ReaderCallbacks, type ReaderInput } from "../completion/reader";
 import type { Endpoint } from "../connection/endpoint";
 import { asChatError, ChatError } from "../errors/chat-error";
 import { errorOf, type Failure, failureOf } from "../errors/failure";
 import { connectionError } from "../errors/from-connection";
-import { brokenBody, LONGEST_ERROR_BODY } from "../errors/from-response";
-import type { PartialCompletion } from "../types";
+import { brokenBody, LONGEST_ERROR_BODY, tooLong } from "../errors/from-response";
+import type { PromptProgress } from "../types";
 import { Body, type BodyCallbacks } from "./body";
-import { IdleTimeout } from "./idle-timeout";
+import { type ExchangeResult, finalFailure } from "./exchange-result";
+import { IdleTimeout, type SilenceLimits } from "./idle-timeout";
 import { type FailureKey, type Progress, type ReplyEvent, verdictOn } from "./verdict";
 
 /**
@@ -22,7 +23,7 @@ const DRAIN_MS = 1000;
 const TAIL_MS = 5000;
 
 /** One request and its limits. */
-export interface ExchangeInput extends ReaderInput {
+export interface ExchangeInput extends ReaderInput, SilenceLimits {
   dispatcher: Pick<Dispatcher, "dispatch">;
   endpoint: Endpoint;
   headers: Record<string, string>;
@@ -32,22 +33,10 @@ export interface ExchangeInput extends ReaderInput {
   onFailure: (failure: Failure) => void;
   /** Called once, when the connection is free. That may be after the result, since the end of the body is read, too. */
   onClose: () => void;
-  /** Longest silence until the headers, in ms; 0 for no limit. */
-  headersLimitMs: number;
-  /** Longest silence afterwards, in ms; 0 for no limit. */
-  silenceLimitMs: number;
+  /** Called with the headers of the response. */
+  onHead: (headers: IncomingHttpHeaders) => void;
   /** Host of the proxy, for messages. */
   proxyHost: string | undefined;
-}
-
-/** How an exchange ended. `completion` is the reply, or the part of it that came. */
-export interface ExchangeResult {
-  completion: PartialCompletion;
-  /** When the first text, reasoning or call came, by `performance.now()`. */
-  firstAt?: number;
-  /** When the last delta came; not before `firstAt`, at which the first one was read. */
-  lastAt?: number;
-  failure?: Failure;
 }
 
 /** Sends one request and reads the response. Never rejects. */
@@ -76,9 +65,10 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
   #finishedAt = 0;
   /** Characters of content by then. */
   #finishedSize = 0;
-  readonly #idleTimeout = new IdleTimeout(
-    () => this.#newsAt(),
-    (seconds) => this.#safely(() => this.#onSilence(seconds)),
+  /** When the server last said how much of the prompt it has read, by `performance.now()`; 0 before. */
+  #promptProgressAt = 0;
+  readonly #idleTimeout = new IdleTimeout({ at: () => this.#newsAt(), hasBegun: () => this.#hasPiece() }, (seconds) =>
+    this.#safely(() => this.#onSilence(seconds)),
   );
   /** Runs behind the end mark. */
   #endTimer: NodeJS.Timeout | undefined;
@@ -149,7 +139,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#reply.readHead(status, headers);
     const maxLength = this.#isError ? LONGEST_ERROR_BODY : this.#input.maxReplyLength;
     this.#body = new Body({ headers, isDocument: this.#isError, maxLength, reader: this.#reply }, this);
-    this.#idleTimeout.start(this.#input.silenceLimitMs);
+    this.#input.onHead(headers);
+    const { silenceLimitMs, firstPieceLimitMs } = this.#input;
+    this.#idleTimeout.start(silenceLimitMs, this.#isError ? silenceLimitMs : firstPieceLimitMs);
   }
 
   get #progress(): Progress {
@@ -175,6 +167,16 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       this.#finishedAt = newsAt;
     }
     return this.#finishedAt;
+  }
+
+  /** What is said of the prompt restarts the wait for the first piece, and is none: reading on may take as long again. */
+  #hasPiece(): boolean {
+    return this.#reply.hasContent || (this.#body?.newsAt ?? 0) > this.#promptProgressAt;
+  }
+
+  onPromptProgress(progress: PromptProgress): void {
+    this.#promptProgressAt = this.#body?.arrivedAt ?? 0;
+    this.#safely(() => this.#input.listener.onPromptProgress?.(progress));
   }
 
   onTooLong(): void {
@@ -208,8 +210,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
 
   #onSilence(seconds: number): void {
     const params = { seconds, host: this.#input.context.host };
+    const beforehand = this.#input.isAtHome ? "silent_at_home" : "silent";
     const makeError = (key: FailureKey) =>
-      new ChatError(key === "silent" ? key : "silent_midway", params, { retryable: true });
+      new ChatError(key === "silent" ? beforehand : "silent_midway", params, { retryable: true });
     // Perhaps our own process is late.
     if (!this.#isSettled && this.#body?.isWaiting) this.#idleTimeout.again();
     else this.#judge("silent", makeError);
@@ -229,8 +232,9 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     const verdict = verdictOn(event, this.#progress);
     if (verdict.outcome === "wait") return;
     const fault = verdict.outcome === "fail" ? this.#errorOf(verdict.key, makeError) : this.#reply.findFault();
+    const crash = fault ? undefined : this.#reply.flush();
     if (fault) this.#fail(fault, verdict.outcome === "fail" && verdict.mayRetry);
-    else this.#settle(finalFailure(this.#reply.flush()));
+    else this.#settle(crash && finalFailure(crash));
     // The rest of the response is not worth a connection.
     if (event === "silent" || event === "too long") this.#giveUp(new Error(event));
   }
@@ -255,7 +259,7 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
     this.#idleTimeout.stop();
     clearTimeout(this.#endTimer);
     this.#input.signal?.removeEventListener("abort", this.#onAbort);
-    this.#body?.destroy();
+    this.#safely(() => this.#body?.destroy());
     const result: ExchangeResult = { completion: { message: { role: "assistant", content: "" } } };
     let failure = failed;
     try {
@@ -293,8 +297,4 @@ class Exchange implements Dispatcher.DispatchHandler, BodyCallbacks, ReaderCallb
       this.onCrash(error);
     }
   }
-}
-
-function finalFailure(error: ChatError | undefined): Failure | undefined {
-  return error && { error, mayRetry: false, headers: {} };
 }

@@ -6,8 +6,8 @@ import { ConcurrencyLimiter } from "../../../src/client/concurrency";
 import type { ChatError } from "../../../src/client/errors/chat-error";
 import type { Priority } from "../../../src/client/types";
 
-/** Takes slots under names and writes down who got one. */
-function taker(slots: ConcurrencyLimiter) {
+/** Acquires slots under names, and records who got one and who had to wait. */
+function makeAcquire(slots: ConcurrencyLimiter) {
   const got: string[] = [];
   const waited: string[] = [];
   const acquire = (name: string, priority: Priority = "new", signal?: AbortSignal) => {
@@ -24,15 +24,15 @@ const isError = (code: string) => (error: ChatError) => {
 };
 
 describe("slots", () => {
-  it("are given at once as long as there are any", async () => {
-    const { acquire, waited } = taker(new ConcurrencyLimiter(2, 0));
+  it("are acquired at once while some are free", async () => {
+    const { acquire, waited } = makeAcquire(new ConcurrencyLimiter(2, 0));
     await Promise.all([acquire("a"), acquire("b")]);
     assert.deepEqual(waited, []);
   });
 
-  it("are given in the order of the questions when they are given back", async () => {
+  it("go to the waiting questions in order when they are released", async () => {
     const slots = new ConcurrencyLimiter(1, 10);
-    const { acquire, got, waited } = taker(slots);
+    const { acquire, got, waited } = makeAcquire(slots);
     for (const name of ["a", "b", "c", "d"]) acquire(name);
     await turn();
     assert.deepEqual(got, ["a"]);
@@ -48,9 +48,9 @@ describe("slots", () => {
     }
   });
 
-  it("go to questions that have begun before new ones, in their own order", async () => {
+  it("go to questions that have begun before new ones, each in their order", async () => {
     const slots = new ConcurrencyLimiter(1, 10);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     acquire("first");
     acquire("new 1");
     acquire("new 2");
@@ -61,14 +61,14 @@ describe("slots", () => {
     assert.deepEqual(got, ["first", "later round 1", "later round 2", "new 1", "new 2"]);
   });
 
-  it("are refused to one question more than may wait", async () => {
+  it("are refused to a question when the queue is full", async () => {
     const slots = new ConcurrencyLimiter(1, 2);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     for (const name of ["a", "b", "c"]) acquire(name);
     await assert.rejects(acquire("d"), (error: ChatError) => {
       assert.equal(error.code, "rate_limit");
       assert.equal(error.cause.retryable, true);
-      assert.match(error.message, /^2 questions are waiting/);
+      assert.match(error.message, /^Queue full: 2 questions/);
       return true;
     });
     slots.release();
@@ -79,9 +79,9 @@ describe("slots", () => {
     assert.deepEqual(got, ["a", "b", "c", "e"]);
   });
 
-  it("are never refused to a question that has begun, and it takes no place of those that wait", async () => {
+  it("are never refused to a question that has begun, which takes no place in the queue", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     acquire("a");
     acquire("later round 1", "begun");
     acquire("b");
@@ -92,22 +92,22 @@ describe("slots", () => {
     assert.deepEqual(got, ["a", "later round 1", "later round 2", "b"]);
   });
 
-  it("are refused at once where nothing may wait", async () => {
-    const { acquire } = taker(new ConcurrencyLimiter(1, 0));
+  it("are refused at once if the queue has no places", async () => {
+    const { acquire } = makeAcquire(new ConcurrencyLimiter(1, 0));
     await acquire("a");
     await assert.rejects(acquire("b"), isError("rate_limit"));
   });
 
-  it("are not given to a question that was aborted before", async () => {
+  it("are not given to a question that is already aborted", async () => {
     const slots = new ConcurrencyLimiter(1, 0);
-    const { acquire } = taker(slots);
+    const { acquire } = makeAcquire(slots);
     await assert.rejects(acquire("a", "new", AbortSignal.abort()), isError("cancelled"));
     await acquire("b");
   });
 
-  it("pass by a question that was aborted while it waited", async () => {
+  it("skip a question that was aborted while it waited", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     const abort = new AbortController();
     acquire("a");
     const aborted = acquire("b", "new", abort.signal);
@@ -125,9 +125,9 @@ describe("slots", () => {
     }, isError("rate_limit"));
   });
 
-  it("pass by a question that is aborted by what has freed the slot", async () => {
+  it("skip a question that is aborted by the one that released the slot", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     const abort = new AbortController();
     acquire("a");
     const aborted = acquire("b", "new", abort.signal);
@@ -140,9 +140,9 @@ describe("slots", () => {
     assert.deepEqual(got, ["a", "c"]);
   });
 
-  it("are kept by a question that is aborted when it has one", async () => {
+  it("are kept by a question that is aborted while it runs", async () => {
     const slots = new ConcurrencyLimiter(1, 1);
-    const { acquire, got } = taker(slots);
+    const { acquire, got } = makeAcquire(slots);
     const abort = new AbortController();
     await acquire("a", "new", abort.signal);
     abort.abort();
@@ -154,9 +154,9 @@ describe("slots", () => {
     assert.deepEqual(got, ["a", "b"]);
   });
 
-  it("are given to nobody any more when the limiter is closed, and no wait goes on", async () => {
+  it("are given to nobody after the limiter is closed, and every wait ends", async () => {
     const slots = new ConcurrencyLimiter(1, 5);
-    const { acquire } = taker(slots);
+    const { acquire } = makeAcquire(slots);
     await acquire("a");
     const waiting = [acquire("b"), acquire("retry", "begun")];
     const delay = slots.delay(60, undefined);
@@ -179,7 +179,7 @@ describe("slots", () => {
     assert.equal(getEventListeners(abort.signal, "abort").length, 0);
   });
 
-  describe("while a server wants a pause", () => {
+  describe("while a server asks for a pause", () => {
     let clock: SinonFakeTimers;
     beforeEach(() => {
       clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
@@ -188,7 +188,7 @@ describe("slots", () => {
 
     it("are given to nobody, and then to as many as there are slots, those that have begun first", async () => {
       const slots = new ConcurrencyLimiter(2, 10);
-      const { acquire, got, waited } = taker(slots);
+      const { acquire, got, waited } = makeAcquire(slots);
       acquire("runs");
       slots.pauseFor(1);
       for (const name of ["a", "b", "c"]) acquire(name);
@@ -208,7 +208,7 @@ describe("slots", () => {
 
     it("wait for the longest of several pauses", async () => {
       const slots = new ConcurrencyLimiter(1, 10);
-      const { acquire, got } = taker(slots);
+      const { acquire, got } = makeAcquire(slots);
       slots.pauseFor(2);
       slots.pauseFor(1);
       acquire("a");
@@ -224,16 +224,16 @@ describe("slots", () => {
       assert.deepEqual(got, ["a"]);
     });
 
-    it("are refused to one question more than may wait, though they are free", async () => {
+    it("are refused when the queue is full, although they are free", async () => {
       const slots = new ConcurrencyLimiter(5, 1);
-      const { acquire } = taker(slots);
+      const { acquire } = makeAcquire(slots);
       slots.pauseFor(1);
       acquire("a");
       await assert.rejects(acquire("b"), isError("rate_limit"));
     });
   });
 
-  it("are never more than the limit, and all free at the end, whatever is aborted and paused meanwhile", async () => {
+  it("never exceed the limit and are all free at the end, whatever is aborted and paused", async () => {
     const clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     try {
       const LIMIT = 4;
@@ -257,7 +257,7 @@ describe("slots", () => {
         running--;
         slots.release();
         ends.done++;
-        // The next one may have the slot by now, and not know yet.
+        // The next question may have the slot already without knowing it.
         if (random(4) === 0) [...waiting][random(4)]?.abort();
       };
       const all: Promise<void>[] = [];
@@ -266,7 +266,7 @@ describe("slots", () => {
       for (let count = 0; count < 10_000; count++) {
         const abort = new AbortController();
         if (random(20) === 0) abort.abort();
-        // While it waits, runs, or is over.
+        // This may happen while it waits, while it runs, or after its end.
         else if (random(3) === 0) setTimeout(() => abort.abort(), random(12));
         if (random(400) === 0) slots.pauseFor(0.005);
         const priority = (["new", "begun", "admitted"] as const)[random(3)] ?? "new";
@@ -278,7 +278,7 @@ describe("slots", () => {
       assert.equal(most, LIMIT);
       assert.equal(running, 0);
       for (const [end, count] of Object.entries(ends)) assert.ok(count > 500, `${end}: ${count}`);
-      const { acquire, got } = taker(slots);
+      const { acquire, got } = makeAcquire(slots);
       for (let index = 0; index <= LIMIT; index++) acquire(String(index));
       await turn();
       assert.deepEqual(got, ["0", "1", "2", "3"], "all are free, and no more than those");
@@ -289,7 +289,7 @@ describe("slots", () => {
   });
 });
 
-/** Makes a function that gives integers below its argument, the same ones at each run. */
+/** Returns a function that gives integers below its argument, the same ones in each run. */
 function pseudoRandom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -9,7 +9,7 @@ interface Failed {
   cause: { retryable: boolean; code: string };
 }
 
-/** Runs the compiled code in a process of its own, in which a function `withoutFiles` lets no file be opened. */
+/** Runs a script in a separate process. While its function `withoutFiles` runs, no file can be opened. */
 function inProcess(script: string): unknown {
   const prelude = `
     const fs = require("node:fs");
@@ -25,7 +25,7 @@ function inProcess(script: string): unknown {
   return JSON.parse(execFileSync("sh", ["-c", shell], { cwd: root, encoding: "utf8", env }));
 }
 
-describe("a module that cannot be loaded since no file can be opened", () => {
+describe("a module that fails to load because no file can be opened", () => {
   before(function () {
     if (process.platform === "win32") this.skip();
   });
@@ -48,22 +48,25 @@ describe("a module that cannot be loaded since no file can be opened", () => {
     ],
     [
       "of a template",
-      'const { renderTemplate } = require("./nodes/node-red/typed-input");',
+      'const { renderTemplate } = require("./nodes/node-red/template");',
       'renderTemplate("{{payload}}!", { payload: "Hi" }, "prompt")',
     ],
   ];
   for (const [what, setUp, use] of cases) {
-    it(`is no fault ${what}, and is loaded the next time`, () => {
+    it(`is not reported as a fault ${what}, and loads the next time`, () => {
       const [failed, then] = inProcess(`${setUp}
         const failed = withoutFiles(() => ${use});
         console.log(JSON.stringify([failed, ${use}]));`) as [Failed, unknown];
       assert.equal(failed.key, "module_failed", JSON.stringify(failed));
       assert.equal(failed.code, "provider_unavailable");
       assert.equal(failed.cause.retryable, true);
-      // Node.js 24 calls a package.json invalid that it could not open.
+      // If Node.js 24 cannot open a package.json, it calls it invalid.
       assert.match(failed.cause.code, /^(EMFILE|ERR_INVALID_PACKAGE_CONFIG)$/);
       assert.doesNotMatch(failed.message, /\.\./);
-      assert.match(failed.message, /could not be loaded \((ajv|mustache)\): (EMFILE|Cannot read package config)/);
+      assert.match(
+        failed.message,
+        /^Package incomplete: (ajv|mustache) could not be loaded \((EMFILE|Cannot read package config)/,
+      );
       assert.ok((["object", 0, "Hi!"] as unknown[]).includes(then), JSON.stringify(then));
     });
   }

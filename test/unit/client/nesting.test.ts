@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isTooDeep, jsonLength, writeJson } from "../../../src/client/nesting";
 
-/** Lists or objects in each other, so many levels of them. */
+/** Makes lists or objects with this many levels. */
 const lists = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
 const objects = (levels: number): unknown => JSON.parse(`${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`);
 
@@ -15,7 +15,7 @@ describe("a JSON value that is too deep to be kept", () => {
     ["500 objects", objects(500), false],
     ["501 objects", objects(501), true],
     ["what no recursion gets through", lists(200_000), true],
-    ["something deep behind something flat", [1, { a: "x", b: objects(499) }], true],
+    ["something deep after something flat", [1, { a: "x", b: objects(499) }], true],
     ["a key __proto__", JSON.parse('{"__proto__":1}'), true],
     ["a key __proto__ further down", JSON.parse('[{"a":{"__proto__":{}}}]'), true],
     ["an ordinary usage", { prompt_tokens: 1, prompt_tokens_details: { cached_tokens: 0 } }, false],
@@ -25,7 +25,7 @@ describe("a JSON value that is too deep to be kept", () => {
   }
 });
 
-describe("JSON text of what is too deep for JSON.stringify", () => {
+describe("JSON text of a value too deep for JSON.stringify", () => {
   it("is the same as that of JSON.stringify", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
@@ -46,7 +46,7 @@ describe("JSON text of what is too deep for JSON.stringify", () => {
 });
 
 describe("the length of JSON text", () => {
-  it("is told without writing it, but for a few characters a value", () => {
+  it("is known without writing the text, except for a few characters a value", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
         const plain: unknown = JSON.parse(JSON.stringify(value));
@@ -58,5 +58,5 @@ describe("the length of JSON text", () => {
     );
   });
 
-  it("is told of what is deep, too", () => assert.equal(jsonLength(lists(100_000)) >= 200_000, true));
+  it("is known of a deep value, too", () => assert.equal(jsonLength(lists(100_000)) >= 200_000, true));
 });

@@ -21,13 +21,13 @@ describe("a text from outside", () => {
       assert.equal(oneLine(text), line));
   }
 
-  it("is so in the sentence of an error, whatever it names", () => {
+  it("is one line in an error's sentence, whatever it names", () => {
     const error = new ChatError("model_not_found", { model: "m\u001b[2J".repeat(500_000), message: "No." });
     assert.ok(error.message.length < 2000);
     assert.ok(!error.message.includes("\u001b"));
   });
 
-  it("is so in an error's code, and no secret stands in the name of the model", () => {
+  it("is one line in an error's code, and the model's name shows no secret", () => {
     const context = {
       model: "hf_a_token",
       host: "h",

@@ -43,20 +43,20 @@ describe("secrets in what a server sends back", () => {
         .replaceAll("\\U", "\\u"),
       "***",
     ],
-    ["in what is no JSON", `upstream said: "${escapes(TOKEN)}`, 'upstream said: "***'],
+    ["in what is not JSON", `upstream said: "${escapes(TOKEN)}`, 'upstream said: "***'],
     ["in JSON in JSON", JSON.stringify({ a: `{"b":"${escapes(TOKEN)}"}` }), '{"a":"{\\"b\\":\\"***\\"}"}'],
     ["in JSON in JSON in JSON", quoted(escapes(TOKEN), 2), "***"],
     ["at several depths", `${TOKEN} ${escapes(TOKEN)} ${quoted(escapes(TOKEN), 1)} \\u0041`, "*** *** *** \\u0041"],
-    ["not, behind an escaped backslash", `C:\\\\users\\\\u00zz`, `C:\\\\users\\\\u00zz`],
+    ["not after an escaped backslash", `C:\\\\users\\\\u00zz`, `C:\\\\users\\\\u00zz`],
   ];
   for (const [what, text, clean] of escaped) {
-    it(`are found behind JSON escapes, and the rest stays as it was: ${what}`, () => {
+    it(`are found in JSON escapes, and the rest stays as it was: ${what}`, () => {
       assert.equal(makeRedaction([TOKEN]).error(text), clean);
       assert.equal(makeRedaction([TOKEN]).reply(text), clean);
     });
   }
 
-  it("leave JSON that can be parsed, whatever is escaped in it", () => {
+  it("leave valid JSON, whatever is escaped in it", () => {
     const letters = fc.constantFrom("\\", '"', "/", "u", "0068", "\u0000", TOKEN, TOKEN.slice(0, 5), "é", "\n");
     const text = fc.array(letters, { maxLength: 12 }).map((parts) => parts.join(""));
     const write = (value: string, mask: boolean[]) =>
@@ -71,7 +71,7 @@ describe("secrets in what a server sends back", () => {
     );
   });
 
-  it("are not searched for longer than the text grows", () => {
+  it("are searched for in time that grows with the text alone", () => {
     const { error } = makeRedaction([TOKEN]);
     const time = (length: number) => {
       const texts = ["\\", "\\u0068", TOKEN.slice(0, -1), `\\u0068f_`, "\\\\u0068"].map((part) =>
@@ -95,26 +95,26 @@ describe("secrets in what a server sends back", () => {
     );
   });
 
-  it("are replaced in replies only if they can be nothing else", () => {
+  it("are replaced in replies only if they cannot be anything else", () => {
     const { reply } = makeRedaction([TOKEN, "ollama", "1234", "17000000"]);
     const text = `{"created":1700000012,"content":"ollama 1234 ${TOKEN}"}`;
     assert.equal(reply(text), '{"created":1700000012,"content":"ollama 1234 ***"}');
   });
 });
 
-describe("what is no secret in a reply", () => {
+describe("a text in a reply that is not a secret", () => {
   const { reply } = makeRedaction([
     { value: "language=english", leastInReply: 17 },
     { value: "sixteen_letters_", leastInReply: 16 },
   ]);
 
-  it("is a value that is shorter than its kind is told apart by", () => {
+  it("is a value too short to be recognized as one of its kind", () => {
     assert.equal(reply("language=english sixteen_letters_"), "language=english ***");
   });
 });
 
-describe("what stands in place of a secret", () => {
-  it("can be something else than ***, as it is", () => {
+describe("the replacement of a secret", () => {
+  it("can be any text instead of ***", () => {
     const { error, reply } = makeRedaction([{ value: "us/east 1", shownAs: "${$&REGION}" }]);
     for (const hide of [error, reply])
       assert.equal(hide('at us/east 1, us%2Feast%201, "us\\/east 1"'), 'at ${$&REGION}, ${$&REGION}, "${$&REGION}"');
@@ -135,22 +135,22 @@ describe("an address", () => {
     ["", ""],
   ];
   for (const [address, shown] of addresses) {
-    it(`shows nothing of what stands before its last @: ${JSON.stringify(address)}`, () =>
+    it(`hides everything before its last @: ${JSON.stringify(address)}`, () =>
       assert.equal(withoutUserInfo(address), shown));
   }
 });
 
-describe("a reply that is handed on in pieces", () => {
+describe("a reply that is passed on in deltas", () => {
   const secret = "hf_abcabcabd";
   const redaction = makeRedaction([secret, `Bearer ${secret}`, "abababac", "babacaba", "p/w+d=12&x"]);
   const secrets = [secret, "abababac", "babacaba", "p/w+d=12&x", "p%2Fw%2Bd%3D12%26x"];
   type Kind = "text" | "reasoning";
 
-  /** Hands pieces on, and tells what came. */
+  /** Passes deltas on, and returns what arrived. */
   const pass = (deltas: [kind: Kind, delta: string][]) => {
-    const told: Record<Kind, string[]> = { text: [], reasoning: [] };
+    const received: Record<Kind, string[]> = { text: [], reasoning: [] };
     const listener = redactDeltas(
-      { onText: (delta) => told.text.push(delta), onReasoning: (delta) => told.reasoning.push(delta) },
+      { onText: (delta) => received.text.push(delta), onReasoning: (delta) => received.reasoning.push(delta) },
       redaction,
     );
     for (const [kind, delta] of deltas) {
@@ -158,10 +158,10 @@ describe("a reply that is handed on in pieces", () => {
       else listener.onReasoning?.(redaction.reply(delta));
     }
     listener.end();
-    return told;
+    return received;
   };
 
-  it("has no secret in text or reasoning, however it is cut and mixed, and lacks nothing where there was none", () => {
+  it("shows no secret in text or reasoning, however they are split and mixed, and is otherwise complete", () => {
     const beginnings = secrets.map((text) => text.slice(0, -1));
     const part = fc.constantFrom(
       ...secrets,
@@ -191,9 +191,9 @@ describe("a reply that is handed on in pieces", () => {
             at += size;
           }
         }
-        const told = pass(deltas);
+        const received = pass(deltas);
         for (const of of ["text", "reasoning"] as const) {
-          const joined = told[of].join("");
+          const joined = received[of].join("");
           assert.ok(!secrets.some((text) => joined.includes(text)), joined);
           if (!secrets.some((text) => said[of].includes(text))) assert.equal(joined, said[of]);
         }
@@ -210,24 +210,24 @@ describe("a reply that is handed on in pieces", () => {
     ["`Bearer`, which is only around a secret", ["Bear", "er", " ", "Bearer "]],
   ];
   for (const [what, deltas] of asTheyCome) {
-    it(`comes piece for piece: ${what}`, () => {
+    it(`arrives delta by delta: ${what}`, () => {
       assert.deepEqual(pass(deltas.map((delta) => ["text", delta])).text, deltas);
     });
   }
 
-  it("waits with the end of a piece that has the first four letters, and with no more", () => {
-    const told = pass([
+  it("waits with the end of a delta if it is the first four letters, and with nothing more", () => {
+    const received = pass([
       ["text", "So hf_a"],
       ["reasoning", "Hm"],
       ["text", "b"],
       ["text", "x yes"],
       ["reasoning", " hf_ab"],
     ]);
-    assert.deepEqual(told, { text: ["So ", "hf_abx yes"], reasoning: ["Hm", " ", "hf_ab"] });
+    assert.deepEqual(received, { text: ["So ", "hf_abx yes"], reasoning: ["Hm", " ", "hf_ab"] });
   });
 
-  it("hides a secret that comes letter by letter from its fourth letter on", () => {
-    const told = pass([...`a ${secret} b`].map((letter) => ["text", letter]));
-    assert.equal(told.text.join(""), "a hf_*** b");
+  it("hides a secret that arrives letter by letter from its fourth letter on", () => {
+    const received = pass([...`a ${secret} b`].map((letter) => ["text", letter]));
+    assert.equal(received.text.join(""), "a hf_*** b");
   });
 });

@@ -20,7 +20,7 @@ describe("the wait that a server asks for", () => {
     [{ "retry-after": "1.5" }, 1.5],
     [{ "retry-after": "3600" }, 3600],
     [{ "retry-after": "Sun, 01 Mar 2026 12:00:30 GMT" }, 30],
-    // The server's own clock is the one that the date was made by.
+    // The date was made by the server's clock, not by ours.
     [{ "retry-after": "Thu, 01 Jan 2099 00:00:10 GMT", date: "Thu, 01 Jan 2099 00:00:00 GMT" }, 10],
     [{ "retry-after": "Thu, 01 Jan 1970 00:00:10 GMT", date: "Thu, 01 Jan 1970 00:00:03 GMT" }, 7],
     [{ "retry-after": "Sun, 01 Mar 2026 12:00:30 GMT", date: "Sun, 01 Mar 2026 12:00:40 GMT" }, 0],
@@ -44,12 +44,12 @@ describe("the wait that a server asks for", () => {
   }
 
   for (const junk of ["", " ", "soon", "soon 5", "-5", "1e400", "NaN", "Infinity", "6m0s", "1,2", "Mon", "null"]) {
-    it(`is none with the senseless Retry-After "${junk}"`, () => {
+    it(`is none with the invalid Retry-After "${junk}"`, () => {
       assert.equal(requestedWait({ "retry-after": junk }, NOW), undefined);
     });
   }
 
-  it("goes by the server's own clock where an answer tells it: ours may be wrong by years", () => {
+  it("is measured by the server's clock if the response has a date: ours may be wrong by years", () => {
     const date = "Sun, 01 Mar 2026 12:00:00 GMT";
     assert.equal(requestedWait({ date, "retry-after": "Sun, 01 Mar 2026 12:00:05 GMT" }), 5);
     assert.equal(requestedWait({ date: "soon", "retry-after": "Sun, 01 Mar 2020 12:00:05 GMT" }), 0);
@@ -65,7 +65,7 @@ describe("the wait that a server asks for", () => {
   });
 });
 
-describe("the pause that a server wants for all", () => {
+describe("the pause that a server asks of all requests", () => {
   for (const [status, after, seconds] of [
     [429, "2", 2],
     [503, "60", 60],
@@ -95,7 +95,7 @@ describe("x-should-retry", () => {
   }
 });
 
-describe("the wait before an extra attempt", () => {
+describe("the wait before a retry", () => {
   it("is half a second, doubling up to 8 s", () => {
     const waits = [0, 1, 2, 3, 4, 5, 50].map((attempt) => backoff(attempt, () => 0));
     assert.deepEqual(waits, [0.5, 1, 2, 4, 8, 8, 8]);
@@ -116,9 +116,9 @@ describe("the wait before an extra attempt", () => {
   });
 });
 
-describe("a status that may pass by itself", () => {
+describe("a temporary status", () => {
   const retried = [408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529];
-  it("is each of the contract and no other", () => {
+  it("is one of a fixed list", () => {
     const all = Array.from({ length: 500 }, (_, index) => index + 100);
     assert.deepEqual(all.filter(isRetryableStatus), retried);
   });

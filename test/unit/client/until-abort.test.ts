@@ -6,7 +6,7 @@ import { isCancelled, onAbort, untilAbort } from "../../../src/client/until-abor
 const listeners = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
 
 describe("untilAbort", () => {
-  it("hands on what a promise settles with, and stops listening", async () => {
+  it("settles as the promise does, and stops listening", async () => {
     const { signal } = new AbortController();
     assert.equal(await untilAbort(Promise.resolve(1), signal), 1);
     await assert.rejects(untilAbort(Promise.reject(new Error("lost")), signal), /lost/);
@@ -31,7 +31,7 @@ describe("untilAbort", () => {
 });
 
 describe("onAbort", () => {
-  it("calls the listener once, at once where the signal has fired already", () => {
+  it("calls the listener once, immediately if the signal has already fired", () => {
     const abort = new AbortController();
     let calls = 0;
     const listener = () => {
@@ -51,7 +51,7 @@ describe("onAbort", () => {
 });
 
 describe("isCancelled", () => {
-  it("knows the error of an abort from all others", () => {
+  it("distinguishes the error of an abort from all others", () => {
     assert.equal(isCancelled(new ChatError("cancelled")), true);
     assert.equal(isCancelled(new ChatError("queue_full")), false);
     assert.equal(isCancelled(new Error("cancelled")), false);

@@ -5,7 +5,7 @@ import type { PartialCompletion } from "../../../../src/client/types";
 
 type Chunk = Record<string, unknown>;
 
-/** Builds the completion of these chunks. */
+/** Builds the completion from these chunks. */
 function build(...chunks: Chunk[]): PartialCompletion {
   const builder = new CompletionAccumulator({});
   for (const chunk of chunks) builder.add(chunk);
@@ -16,7 +16,7 @@ function build(...chunks: Chunk[]): PartialCompletion {
 const delta = (fields: Chunk, more: Chunk = {}): Chunk => ({ choices: [{ index: 0, delta: fields, ...more }] });
 const whole = (fields: Chunk, more: Chunk = {}): Chunk => ({ choices: [{ index: 0, message: fields, ...more }] });
 
-/** What Perplexity writes: a whole message, and a delta that says nothing. */
+/** As Perplexity sends it: a whole message, and an empty delta. */
 const EMPTY = { delta: { role: "assistant", content: "" }, message: { role: "assistant", content: "Hi" } };
 
 describe("the text of a completion", () => {
@@ -139,6 +139,17 @@ describe("the reasoning of a completion", () => {
     assert.deepEqual(build(...chunks).message, { role: "assistant", content: "" });
   });
 
+  const returned: [what: string, chunks: Chunk[], toReturn: unknown][] = [
+    ["pieces", [delta({ reasoning_content: "H" }), delta({ reasoning_content: "m." })], { reasoning_content: "Hm." }],
+    ["blank", [delta({ reasoning_content: "" }), delta({ content: "Hi" })], { reasoning_content: "" }],
+    ["first blank", [delta({ reasoning_content: "" }), delta({ reasoning: "Hm." })], { reasoning: "Hm." }],
+    ["null", [delta({ reasoning_content: null })], undefined],
+    ["between tags", [delta({ content: "<think>Hm.</think>Hi" })], undefined],
+  ];
+  for (const [what, chunks, toReturn] of returned) {
+    it(`goes back as it came: ${what}`, () => assert.deepEqual(build(...chunks).reasoningToReturn, toReturn));
+  }
+
   it("stays in the text where the tag is not at the beginning", () => {
     assert.deepEqual(build(delta({ content: "Say <think>x</think>" })).message, {
       role: "assistant",
@@ -147,12 +158,12 @@ describe("the reasoning of a completion", () => {
   });
 });
 
-describe("the pieces of a completion", () => {
-  it("are told in their order, text apart from reasoning, none of them empty", () => {
-    const told: string[] = [];
+describe("the deltas of a completion", () => {
+  it("are reported in order, text and reasoning separately, none of them empty", () => {
+    const reported: string[] = [];
     const builder = new CompletionAccumulator({
-      onText: (delta) => told.push(`text ${delta}`),
-      onReasoning: (delta) => told.push(`reasoning ${delta}`),
+      onText: (delta) => reported.push(`text ${delta}`),
+      onReasoning: (delta) => reported.push(`reasoning ${delta}`),
     });
     for (const fields of [
       { content: "" },
@@ -163,16 +174,16 @@ describe("the pieces of a completion", () => {
     ]) {
       builder.add(delta(fields));
     }
-    assert.deepEqual(told, ["reasoning a", "reasoning b", "text c", "text d"]);
+    assert.deepEqual(reported, ["reasoning a", "reasoning b", "text c", "text d"]);
   });
 
-  it("are told whole at the end if the tag that they might be never came", () => {
-    const told: string[] = [];
-    const builder = new CompletionAccumulator({ onText: (delta) => told.push(delta) });
+  it("are reported at the end if they began like a tag that never came", () => {
+    const reported: string[] = [];
+    const builder = new CompletionAccumulator({ onText: (delta) => reported.push(delta) });
     builder.add(delta({ content: "<thi" }));
-    assert.deepEqual(told, []);
+    assert.deepEqual(reported, []);
     builder.end();
-    assert.deepEqual(told, ["<thi"]);
+    assert.deepEqual(reported, ["<thi"]);
   });
 
   const beginnings: [what: string, fields: Chunk, hasContent: boolean][] = [
@@ -183,7 +194,7 @@ describe("the pieces of a completion", () => {
     ["an empty list of calls", { tool_calls: [] }, false],
   ];
   for (const [what, fields, hasContent] of beginnings) {
-    it(`${hasContent ? "have" : "have not"} begun with ${what}`, () => {
+    it(`${hasContent ? "count" : "do not count"} as content: ${what}`, () => {
       const builder = new CompletionAccumulator({});
       builder.add(delta(fields));
       assert.equal(builder.hasContent, hasContent);
@@ -196,11 +207,11 @@ describe("the pieces of a completion", () => {
     builder.add(delta({ content: "abc", reasoning: "de" }));
     assert.equal(builder.size, 5);
     builder.add(delta({ tool_calls: [{ index: 0, function: { name: "now", arguments: "{}" } }] }));
-    // A call takes memory beside its text.
+    // Each call counts 100 more, since it takes memory besides its text.
     assert.equal(builder.size, 5 + 100 + 5);
   });
 
-  it("come to the same text however it is cut", () => {
+  it("make the same text however it is split", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.string())), (deltas) => {
         const { message } = build(
@@ -230,7 +241,7 @@ describe("the finish reason of a completion", () => {
     "error",
     "something_new",
   ]) {
-    it(`is passed on as the server says it: ${reason}`, () => {
+    it(`is passed on as the server sent it: ${reason}`, () => {
       const chunks = [delta({ content: "a" }, { finish_reason: null }), delta({}, { finish_reason: reason })];
       assert.equal(build(...chunks, { choices: [], usage: {} }).finish_reason, reason);
     });
@@ -259,7 +270,7 @@ describe("the usage of a completion", () => {
   };
   const earlier = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
   const cases: [what: string, chunks: Chunk[]][] = [
-    ["a chunk behind the last choice", [delta({ content: "a" }), { choices: [], usage }]],
+    ["a chunk after the last choice", [delta({ content: "a" }), { choices: [], usage }]],
     ["the last choice", [delta({ content: "a" }), { ...delta({}, { finish_reason: "stop" }), usage }]],
     [
       "every chunk: the last counts",
@@ -297,7 +308,7 @@ describe("the usage of a completion", () => {
     it(`is found in ${what}`, () => assert.deepEqual(build(...chunks).usage, usage));
   }
 
-  it("is absent where the server never says", () => {
+  it("is absent where the server never sends it", () => {
     assert.equal("usage" in build({ ...delta({ content: "a" }), usage: null }), false);
   });
 });
@@ -325,7 +336,7 @@ describe("the log probabilities of a completion", () => {
     assert.deepEqual(build(whole({ content: "a" }, { logprobs: old })).logprobs, old);
   });
 
-  it("may be many in one reply", () => {
+  it("are kept when one reply has very many", () => {
     const many = Array.from({ length: 200_000 }, () => token("a"));
     const { logprobs } = build(whole({ content: "a" }, { logprobs: { content: many } }));
     assert.equal((logprobs as { content: unknown[] }).content.length, many.length);
@@ -337,7 +348,7 @@ describe("the log probabilities of a completion", () => {
 });
 
 describe("the other fields of a completion", () => {
-  it("are the first id, creation time and model that are said", () => {
+  it("are the first id, creation time and model that the server sends", () => {
     const { id, created, model } = build(
       { id: "", created: null, model: "", ...delta({}) },
       { id: "1", created: 5, model: "m", ...delta({}) },
@@ -346,11 +357,11 @@ describe("the other fields of a completion", () => {
     assert.deepEqual({ id, created, model }, { id: "1", created: 5, model: "m" });
   });
 
-  it("are absent where the server does not say them", () => {
+  it("are absent where the server does not send them", () => {
     assert.deepEqual(build(delta({ content: "a" })), { message: { role: "assistant", content: "a" } });
   });
 
-  it("say who answered, from the headers", () => {
+  it("name the provider, from the headers", () => {
     const builder = new CompletionAccumulator({});
     builder.setOrigin("novita", "Root=1-abc");
     builder.add(delta({ content: "a" }));
@@ -358,18 +369,18 @@ describe("the other fields of a completion", () => {
     assert.equal(builder.build().request_id, "Root=1-abc");
   });
 
-  it("say who answered, from the body where no header does", () => {
+  it("name the provider, from the body if no header does", () => {
     assert.equal(build({ provider: "DeepInfra", ...delta({}) }).provider, "DeepInfra");
   });
 
-  it("are kept under extra where we do not know them: citations and the like", () => {
+  it("are kept under `extra` if they are unknown, such as citations", () => {
     const citations = ["https://example.com"];
     const first = { object: "chat.completion.chunk", obfuscation: "x", citations, service_tier: null, ...delta({}) };
     const { extra } = build(first, { ...delta({}), system_fingerprint: "fp", time_info: { total: 1 } });
     assert.deepEqual(extra, { citations, system_fingerprint: "fp", time_info: { total: 1 } });
   });
 
-  it("keep values of 0 and false", () => {
+  it("keep the values 0 and false", () => {
     assert.deepEqual(build({ created: 0, seed: 0, cached: false, ...delta({}) }), {
       created: 0,
       extra: { seed: 0, cached: false },
@@ -382,7 +393,7 @@ describe("the size of a completion", () => {
   const BIG = "x".repeat(10_000);
   const event = (fields: Chunk) => ({ ...fields, length: JSON.stringify(fields).length });
 
-  /** The size after these events, each with the length of its JSON text. */
+  /** Returns the size after these events, each with the length of its JSON text. */
   function sizeOf(...chunks: Chunk[]): number {
     const builder = new CompletionAccumulator({});
     for (const chunk of chunks) builder.add(chunk, event(chunk).length);
@@ -435,10 +446,10 @@ describe("the size of a completion", () => {
   });
 });
 
-describe("what is nested too deep in a completion", () => {
+describe("a completion's value that is nested too deep", () => {
   const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
 
-  /** Builds the completion, and says what was left out. */
+  /** Builds the completion, and returns what was left out. */
   function buildWithout(...chunks: Chunk[]) {
     const builder = new CompletionAccumulator({});
     for (const chunk of chunks) builder.add(chunk);
@@ -471,12 +482,12 @@ describe("what is nested too deep in a completion", () => {
     it(`is kept up to 490 levels: ${name}`, () => assert.deepEqual(buildWithout(make(deep(490))).leftOut, []));
   }
 
-  it("is no logprobs in a form of its own", () => {
+  it("is left out where it stands for logprobs", () => {
     const { leftOut } = buildWithout(delta({ content: "Hi" }, { logprobs: { tokens: deep(20_000) } }));
     assert.deepEqual(leftOut, ["logprobs"]);
   });
 
-  it("is no text, wherever text may stand in parts", () => {
+  it("is left out wherever text may come in parts", () => {
     for (const [make, ends] of [
       [(value: unknown) => delta({ content: value }), "content"],
       [(value: unknown) => delta({ reasoning: value }), "reasoning"],
@@ -487,7 +498,7 @@ describe("what is nested too deep in a completion", () => {
     }
   });
 
-  it("is text where it is the arguments of a call: whoever parses them sees how deep they are", () => {
+  it("is kept as the arguments of a call, which are text: whoever parses them checks the depth", () => {
     const args = JSON.parse(`{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`);
     const call = { index: 0, id: "a", function: { name: "f", arguments: args } };
     const { completion } = buildWithout(delta({ tool_calls: [call] }));

@@ -4,22 +4,28 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import path from "node:path";
 import { ChatClient } from "../../../../src/client";
 import { CompletionAccumulator } from "../../../../src/client/completion/accumulator";
-import * as dialects from "../../../../src/client/completion/dialects";
+import * as replyDialects from "../../../../src/client/completion/dialects";
+import { mayKnowTemplates, resolveEndpoint } from "../../../../src/client/connection/endpoint";
 import type { ChatError } from "../../../../src/client/errors/chat-error";
+import * as errorDialects from "../../../../src/client/errors/error-dialects";
 import { errorFromResponse, errorInReply } from "../../../../src/client/errors/from-response";
-import { heldBackReply, unsupportedParams } from "../../../../src/client/errors/unsupported";
+import { heldBackReply } from "../../../../src/client/errors/unsupported";
+import { addReportedCost, PriceList } from "../../../../src/client/models/prices";
+import { serverKind } from "../../../../src/client/models/server-kind";
 import { isRetryableStatus, requestedPause } from "../../../../src/client/retry";
 import type { Completion, PartialCompletion } from "../../../../src/client/types";
 import { checkBudget } from "../../../../src/conversation/json/schema";
+import { readOutput } from "../../../../src/conversation/json/structured-output";
 import { readStop } from "../../../../src/conversation/request/fields";
 import { parseCall, readFunctions, runTool, sendableCall } from "../../../../src/conversation/tools";
 import { root } from "../../../support/root";
-import { sseEvent, startServer } from "../../../support/server";
+import { json, sseEvent, startServer } from "../../../support/server";
 
+const dialects = { ...replyDialects, ...errorDialects };
 type Json = Record<string, unknown>;
 const CONTEXT = { model: "org/name", host: "example.com", hasToken: true, redact: String };
 
-/** What these chunks come to. */
+/** Builds the completion from these chunks. */
 function read(...chunks: Json[]): PartialCompletion {
   const accumulator = new CompletionAccumulator({});
   for (const chunk of chunks) accumulator.add(chunk, JSON.stringify(chunk).length);
@@ -35,7 +41,7 @@ const answer = (status: number, body: unknown, headers: IncomingHttpHeaders = {}
   errorFromResponse({ status, headers, body: JSON.stringify(body) }, CONTEXT);
 const inReply = (value: Json): ChatError | undefined => errorInReply(value, undefined, CONTEXT);
 
-/** Asks a server that answers with this stream. */
+/** Asks a question; the server answers with this stream. */
 async function ask(stream: string, headers: OutgoingHttpHeaders = {}): Promise<Completion> {
   const server = await startServer((_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream", ...headers }).end(stream);
@@ -51,7 +57,7 @@ async function ask(stream: string, headers: OutgoingHttpHeaders = {}): Promise<C
 
 const DONE = "data: [DONE]\n\n";
 
-/** Examples of the rows of a table by what tells them apart: one each, and none without a row. */
+/** Tests one example for each row of a table, and that no example is without a row. */
 function covers<Name extends string>(
   table: string,
   names: readonly Name[],
@@ -63,32 +69,53 @@ function covers<Name extends string>(
   });
 }
 
+/** Checks that a server is asked for it once it has shown its name. */
+async function isAsked(headers: OutgoingHttpHeaders, owner: string): Promise<void> {
+  const server = await startServer(({ method }, response) => {
+    if (method === "GET") json(response, 200, { data: [{ id: "m", owned_by: owner }] });
+    else response.writeHead(200, { "content-type": "text/event-stream", ...headers }).end(sseEvent(TEXT) + DONE);
+  });
+  const client = new ChatClient({ baseUrl: server.url, retries: 0 });
+  try {
+    await client.complete({ model: "m", messages: [], stream: true });
+    await client.models();
+    await client.complete({ model: "m", messages: [], stream: true });
+    assert.deepEqual(
+      server.requests.filter(({ method }) => method === "POST").map(({ body }) => body.return_progress),
+      [undefined, true],
+    );
+  } finally {
+    await client.close();
+    await server.close();
+  }
+}
+
 const fieldsOf = <F extends string>(rows: readonly { field: F }[]): F[] => rows.map(({ field }) => field);
 const reasoningIs = (reasoning: string, ...chunks: Json[]) =>
   assert.equal(read(...chunks).message.reasoning, reasoning);
 
 describe("the tables of what servers do differently", () => {
-  const derived = ["REASONING_FIELDS", "FINISH_MEANINGS"];
+  const derived = ["REASONING_FIELDS", "FINISH_MEANINGS", "TGI"];
   const tables = Object.entries(dialects).filter(([name]) => /^[A-Z_]+$/.test(name) && !derived.includes(name));
   for (const [name, table] of tables) {
-    it(`say of each row in ${name} who does so, and where to read it`, () => {
+    it(`name a provider and a source for each row: ${name}`, () => {
       const rows = Object.values(table) as { by?: string; source?: string }[];
       assert.ok(rows.length > 0);
       for (const { by, source } of rows) {
         assert.match(by ?? "", /^\w/);
-        // A repository or a site, with what to look at there.
+        // A repository or a site, and a place in it.
         assert.match(source ?? "", /^[\w-]+(\.[\w.-]+)?[/.][\w./-]*\S/);
       }
     });
   }
 
-  it("are the one place that names a server", () => {
+  it("are the only place that names a provider", () => {
     const names = tables
       .flatMap(([, table]) => Object.values(table) as { by: string }[])
       .flatMap(({ by }) => by.split(", "));
-    // The product is made for Hugging Face, and its hosts have a file of their own.
+    // Hugging Face may be named: the product is made for it.
     const others = names.filter((name) => name !== "Hugging Face").map((name) => name.replace(/ (\d|before ).*/, ""));
-    // In small letters this one is a word like any other.
+    // "together" is also a plain English word.
     const inSmall = others.filter((name) => name !== "Together").map((name) => name.toLowerCase());
     const pattern = new RegExp(`\\b(${[...new Set([...others, ...inSmall])].join("|").replaceAll(".", "\\.")})\\b`);
     const src = path.join(root, "src");
@@ -97,15 +124,43 @@ describe("the tables of what servers do differently", () => {
       .flatMap((file) =>
         readFileSync(path.join(src, file), "utf8")
           .split("\n")
-          .filter((line) => pattern.test(line.replace(/"(openai|tgi)"/g, "")))
+          .filter((line) => pattern.test(line.replace(/"(openai|tgi)"|openai\/gpt-oss-20b/g, "")))
           .map((line) => `${file}: ${line.trim()}`),
       );
     assert.deepEqual(found, []);
   });
 });
 
-/** The tables themselves, and the setting by which a user chooses how a server is asked for a schema. */
-const ALLOWED = new Set(["client/completion/dialects.ts", "conversation/json/structured-output.ts"]);
+/** The tables themselves. */
+const ALLOWED = new Set([
+  "client/completion/dialects.ts",
+  "client/errors/error-dialects.ts",
+  // The servers that the form offers, and OpenTelemetry's names of providers.
+  "shared/servers.ts",
+  "conversation/trace/attributes.ts",
+]);
+
+const EMPTY: Completion = {
+  message: { role: "assistant", content: "" },
+  attempts: 1,
+  timing: { queued_ms: 0, total_ms: 0 },
+};
+const local = (extra: Json, host = "127.0.0.1:8080") => serverKind({ ...EMPTY, extra }, host);
+covers(
+  "replies from a machine at home",
+  dialects.LOCAL_SERVERS.map(({ kind }) => kind),
+  {
+    ollama: () => {
+      assert.equal(local({ system_fingerprint: "fp_ollama" }), "ollama");
+      assert.equal(local({}, "pi.local:11434"), "ollama");
+    },
+    llamacpp: () => {
+      assert.equal(local({ system_fingerprint: "b4321-1a2b3c4d" }), "llamacpp");
+      assert.equal(local({ timings: {} }), "llamacpp");
+      assert.equal(local({ system_fingerprint: { a: 1 } }), undefined);
+    },
+  },
+);
 
 covers("its reasoning in a field", fieldsOf(dialects.REASONING), {
   reasoning_content: () => reasoningIs("Hm.", delta({ reasoning_content: "Hm." })),
@@ -113,6 +168,52 @@ covers("its reasoning in a field", fieldsOf(dialects.REASONING), {
   reasoning_text: () => reasoningIs("Hm.", delta({ reasoning_text: "Hm." })),
   thinking: () => reasoningIs("Hm.", delta({ thinking: "Hm." })),
   reasoning_details: () => reasoningIs("Hm.", delta({ reasoning_details: [{ type: "reasoning.text", text: "Hm." }] })),
+});
+
+/** Returns the cost of a reply, with a list where tokens from the cache cost nothing. */
+async function costOf(usage: Json): Promise<number | undefined> {
+  const pricing = { input: 1, output: 1, cached: 0 };
+  const prices = new PriceList(async () => [{ id: "m", providers: [{ provider: "p", pricing }] }]);
+  await prices.ready();
+  const completion = { ...EMPTY, provider: "p", usage };
+  addReportedCost(usage, completion);
+  return completion.cost ?? prices.costOf("m", completion);
+}
+
+covers("what it has charged in a field", fieldsOf(dialects.REPORTED_COSTS), {
+  cost: async () => assert.equal(await costOf({ cost: 0.5 }), 0.5),
+  estimated_cost: async () => assert.equal(await costOf({ estimated_cost: 0.5 }), 0.5),
+});
+
+const hit = (fields: Json): Promise<number | undefined> =>
+  costOf({ prompt_tokens: 1e6, completion_tokens: 0, ...fields });
+covers("how much came from its cache", fieldsOf(dialects.CACHED_TOKENS), {
+  cached_tokens: async () => {
+    assert.equal(await hit({ prompt_tokens_details: { cached_tokens: 9e5 } }), 0.1);
+    assert.equal(await hit({ cached_tokens: 9e5 }), 0.1);
+  },
+  prompt_cache_hit_tokens: async () => assert.equal(await hit({ prompt_cache_hit_tokens: 9e5 }), 0.1),
+});
+
+/** Checks that the price is read from a list. */
+async function isCachedPrice(field: string): Promise<void> {
+  const pricing = { input: 1, output: 2, [field]: 0.1 };
+  const data = [{ id: "m", providers: [{ provider: "p", pricing }] }];
+  const server = await startServer((_, response) => json(response, 200, { data }));
+  const client = new ChatClient({ baseUrl: server.url, retries: 0 });
+  try {
+    const [model] = await client.models();
+    assert.deepEqual(model?.providers?.[0]?.pricing, { input: 1, output: 2, cached: 0.1 });
+  } finally {
+    await client.close();
+    await server.close();
+  }
+}
+covers("the price of what came from its cache", fieldsOf(dialects.CACHED_PRICES), {
+  cache_read_tokens: () => isCachedPrice("cache_read_tokens"),
+  input_cache_read: () => isCachedPrice("input_cache_read"),
+  cached_input: () => isCachedPrice("cached_input"),
+  cache_read: () => isCachedPrice("cache_read"),
 });
 
 covers("its reasoning in a content part", fieldsOf(dialects.REASONING_PARTS), {
@@ -138,10 +239,23 @@ covers(
   },
 );
 
+const failsAt = (finish_reason: string) => () =>
+  assert.rejects(ask(sseEvent(TEXT) + sseEvent(delta({}, { finish_reason })) + DONE), {
+    key: "reply_error",
+    message: new RegExp(finish_reason),
+  });
+const lacksCalls = (finish_reason: string) => () =>
+  assert.rejects(ask(sseEvent(delta({}, { finish_reason })) + DONE), { key: "reply_without_calls" });
 covers(
-  "a finish reason of a reply that is not whole",
+  "a finish reason that is more than an end",
   dialects.FINISH_REASONS.map(({ reason }) => reason),
   {
+    tool_calls: lacksCalls("tool_calls"),
+    function_call: lacksCalls("function_call"),
+    MAX_TOKENS: () => assert.equal(dialects.FINISH_MEANINGS.get("MAX_TOKENS"), "cut"),
+    sensitive: () => assert.equal(dialects.FINISH_MEANINGS.get("sensitive"), "filtered"),
+    network_error: failsAt("network_error"),
+    insufficient_system_resource: failsAt("insufficient_system_resource"),
     length: () => assert.equal(dialects.FINISH_MEANINGS.get("length"), "cut"),
     max_tokens: () => assert.equal(dialects.FINISH_MEANINGS.get("max_tokens"), "cut"),
     model_length: () => assert.equal(dialects.FINISH_MEANINGS.get("model_length"), "cut"),
@@ -154,7 +268,7 @@ covers(
 );
 
 describe("any other finish reason", () => {
-  for (const reason of ["stop", "tool_calls", "eos_token", "constructor", "", undefined]) {
+  for (const reason of ["stop", "eos_token", "constructor", "", undefined]) {
     it(`is that of a whole reply: ${reason}`, () => assert.equal(dialects.FINISH_MEANINGS.get(reason), undefined));
   }
 });
@@ -165,6 +279,17 @@ covers("a field beside the choices", fieldsOf(Object.values(dialects.REPLY_FIELD
     const usage = { total_tokens: 3 };
     assert.deepEqual(read({ ...TEXT, x_groq: { usage } }).usage, usage);
     assert.deepEqual(read({ ...TEXT, usage, x_groq: { usage: { total_tokens: 9 } } }).usage, usage);
+  },
+  prompt_progress: () => {
+    const accumulator = new CompletionAccumulator({});
+    accumulator.add(delta({ content: null }, {}), 50);
+    assert.equal(accumulator.takePromptProgress(), undefined);
+    accumulator.add(
+      { ...delta({ content: null }), prompt_progress: { total: 9, cache: 0, processed: 4, time_ms: 1 } },
+      99,
+    );
+    assert.deepEqual(accumulator.takePromptProgress(), { processed: 4, total: 9 });
+    assert.deepEqual(accumulator.build(), { message: { role: "assistant", content: "" } });
   },
   obfuscation: () => assert.equal("extra" in read({ ...TEXT, obfuscation: "x7Fq" }), false),
 });
@@ -183,6 +308,12 @@ covers("an error without choices in a reply, marked by a field", fieldsOf(dialec
     assert.equal(inReply({ object: "chat.completion", message: "A" }), undefined);
   },
   detail: () => assert.equal(inReply({ detail: "A" })?.key, "reply_error"),
+  base_resp: () => {
+    const reply = (status_code: number) => ({ choices: null, base_resp: { status_code, status_msg: "A" } });
+    assert.match(inReply(reply(1008))?.message ?? "", /A\./);
+    assert.equal(inReply(reply(0)), undefined);
+    assert.equal(inReply({ ...reply(1008), choices: [] }), undefined);
+  },
 });
 
 const says = (message: string, body: unknown) => assert.equal(answer(500, body).params["message"], message);
@@ -212,6 +343,7 @@ covers(
     error_description: () => says("A.", { error_description: "A" }),
     error_message: () => says("A.", { error_type: "x", error_message: "A" }),
     details: () => says("A.", { code: 400, details: "A" }),
+    "base_resp.status_msg": () => says("A.", { choices: null, base_resp: { status_code: 1008, status_msg: "A" } }),
   },
 );
 
@@ -258,6 +390,79 @@ covers(
     },
     model_not_supported: () =>
       assert.equal(answer(400, { error: { message: "No.", code: "model_not_supported" } }).key, "model_not_found"),
+    model_decommissioned: () =>
+      assert.equal(answer(400, { error: { message: "No.", code: "model_decommissioned" } }).key, "model_not_found"),
+    DeploymentNotFound: () =>
+      assert.equal(answer(404, { error: { message: "No.", code: "DeploymentNotFound" } }).key, "model_not_found"),
+  },
+);
+
+const knowsNot = (message: string, ...statuses: number[]) => {
+  for (const status of statuses) assert.equal(answer(status, { error: { message } }).key, "model_not_found");
+};
+covers(
+  "a message that it lacks the model",
+  dialects.UNKNOWN_MODELS.map(({ pattern }) => String(pattern)),
+  {
+    [String(dialects.UNKNOWN_MODELS[0].pattern)]: () => {
+      knowsNot("This model is not here.", 404);
+      assert.equal(answer(400, { error: "This model has a context of 4096 tokens." }).key, "refused");
+    },
+    [String(dialects.UNKNOWN_MODELS[1].pattern)]: () => knowsNot("No endpoints found for x/y.", 404),
+    [String(dialects.UNKNOWN_MODELS[2].pattern)]: () => {
+      knowsNot("model 'nope' not found", 400, 404, 422);
+      knowsNot("model is not loaded", 400);
+      knowsNot("Model Not Exist", 400);
+      knowsNot("The model `x` has been decommissioned and is no longer supported.", 400);
+      assert.equal(answer(400, { error: "The file of the model is not found." }).key, "refused");
+    },
+  },
+);
+
+const stays = (key: string, message: string) => {
+  const error = answer(500, { error: { code: 500, message, type: "server_error" } });
+  assert.equal(error.key, key);
+  assert.equal(error.cause.retryable, false);
+  assert.doesNotMatch(error.message, /later/);
+};
+covers(
+  "a failure that stays",
+  dialects.LASTING_FAILURES.map(({ key }) => key),
+  {
+    tools_unsupported: () => stays("tools_unsupported", "tools param requires --jinja flag"),
+    images_unsupported: () =>
+      stays(
+        "images_unsupported",
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+      ),
+    sound_unsupported: () => stays("sound_unsupported", "audio input is not supported - hint: …"),
+    template_refused: () => stays("template_refused", "Jinja Exception: System message must be at the beginning."),
+  },
+);
+
+covers(
+  "the error of the provider behind it",
+  dialects.ERRORS_BEHIND.map(({ path }) => path.join(".")),
+  {
+    "error.metadata.raw": () => {
+      const gateway = (raw: unknown) => ({
+        error: { message: "Provider returned error", code: 400, metadata: { raw } },
+      });
+      says("A.", gateway("A"));
+      says("A.", gateway('{"error":{"message":"A","code":"c"}}'));
+      says("A.", gateway({ error: { message: "A" } }));
+      says("Provider returned error.", gateway(""));
+      says("Provider returned error.", gateway({ foo: 1 }));
+    },
+  },
+);
+
+covers(
+  "no word to a template, by its host",
+  dialects.WITHOUT_TEMPLATES.map(({ by }) => by),
+  {
+    OpenAI: () => assert.equal(mayKnowTemplates(resolveEndpoint("https://api.openai.com/v1")), false),
+    Azure: () => assert.equal(mayKnowTemplates(resolveEndpoint("https://me.openai.azure.com/openai/v1")), false),
   },
 );
 
@@ -276,29 +481,6 @@ covers(
       assert.equal(answer(429, { error: { message: "Insufficient Balance" } }).key, "quota_used_up"),
   },
 );
-
-const rejects = (param: string | undefined, message: string, status = 400) =>
-  assert.equal(unsupportedParams(answer(status, { error: { message } }))[0], param);
-covers(
-  "the name of what it does not support",
-  dialects.UNSUPPORTED_PARAMS.map(({ param, pattern }) => `${param} ${pattern}`),
-  {
-    [nameOf(0)]: () =>
-      rejects("json_word", "'messages' must contain the word 'json' in some form, to use 'response_format'."),
-    [nameOf(1)]: () => rejects("stream_options", "Unrecognized request argument supplied: stream_options."),
-    [nameOf(2)]: () => {
-      rejects("response_format", "This response_format type is unavailable now.");
-      rejects(undefined, "This response_format type is unavailable now.", 404);
-    },
-    [nameOf(3)]: () => rejects("response_format", "Grammar is not supported by this model", 422),
-    [nameOf(4)]: () => rejects("response_format", "guided decoding is not available"),
-  },
-);
-
-function nameOf(row: 0 | 1 | 2 | 3 | 4): string {
-  const { param, pattern } = dialects.UNSUPPORTED_PARAMS[row];
-  return `${param} ${pattern}`;
-}
 
 covers(
   "an error that holds back the reply",
@@ -325,6 +507,15 @@ covers(
   },
 );
 
+covers(
+  "its name, which says that it tells how much of a prompt it has read,",
+  dialects.PROMPT_READERS.map((row) => row.in),
+  {
+    server: () => isAsked({ server: "llama.cpp" }, "ggml"),
+    owned_by: () => isAsked({}, "llamacpp"),
+  },
+);
+
 covers("or wants what others do not", Object.keys(dialects.HABITS) as (keyof typeof dialects.HABITS)[], {
   "a whole message beside an empty delta": () => {
     const accumulator = new CompletionAccumulator({});
@@ -342,7 +533,7 @@ covers("or wants what others do not", Object.keys(dialects.HABITS) as (keyof typ
     assert.equal((await ask(sseEvent(TEXT) + DONE)).message.content, "Hi");
     const blank = delta({ content: "H" }, { finish_reason: "" });
     assert.equal((await ask(sseEvent(blank) + sseEvent(delta({ content: "i" })) + DONE)).message.content, "Hi");
-    // Otherwise a reply that is cut off would look whole.
+    // Otherwise a reply that was cut off would look complete.
     await assert.rejects(ask(sseEvent(blank)), { key: "reply_incomplete" });
   },
   "usage in every chunk": () => {
@@ -389,6 +580,11 @@ covers("or wants what others do not", Object.keys(dialects.HABITS) as (keyof typ
   "parses the arguments of all calls sent back": () => {
     const broken = { id: "a", type: "function" as const, function: { name: "f", arguments: '{"a":' } };
     assert.equal(sendableCall(broken).function.arguments, "{}");
+  },
+  "refuses a grammar together with tools": () => {
+    const format = { type: "json_object" };
+    assert.equal(readOutput(format, "tgi", true)?.responseFormat, undefined);
+    assert.ok(readOutput(format, "openai", true)?.responseFormat);
   },
   "refuses a bare text as stop": () => assert.deepEqual(readStop("a", "stop"), ["a"]),
   "a function name of 1 to 64 letters, digits, _ and -": () => {

@@ -16,7 +16,7 @@ const chunk = (delta: object, rest: object = {}): Chunk => ({
   usage: null,
 });
 
-/** Learns from the first of two chunks, and reads the second. */
+/** Learns from the first chunk and reads the second. */
 function readAfter(first: string | Chunk, second: string | Chunk): string | undefined {
   const [before, after] = [first, second].map((each) => (typeof each === "string" ? each : JSON.stringify(each)));
   const template = new FastDeltaPath();
@@ -25,7 +25,7 @@ function readAfter(first: string | Chunk, second: string | Chunk): string | unde
 }
 
 describe("a chunk that is like the one before", () => {
-  it("is read as its piece of text, whatever characters are in it", () => {
+  it("is read as its delta, whatever characters are in it", () => {
     const text = fc.string({ unit: "binary" });
     fc.assert(
       fc.property(text, text, (first, second) => {
@@ -40,7 +40,7 @@ describe("a chunk that is like the one before", () => {
     }
   });
 
-  it("is read as JSON has it, for every character", () => {
+  it("is read as JSON.parse reads it, for every character", () => {
     const template = new FastDeltaPath();
     const json = JSON.stringify(chunk({ content: "a" }));
     template.learn(json, JSON.parse(json));
@@ -51,7 +51,7 @@ describe("a chunk that is like the one before", () => {
     }
   });
 
-  it("may have the role in it, another order, or blanks between its fields", () => {
+  it("may contain the role, another order of fields, or white space between them", () => {
     assert.equal(
       readAfter(chunk({ role: "assistant", content: "a" }), chunk({ role: "assistant", content: "b" })),
       "b",
@@ -65,7 +65,7 @@ describe("a chunk that is like the one before", () => {
     );
   });
 
-  it("is never guessed: what differs in anything else is left to be parsed", () => {
+  it("is never guessed: a chunk that differs in anything else is left to the parser", () => {
     const first = chunk({ content: "a" });
     const others = [
       chunk({ content: "b" }, { finish_reason: "stop" }),
@@ -84,7 +84,7 @@ describe("a chunk that is like the one before", () => {
     for (const cut of ["", "{", text.slice(0, -1), `${text}}`]) assert.equal(readAfter(first, cut), undefined, cut);
   });
 
-  it("is told by the content of the first choice, not by another field of that name", () => {
+  it("is read from the content of the first choice, not from another field of that name", () => {
     const first = { content: "x", ...chunk({ content: "a" }) };
     assert.equal(readAfter(first, { ...first, content: "y" }), undefined);
     const others = [
@@ -101,7 +101,7 @@ describe("a chunk that is like the one before", () => {
     }
   });
 
-  it("is not learnt from a chunk that brings more, and what was learnt before no longer holds then", () => {
+  it("is not learnt from a chunk that has more, which also clears what was learnt before", () => {
     const deltas = [{ content: "a", reasoning: "r" }, { content: "a", tool_calls: [] }, { content: null }, {}];
     for (const delta of deltas) assert.equal(readAfter(chunk(delta), chunk({ ...delta, content: "b" })), undefined);
     const probabilities = { logprobs: { content: [] } };
@@ -111,14 +111,57 @@ describe("a chunk that is like the one before", () => {
     assert.equal(template.read(JSON.stringify(chunk({ content: "b" }))), undefined);
   });
 
-  it("is not looked for any longer in a stream whose chunks have nothing in common", () => {
+  it("is no longer searched for in a stream whose chunks have nothing in common", () => {
     const template = new FastDeltaPath();
     for (let at = 0; at < 20; at++) {
-      const other = { ...chunk({ content: "a" }), id: `reply-${at}` };
+      const other = { ...chunk({ content: "a" }), usage: { total_tokens: at } };
       template.learn(JSON.stringify(other), other);
     }
-    const last = { ...chunk({ content: "a" }), id: "reply-19" };
+    const last = { ...chunk({ content: "a" }), usage: { total_tokens: 19 } };
     assert.equal(template.read(JSON.stringify(last)), undefined);
+  });
+});
+
+describe("a chunk that differs from the one before in its text and in fields beside it", () => {
+  /** Learns two chunks, and reads a third. */
+  function readThird(chunks: Chunk[]): { delta: string | undefined; fields: Chunk } {
+    const path = new FastDeltaPath();
+    for (const each of chunks.slice(0, 2)) path.learn(JSON.stringify(each), each);
+    const delta = path.read(JSON.stringify(chunks[2]));
+    return { delta, fields: Object.fromEntries(path.fields.map((name, at) => [name, path.values[at]])) };
+  }
+
+  it("is read as its piece of text and these fields, wherever they stand", () => {
+    const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('"', "\\", '","content":"x"', "x".repeat(50)));
+    fc.assert(
+      fc.property(text, text, text, (content, padding, id) => {
+        const chunks = [
+          { ...chunk({ content: "a" }), id: "1", p: "one" },
+          { ...chunk({ content: "b" }), id: "2", p: "two" },
+          { ...chunk({ content }), id, p: padding },
+        ];
+        assert.deepEqual(readThird(chunks), { delta: content, fields: { id, p: padding } });
+      }),
+    );
+  });
+
+  it("is left to be parsed where such a field is missing, or is no text", () => {
+    const [first, second] = ["one", "two"].map((p) => ({ ...chunk({ content: "a" }), p }));
+    const others = [
+      chunk({ content: "b" }),
+      { ...chunk({ content: "b" }), p: 1 },
+      { ...chunk({ content: "b" }), q: "x" },
+    ];
+    for (const other of others) assert.equal(readThird([first, second, other] as Chunk[]).delta, undefined);
+  });
+
+  it("is left to be parsed where more than four fields differ", () => {
+    const names = ["a", "b", "c", "d", "e"];
+    const chunks = ["1", "2", "3"].map((value) => ({
+      ...chunk({ content: value }),
+      ...Object.fromEntries(names.map((name) => [name, value])),
+    }));
+    assert.equal(readThird(chunks).delta, undefined);
   });
 });
 
@@ -126,7 +169,7 @@ describe("chunks of a reply, of which some are like others", () => {
   const TOKEN = "hf_abcabcabd";
   const redaction = makeRedaction([TOKEN, `Bearer ${TOKEN}`]);
 
-  /** Reads a stream of these data, and tells all that a listener hears and all that comes of it. */
+  /** Reads a stream of these events, and returns all that the listener was called with, and the result. */
   async function read(events: string[], name = ""): Promise<object> {
     const heard: [kind: string, delta: string][] = [];
     const bytes = Buffer.from([...events, "[DONE]"].map((data) => `${name}data: ${data}\n\n`).join(""));
@@ -153,16 +196,21 @@ describe("chunks of a reply, of which some are like others", () => {
       signal: undefined,
       onClose: () => {},
       headersLimitMs: 0,
+      firstPieceLimitMs: 0,
       silenceLimitMs: 0,
+      isAtHome: false,
+      onHead: () => {},
       maxReplyLength: 1e9,
       proxyHost: undefined,
     });
-    // Calls without an id get one at random.
+    // Calls without an id get a random one.
     const result = JSON.stringify({ completion, key: failure?.error.key, cause: failure?.error.cause });
-    return { heard, hasBegun: firstAt !== undefined, result: result.replace(/"call_[\da-f]{32}"/g, '"call_"') };
+    return { heard, hasBegun: firstAt !== undefined, result: result.replace(/"id":"[A-Za-z0-9]{9}"/g, '"id":"own"') };
   }
 
   const PLACE = "@place@";
+  /** Where a field differs from chunk to chunk. */
+  const PADDING = "@padding@";
   /** Chunks around the literal of a piece, as JSON text. */
   const shape = fc.oneof(
     fc.constantFrom(
@@ -192,6 +240,12 @@ describe("chunks of a reply, of which some are like others", () => {
       `{"choices":[{"delta":{"content":${PLACE}}}],"__proto__":{"usage":1},"provider":"p"}`,
       `{"choices":[{"delta":{"content":${PLACE}}}],"error":null}`,
       `{"choices":[{"delta":{"content":${PLACE}}}]`,
+      `{"choices":[{"delta":{"content":${PLACE}}}],"obfuscation":${PADDING}}`,
+      `{"id":${PADDING},"choices":[{"delta":{"content":${PLACE}}}],"model":"m"}`,
+      `{"x":${PADDING},"choices":[{"delta":{"content":${PLACE}}}],"y":"z"}`,
+      `{"x":"x","choices":[{"delta":{"content":${PLACE}}}],"x":${PADDING}}`,
+      `{"x":${PADDING},"choices":[{"delta":{"content":${PLACE}}}],"x":"x"}`,
+      `{"provider":${PADDING},"choices":[{"delta":{"content":${PLACE}}}],"x_groq":${PADDING},"__proto__":${PADDING}}`,
     ),
     fc.tuple(replyJson, fc.constantFrom("delta", "message")).map(([reply, name]) => {
       const made = structuredClone(reply) as Chunk;
@@ -234,7 +288,7 @@ describe("chunks of a reply, of which some are like others", () => {
         ? ` ${JSON.stringify(text)} `
         : ["null", "1", "[]", '"\\x"', '"', '{"text":"t"}'][text.length % 6];
     });
-  /** Most chunks are as they are; some have one character replaced, or one of their texts. */
+  /** Replaces one character or one string in some chunks, and leaves the others unchanged. */
   const damage = fc.tuple(
     fc.integer({ min: 0, max: 9 }),
     fc.nat(),
@@ -248,21 +302,25 @@ describe("chunks of a reply, of which some are like others", () => {
     const hit = texts[at % Math.max(1, texts.length)];
     return hit ? json.slice(0, hit.index) + text + json.slice(hit.index + hit[0].length) : json;
   }
+  /** A short reply is parsed. */
+  const LONG_START = Array.from({ length: 16 }, () => '{"choices":[{"delta":{"content":"."}}]}');
   const stream = fc.array(shape, { minLength: 1, maxLength: 3 }).chain((shapes) =>
-    fc.array(fc.tuple(fc.nat(shapes.length - 1), literal, damage), { minLength: 1, maxLength: 12 }).map((parts) =>
-      parts
-        .map(([index, text, how]) =>
-          damaged(
-            (shapes[index] as string).replace(PLACE, () => text as string),
+    fc
+      .array(fc.tuple(fc.nat(shapes.length - 1), literal, literal, damage), { minLength: 1, maxLength: 12 })
+      .map((parts) => {
+        const made = parts.map(([index, text, padding, how]) => {
+          const json = (shapes[index] as string).replace(PLACE, () => text as string);
+          return damaged(
+            json.replaceAll(PADDING, () => padding as string),
             how,
-          ),
-        )
+          );
+        });
         // No line of data has these as they are.
-        .map((json) => json.replace(/[\r\n]/g, " ")),
-    ),
+        return [...LONG_START, ...made.map((json) => json.replace(/[\r\n]/g, " "))];
+      }),
   );
 
-  it("come to the same as if each was parsed: an event with a name always is", async () => {
+  it("give the same result as named events, each of which is parsed", async () => {
     await fc.assert(
       fc.asyncProperty(stream, async (events) => {
         assert.deepEqual(await read(events), await read(events, "event: chunk\n"));

@@ -14,7 +14,7 @@ describe("a text buffer", () => {
     assert.equal(new TextBuffer().length, 0);
   });
 
-  it("gives all pieces back in their order, read at any time", () => {
+  it("returns all deltas in order, whenever it is read", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.string(), fc.boolean())), (deltas) => {
         const buffer = new TextBuffer();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ThinkTagParser } from "../../../../src/client/completion/think-tags";
 
-/** Splits a reply that comes in these deltas. */
+/** Splits a reply that arrives in these deltas. */
 function split(deltas: string[]): { text: string; reasoning: string } {
   const parser = new ThinkTagParser();
   const parts = { text: "", reasoning: "" };
@@ -13,7 +13,7 @@ function split(deltas: string[]): { text: string; reasoning: string } {
   for (const delta of deltas) {
     const isOver = parser.isOver;
     add(parser.push(delta));
-    if (isOver) assert.equal(parser.reasoning, "", "reasoning behind the text");
+    if (isOver) assert.equal(parser.reasoning, "", "reasoning after the text");
   }
   add(parser.end());
   return parts;
@@ -51,7 +51,7 @@ describe("a leading <think>…</think>", () => {
     });
   }
 
-  it("is found the same however the reply is cut", () => {
+  it("is found however the reply is split", () => {
     const reply = fc
       .array(fc.constantFrom("<think>", "</think>", "<", "</", "think", ">", " ", "\n", "a", "Hm. ", "😀"))
       .map((words) => words.join(""));
@@ -67,7 +67,7 @@ describe("a leading <think>…</think>", () => {
     );
   });
 
-  it("is handed on while it comes, not at its end", () => {
+  it("is passed on as it arrives, not at its end", () => {
     const seen: string[] = [];
     const parser = new ThinkTagParser();
     for (const delta of ["<think>", "one", " two", "</think>", "three", " four"]) {

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { environmentToken, isHuggingFace, resolveEndpoint } from "../../../../src/client/connection/endpoint";
+import {
+  environmentToken,
+  isHuggingFace,
+  mayKnowTemplates,
+  resolveEndpoint,
+} from "../../../../src/client/connection/endpoint";
 import type { ChatError } from "../../../../src/client/errors/chat-error";
 
 const ROUTER = "https://router.huggingface.co/v1/chat/completions";
@@ -54,7 +59,7 @@ describe("the chat-completions address of a base URL", () => {
     "https://api-inference.huggingface.co/models/org/name/v1/",
     "http://API-inference.huggingface.co/v1?wait=1",
   ]) {
-    it(`of the retired ${baseUrl} is the router's, and says so`, () => {
+    it(`of the retired ${baseUrl} is the router's, with a notice`, () => {
       const { origin, path, retiredHost } = resolveEndpoint(baseUrl);
       assert.equal(origin + path, ROUTER);
       assert.equal(retiredHost, "api-inference.huggingface.co");
@@ -71,7 +76,7 @@ describe("the chat-completions address of a base URL", () => {
     "http://example.com:99999",
     "//example.com/v1",
   ]) {
-    it(`does not exist for ${baseUrl}`, () => {
+    it(`is refused for ${baseUrl}`, () => {
       assert.throws(
         () => resolveEndpoint(baseUrl),
         (error: ChatError) => {
@@ -93,7 +98,7 @@ describe("the chat-completions address of a base URL", () => {
     "http+unix://%2Frun%2Fllama.sock/v1",
     "/run/llama.sock",
   ]) {
-    it(`refuses a unix socket by its name: ${baseUrl}`, () => {
+    it(`is refused for a unix socket, which the error names: ${baseUrl}`, () => {
       assert.throws(
         () => resolveEndpoint(baseUrl),
         (error: ChatError) => error.key === "base_url_socket" && error.message.includes(baseUrl),
@@ -101,12 +106,12 @@ describe("the chat-completions address of a base URL", () => {
     });
   }
 
-  it("takes a host whose name is unix", () => {
+  it("may have a host named unix", () => {
     assert.equal(resolveEndpoint("http://unix:8080/v1").origin, "http://unix:8080");
     assert.equal(resolveEndpoint("http://unix/v1").origin, "http://unix");
   });
 
-  it("does not show the password in an address that is none", () => {
+  it("is refused without the password if it is not valid", () => {
     for (const baseUrl of ["htps://user:pass1234@example.com", "https://user:pass1234@exa mple.com"]) {
       assert.throws(
         () => resolveEndpoint(baseUrl),
@@ -135,7 +140,7 @@ describe("the chat-completions address of a base URL", () => {
   }
 });
 
-describe("a token of the environment", () => {
+describe("a token from the environment", () => {
   const env = { HF_TOKEN: "hf_first", HUGGINGFACE_API_KEY: "hf_second" };
 
   for (const origin of [
@@ -184,5 +189,21 @@ describe("a token of the environment", () => {
     it(`is ${token} with ${JSON.stringify(variables)}`, () => {
       assert.equal(environmentToken("https://router.huggingface.co", true, variables)?.value, token);
     });
+  }
+});
+
+describe("a server that may know chat templates", () => {
+  const cases: [baseUrl: string, mayKnow: boolean][] = [
+    ["", false],
+    ["https://api.openai.com/v1", false],
+    ["https://me.openai.azure.com/openai/v1", false],
+    [DEDICATED, true],
+    ["http://localhost:8080/v1", true],
+    ["http://raspberrypi.local:11434", true],
+    ["https://api.openai.com.example/v1", true],
+  ];
+  for (const [baseUrl, mayKnow] of cases) {
+    it(`is ${mayKnow ? "" : "not "}at ${baseUrl || "the router"}`, () =>
+      assert.equal(mayKnowTemplates(resolveEndpoint(baseUrl)), mayKnow));
   }
 });

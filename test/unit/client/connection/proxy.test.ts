@@ -6,7 +6,7 @@ import type { ProxyRules } from "../../../../src/client/options";
 
 const ROUTER = "https://router.huggingface.co/v1";
 
-/** `NR_PROXY_MODE` goes before every option, so it must not be set where options are compared. */
+/** Unsets `NR_PROXY_MODE`, which overrides every option, where options are compared. */
 function withoutModeOverride(): void {
   const value = process.env.NR_PROXY_MODE;
   before(() => {
@@ -113,7 +113,7 @@ describe("the proxy of the environment", () => {
     it(`is ${what}`, () => assert.equal(proxyForUrl(new URL(url), rules), proxy));
   }
 
-  it("follows NR_PROXY_MODE before the settings", () => {
+  it("follows NR_PROXY_MODE rather than the settings", () => {
     process.env.NR_PROXY_MODE = "legacy";
     try {
       assert.equal(proxyForUrl(new URL(ROUTER), { mode: "strict", env: { http_proxy: "http://q:2" } }), "http://q:2");
@@ -123,7 +123,7 @@ describe("the proxy of the environment", () => {
   });
 });
 
-describe("a proxy chosen by hand", () => {
+describe("a configured proxy", () => {
   const cases: [noProxy: string[] | undefined, isUsed: boolean][] = [
     [undefined, true],
     [[], true],
@@ -133,13 +133,13 @@ describe("a proxy chosen by hand", () => {
     [["*"], false],
   ];
   for (const [noProxy, isUsed] of cases) {
-    it(`is ${isUsed ? "used" : "passed by"} with the exceptions ${JSON.stringify(noProxy)}`, () => {
+    it(`is ${isUsed ? "used" : "bypassed"} with the exceptions ${JSON.stringify(noProxy)}`, () => {
       const choice = { url: "http://p:1", ...(noProxy && { noProxy }) };
       assert.equal(proxyByChoice(new URL(ROUTER), choice), isUsed ? "http://p:1" : "");
     });
   }
 
-  it("takes no notice of the environment", () => {
+  it("ignores the environment", () => {
     process.env.no_proxy = "*";
     try {
       assert.equal(proxyByChoice(new URL(ROUTER), { url: "http://p:1" }), "http://p:1");

@@ -3,7 +3,7 @@ import { asChatError, asInputError, ChatError, type ErrorKey, fillIn } from "../
 import { CLIENT_ERRORS } from "../../../../src/client/errors/table";
 import { describeErrors, sentencesOf } from "../../../support/error-tables";
 
-/** What every place in the code that makes such an error passes along. */
+/** The parameters that every place in the code passes to such an error. */
 const SERVER = ["status", "message", "model", "host"];
 const CONNECTION = ["host", "reason", "proxy"];
 const PARAMS: Record<ErrorKey, string[]> = {
@@ -19,6 +19,7 @@ const PARAMS: Record<ErrorKey, string[]> = {
   token_missing: SERVER,
   token_refused: SERVER,
   forbidden: SERVER,
+  forbidden_elsewhere: SERVER,
   credits_used_up: SERVER,
   quota_used_up: SERVER,
   model_not_found: SERVER,
@@ -34,9 +35,14 @@ const PARAMS: Record<ErrorKey, string[]> = {
   server_busy: SERVER,
   server_busy_until: [...SERVER, "seconds"],
   not_supported: SERVER,
+  tools_unsupported: SERVER,
+  images_unsupported: SERVER,
+  sound_unsupported: SERVER,
+  template_refused: SERVER,
   redirected: [...SERVER, "location"],
   unexpected_status: SERVER,
   silent: ["host", "seconds"],
+  silent_at_home: ["host", "seconds"],
   silent_midway: ["host", "seconds"],
   host_unknown: CONNECTION,
   connection_refused: CONNECTION,
@@ -55,6 +61,8 @@ const PARAMS: Record<ErrorKey, string[]> = {
   proxy_failed: CONNECTION,
   proxy_unfit: CONNECTION,
   encoding_unknown: ["host", "encoding"],
+  answer_too_long: ["megabytes"],
+  answer_too_deep: ["levels"],
   node_too_old: ["needed", "version"],
   webassembly_missing: [],
   module_failed: ["module", "reason"],
@@ -63,6 +71,8 @@ const PARAMS: Record<ErrorKey, string[]> = {
   proxy_refused: CONNECTION,
   reply_error: ["message", "host"],
   reply_senseless: ["host", "reason"],
+  reply_web_page: ["host", "title"],
+  reply_without_calls: ["host"],
   reply_incomplete: ["host"],
   reply_damaged: ["host", "reason"],
   reply_too_long: ["megabytes"],
@@ -74,21 +84,21 @@ const PARAMS: Record<ErrorKey, string[]> = {
 describeErrors("client", ChatError, CLIENT_ERRORS, PARAMS);
 
 describe("the errors of the client", () => {
-  it("know no Node-RED", () => {
+  it("do not mention Node-RED", () => {
     for (const sentence of sentencesOf(CLIENT_ERRORS).values()) {
       const text = sentence.replace("@hf-flows/node-red-huggingface", "");
       assert.doesNotMatch(text, /Node-RED|\bmsg\.|\bnodes?\b|deploy|\bforms?\b|\bflows?\b/);
     }
   });
 
-  it("take no key of another layer", () => {
+  it("accept no key of another layer", () => {
     // @ts-expect-error: of the conversation layer
     assert.ok(new ChatError("too_many_steps"));
     // @ts-expect-error: of the Node-RED layer
     assert.ok(new ChatError("config_missing"));
   });
 
-  it("keep their sentence for a key that nobody knows, as plain JavaScript may pass one", () => {
+  it("take an unknown key, which plain JavaScript may pass, as their message", () => {
     const error = new ChatError("nonsense" as ErrorKey);
     assert.equal(error.code, "provider_unavailable");
     assert.equal(String(error), "nonsense");
@@ -98,10 +108,10 @@ describe("the errors of the client", () => {
 describe("an error", () => {
   const error = new ChatError("header_reserved", { name: "host" }, { status: 400, body: "x" });
 
-  it("is its sentence as text", () => {
+  it("becomes its sentence as text", () => {
     assert.equal(String(error), error.message);
     assert.equal(`${error}`, fillIn(CLIENT_ERRORS.invalid_input.header_reserved, { name: "host" }));
-    assert.match(String(error), /^The header host is set by the connection itself\./);
+    assert.match(String(error), /^Header not allowed: the connection itself sets host\./);
   });
 
   it("is an Error with code, key and parameters", () => {
@@ -111,24 +121,24 @@ describe("an error", () => {
     assert.deepEqual(error.params, { name: "host" });
   });
 
-  it("has a cause of plain data, which JSON and clones keep", () => {
+  it("has a cause of plain data, which survives JSON and cloning", () => {
     assert.deepEqual(JSON.parse(JSON.stringify(error.cause)), { retryable: false, status: 400, body: "x" });
     assert.deepEqual(structuredClone(error.cause), error.cause);
   });
 
-  it("is not worth another try unless it says so", () => {
+  it("is not retryable unless it says so", () => {
     assert.equal(new ChatError("cancelled").cause.retryable, false);
     assert.equal(new ChatError("silent", {}, { retryable: true }).cause.retryable, true);
   });
 
-  it("can be told again with other parameters, without its facts", () => {
+  it("can be copied with other parameters, without the facts in its cause", () => {
     const other = error.withParams({ name: "***" });
     assert.equal(other.key, error.key);
-    assert.match(other.message, /^The header \*\*\* is set/);
+    assert.match(other.message, /sets \*\*\*\./);
     assert.deepEqual(other.cause, { retryable: false });
   });
 
-  it("stays one line when what it quotes has several", () => {
+  it("stays on one line when it quotes several", () => {
     const quoting = new ChatError("connection_lost", { host: "a", reason: 'Unexpected "{\r\n\u2028x"' });
     assert.doesNotMatch(quoting.message, /[\r\n\u2028]/);
     assert.doesNotMatch(String(quoting.params.reason), /[\r\n\u2028]/);
@@ -151,7 +161,7 @@ describe("filling in a sentence", () => {
   }
 });
 
-describe("what was thrown", () => {
+describe("a thrown value", () => {
   const fail = (): never => {
     throw new Error("again");
   };
@@ -175,7 +185,7 @@ describe("what was thrown", () => {
     });
   }
 
-  it("stays as it is where it is one of ours", () => {
+  it("stays as it is if it is a ChatError", () => {
     const known = new ChatError("cancelled");
     assert.equal(asChatError(known), known);
     assert.equal(asInputError(known), known);

@@ -15,7 +15,7 @@ function inReply(value: Record<string, unknown>, eventName?: string): ChatError 
   return error;
 }
 
-describe("the code of an answer", () => {
+describe("the code of an error response", () => {
   const byStatus: [status: number, code: ErrorCode, isRetryable: boolean][] = [
     [400, "invalid_input", false],
     [401, "auth_error", false],
@@ -44,7 +44,7 @@ describe("the code of an answer", () => {
     [530, "provider_unavailable", false],
   ];
   for (const [status, code, isRetryable] of byStatus) {
-    it(`is ${code} for status ${status}, ${isRetryable ? "" : "not "}worth another try`, () => {
+    it(`is ${code} for status ${status}, ${isRetryable ? "" : "not "}retryable`, () => {
       const error = response(status);
       assert.equal(error.code, code);
       assert.equal(error.cause.status, status);
@@ -53,7 +53,7 @@ describe("the code of an answer", () => {
     });
   }
 
-  it("is provider_unavailable for a redirect, which names the place and is never followed", () => {
+  it("is provider_unavailable for a redirect, which is named and never followed", () => {
     const error = response(307, "", { location: "https://elsewhere.example/v1" });
     assert.equal(error.code, "provider_unavailable");
     assert.match(error.message, /https:\/\/elsewhere\.example\/v1/);
@@ -69,14 +69,40 @@ describe("the code of an answer", () => {
     });
   }
 
-  it("tells a token that is missing from one that is refused", () => {
+  it("distinguishes a missing token from a refused one", () => {
     assert.equal(response(401, "", {}, { ...FACTS, hasToken: false }).key, "token_missing");
     assert.equal(response(401).key, "token_refused");
   });
 
-  it("tells an unknown model from a wrong address", () => {
+  it("distinguishes an unknown model from a wrong address", () => {
     assert.equal(response(404, { error: "Model org/name does not exist" }).key, "model_not_found");
+    assert.equal(response(404, { error: "No endpoints found for org/name." }).key, "model_not_found");
+    assert.equal(response(404, { error: "org/name: unknown" }).key, "model_not_found");
     assert.equal(response(404, "Not Found").key, "path_not_found");
+  });
+
+  it("names the permission of Hugging Face's tokens at its own hosts alone", () => {
+    assert.match(response(403).message, /Make calls to Inference Providers/);
+    for (const host of ["api.groq.com", "localhost:8080", "x.endpoints.huggingface.cloud", "huggingface.co.example"]) {
+      const { code, message } = response(403, "", {}, { ...FACTS, host });
+      assert.equal(code, "auth_error");
+      assert.doesNotMatch(message, /Inference Providers/);
+      assert.ok(message.includes(host), message);
+    }
+  });
+
+  it("takes the code of the error that a gateway passes on", () => {
+    const raw = JSON.stringify({ error: { message: "gone", code: "model_not_found" } });
+    const error = response(400, { error: { message: "Provider returned error", code: 400, metadata: { raw } } });
+    assert.equal(error.code, "not_found");
+    assert.equal(error.cause.code, "model_not_found");
+  });
+
+  it("does not retry what stays, whatever its status", () => {
+    for (const status of [500, 502, 503]) {
+      assert.equal(response(status, { error: "image input is not supported" }).cause.retryable, false);
+    }
+    assert.equal(response(500, { error: "The image server is gone." }).cause.retryable, true);
   });
 
   const quotas: [what: string, body: unknown][] = [
@@ -93,7 +119,7 @@ describe("the code of an answer", () => {
     ["an insufficient balance", { error: { message: "Insufficient account balance" } }],
   ];
   for (const [what, body] of quotas) {
-    it(`is budget_exhausted for status 429 with ${what}, and not worth another try`, () => {
+    it(`is budget_exhausted for status 429 with ${what}, and not retryable`, () => {
       const error = response(429, body);
       assert.equal(error.code, "budget_exhausted");
       assert.equal(error.cause.retryable, false);
@@ -114,18 +140,25 @@ describe("the code of an answer", () => {
   }
 });
 
-describe("the wait that an answer asks for", () => {
+describe("the wait that a response asks for", () => {
   it("is in the cause", () => {
     assert.equal(response(429, "", { "retry-after": "7" }).cause.retry_after, 7);
     assert.equal("retry_after" in response(429).cause, false);
   });
 
-  for (const status of [429, 503]) {
-    it(`is in the sentence of ${status} if it is too long to wait for`, () => {
-      assert.match(response(status, "", { "retry-after": "3600" }).message, /Try again in 3600 s\./);
-      assert.doesNotMatch(response(status, "", { "retry-after": "60" }).message, / 60 s/);
-    });
-  }
+  it("is in the sentence of 503 if it is too long to wait for", () => {
+    assert.match(response(503, "", { "retry-after": "3600" }).message, /Try again in 3600 s\./);
+    assert.doesNotMatch(response(503, "", { "retry-after": "60" }).message, / 60 s/);
+  });
+
+  it("is in the sentence and the summary of 429", () => {
+    for (const seconds of [3600, 12]) {
+      const error = response(429, "", { "retry-after": String(seconds) });
+      assert.ok(error.message.includes(`Try again in ${seconds} s.`), error.message);
+      assert.equal(String(error.cause), `rate limit, ${seconds} s`);
+    }
+    assert.equal(String(response(429, "", { "retry-after": "0" }).cause), "rate limit (429)");
+  });
 });
 
 describe("what the server said", () => {
@@ -148,7 +181,16 @@ describe("what the server said", () => {
     ["the title of a problem", { type: "about:blank", title: "A", status: 422 }, "A."],
     ["the detail of a problem before its title", { title: "no", detail: "A" }, "A."],
     ["an OAuth description", { error_description: "A" }, "A."],
-    ["a nested message", { object: "error", message: { detail: [{ msg: "A" }] } }, '{"detail":[{"msg":"A"}]}.'],
+    ["a nested message", { object: "error", message: { detail: [{ msg: "A" }] } }, "A."],
+    ["a nested message that says nothing known", { message: { foo: "A" } }, '{"foo":"A"}.'],
+    ["a message that is JSON itself", { error: { message: '{"error":{"message":"A","code":7}}' } }, "A."],
+    ["a message that is a list in JSON", { error: { message: '[{"error":{"message":"A"}}]' } }, "A."],
+    ["a message that only begins like JSON", { error: { message: '{"error":' } }, '{"error":.'],
+    [
+      "an error in an error in an error",
+      { error: { message: JSON.stringify({ error: { message: JSON.stringify({ detail: "A" }) } }) } },
+      "A.",
+    ],
     ["a JSON text", '"A"', "A."],
     ["a header where the body is empty", "", "A.", { "x-error-message": "A" }],
     ["a header where the body says nothing", { id: "1" }, "A.", { "x-error-message": "A" }],
@@ -201,7 +243,7 @@ describe("the sentence", () => {
   for (const [text, line] of cases)
     it(`of ${JSON.stringify(text)} is "${line}"`, () => assert.equal(sentence(text), line));
 
-  it("is one line of bounded length, whatever the server sends", () => {
+  it("is one line of limited length, whatever the server sends", () => {
     for (const body of ["x".repeat(60_000), { error: "line\n".repeat(10_000) }, { error: { message: "\r\n\u2028" } }]) {
       const { message } = response(500, body);
       assert.doesNotMatch(message, /[\r\n\u2028\u2029]/);
@@ -209,7 +251,7 @@ describe("the sentence", () => {
     }
   });
 
-  it("takes no long time over a body made to take long", () => {
+  it("is found quickly in a body made to take long", () => {
     const start = performance.now();
     for (const body of [`a${" ".repeat(60_000)}b`, "<title".repeat(10_000), `<title>${"\t".repeat(60_000)}`]) {
       response(500, body);
@@ -217,7 +259,7 @@ describe("the sentence", () => {
     assert.ok(performance.now() - start < 500, "a server could stop the event loop");
   });
 
-  it("leaves no place unfilled", () => {
+  it("has all its placeholders filled in", () => {
     for (let status = 300; status < 600; status++) {
       for (const headers of [{}, { "retry-after": "999" }]) {
         assert.doesNotMatch(response(status, "", headers).message, /__|undefined|NaN/);
@@ -239,7 +281,7 @@ describe("the body in the cause", () => {
 });
 
 describe("an error inside a reply", () => {
-  it("has no status that cannot be a number", () => {
+  it("has no status if a status is not a number", () => {
     assert.equal(inReply({ error: { message: "no", status: { toString: 0 } } }).cause.status, undefined);
     assert.equal(inReply({ status: { toString: 0 } }, "error").cause.status, undefined);
   });
@@ -298,15 +340,22 @@ describe("an error inside a reply", () => {
     ["a guardrail's", { code: 400, details: "A" }, "error", "invalid_input", /A/],
     ["a status as text", { error: { message: "A", code: "429" } }, undefined, "rate_limit", /A/],
     ["a timeout by its status", { error: { message: "A", code: 504 } }, undefined, "timeout", /A/],
+    [
+      "a choice's",
+      { choices: [{ delta: { content: "" }, error: { code: 429, message: "A" } }] },
+      undefined,
+      "rate_limit",
+      /A/,
+    ],
     ["a bare object of the kind error", { object: "error", message: "A", code: 404 }, undefined, "not_found", /A/],
   ];
   for (const [what, value, eventName, code, message] of byStatus) {
-    it(`goes by the status that it names: ${what}`, () => {
+    it(`is judged by the status that it names: ${what}`, () => {
       const error = inReply(value, eventName);
       assert.equal(error.code, code);
       assert.equal(typeof error.cause.status, "number");
       assert.match(error.message, message);
-      assert.equal(error.cause.body, JSON.stringify(value));
+      if (!("choices" in value) || "error" in value) assert.equal(error.cause.body, JSON.stringify(value));
     });
   }
 
@@ -318,14 +367,16 @@ describe("an error inside a reply", () => {
   ][] = [
     ["a text", { error: "A" }, undefined, /A/],
     ["an object with a code that is a word", { error: { message: "A", code: "server_error" } }, undefined, /A/],
-    ["a code that is no HTTP status", { error: { message: "A", code: 1301 } }, undefined, /A/],
+    ["a code that is not an HTTP status", { error: { message: "A", code: 1301 } }, undefined, /A/],
     ["an event named error", { message: "A" }, "error", /A/],
     ["an event named error that says nothing", { foo: 1 }, "error", /"foo":1/],
     ["a type and message", { error_type: "x", error_message: "A" }, undefined, /A/],
     ["a detail", { detail: "A" }, undefined, /A/],
+    ["a choice with an error", { choices: [{ delta: {}, error: { message: "A" } }] }, undefined, /A/],
+    ["no choices, and a reason", { choices: null, base_resp: { status_code: 1, status_msg: "A" } }, undefined, /A/],
   ];
   for (const [what, value, eventName, message] of withoutStatus) {
-    it(`is provider_unavailable where it names none: ${what}`, () => {
+    it(`is provider_unavailable if it names no status: ${what}`, () => {
       const error = inReply(value, eventName);
       assert.equal(error.code, "provider_unavailable");
       assert.equal("status" in error.cause, false);

@@ -3,7 +3,7 @@ import zlib from "node:zlib";
 import fc from "fast-check";
 import { bodyDecoder, UnknownEncoding } from "../../../../src/client/response/body-decoder";
 
-/** What a body comes to that says so of its encoding, cut into pieces of so many bytes. */
+/** Decodes a body with this Content-Encoding that arrives in pieces of `size` bytes. */
 async function decode(encoding: string, body: Buffer | string, size = 7): Promise<string> {
   const decoder = bodyDecoder(encoding);
   const bytes = Buffer.from(body);
@@ -17,7 +17,7 @@ async function decode(encoding: string, body: Buffer | string, size = 7): Promis
   return Buffer.concat(out).toString();
 }
 
-/** Events that do not compress to nothing. */
+/** Makes events whose text does not compress to almost nothing. */
 function events(bytes: number): string {
   let text = "";
   for (let i = 0; text.length < bytes; i++)
@@ -33,10 +33,10 @@ const packers: Record<string, (text: string | Buffer) => Buffer> = {
   ...(zstd && { zstd: (text: string | Buffer) => zstd(Buffer.from(text)) }),
 };
 
-describe("a packed body", () => {
+describe("a compressed body", () => {
   for (const [encoding, pack] of Object.entries({ ...packers, "x-gzip": packers.gzip, GZIP: packers.gzip })) {
-    it(`is unpacked: ${encoding}`, async () => {
-      // Brotli begins some of these with [, as JSON does.
+    it(`is decompressed: ${encoding}`, async () => {
+      // Of these sizes, Brotli writes some with a leading [, as in JSON.
       for (const bytes of [1, 10, 100, 5000, 70_000, 200_000, 500_000, 900_000]) {
         const text = events(bytes);
         assert.equal(await decode(encoding, pack?.(text) ?? "", 4096), text, `${bytes} bytes`);
@@ -44,14 +44,14 @@ describe("a packed body", () => {
     });
   }
 
-  it("is unpacked where deflate has no header of zlib", async () => {
+  it("is decompressed from deflate without a zlib header", async () => {
     for (const level of [0, 1, 9]) {
       const text = events(3000);
       assert.equal(await decode("deflate", zlib.deflateRawSync(text, { level })), text);
     }
   });
 
-  it("is unpacked as often as it says, in the order of the header", async () => {
+  it("is decompressed for each encoding of the header, in its order", async () => {
     const { gzip, br, deflate } = packers;
     assert.ok(gzip && br && deflate);
     assert.equal(await decode("gzip, gzip", gzip(gzip("Hello"))), "Hello");
@@ -59,7 +59,7 @@ describe("a packed body", () => {
     assert.equal(await decode("deflate, br, gzip", gzip(br(deflate("Hello")))), "Hello");
   });
 
-  it("is unpacked once where the header says twice of one that was packed once", async () => {
+  it("is decompressed once if the header names its encoding twice", async () => {
     assert.equal(await decode("gzip, gzip", zlib.gzipSync('{"a":1}')), '{"a":1}');
     assert.equal(
       await decode("gzip, br", zlib.brotliCompressSync("data: one two three\n\n")),
@@ -67,7 +67,7 @@ describe("a packed body", () => {
     );
   });
 
-  it("comes out piece by piece, however it is cut", async () => {
+  it("is the same however it is split", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...Object.keys(packers)),
@@ -80,7 +80,7 @@ describe("a packed body", () => {
     );
   });
 
-  it("is handed on while it comes", async () => {
+  it("is passed on as it arrives", async () => {
     for (const [encoding, stream] of [
       ["gzip", zlib.createGzip()],
       ["br", zlib.createBrotliCompress()],
@@ -97,7 +97,7 @@ describe("a packed body", () => {
     }
   });
 
-  it("that cannot be unpacked here says as what it was packed", async () => {
+  it("with an unsupported encoding fails and names it", async () => {
     for (const encoding of ["snappy", "compress", "constructor"]) {
       await assert.rejects(decode(encoding, Buffer.from([0x1f, 0x9d, 0x90, 1, 2, 3])), (error) => {
         assert.ok(error instanceof UnknownEncoding);
@@ -115,7 +115,7 @@ describe("a packed body", () => {
   });
 });
 
-describe("a plain body that says it is packed", () => {
+describe("a plain body whose header claims compression", () => {
   const bodies = [
     '{"a":1}',
     "[1]",
@@ -129,7 +129,7 @@ describe("a plain body that says it is packed", () => {
     "  \r\n\t{}",
   ];
   for (const encoding of ["gzip", "deflate", "br", "zstd", "snappy", "gzip, br"]) {
-    it(`is left alone: ${encoding}`, async () => {
+    it(`is left unchanged: ${encoding}`, async () => {
       for (const body of bodies) {
         for (const size of [1, 3, 100]) assert.equal(await decode(encoding, body, size), body.replace(/^$/, ""));
       }

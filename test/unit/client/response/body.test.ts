@@ -15,12 +15,12 @@ interface Collected {
   tooLong: number;
 }
 
-/** A body, and what it tells. @param onEvent - called for every event */
+/** Makes a body, and records its callbacks. @param onEvent - called for every event */
 function makeBody(headers = {}, onEvent: (body: Body, data: string) => void = () => {}, maxLength = 1e6) {
   const seen: Collected = { events: [], ends: [], broken: [], crashes: [], tooLong: 0 };
   const reader = {
     readEvent(data: string, name: string | undefined) {
-      assert.equal(seen.ends.length, 0, "an event behind the end");
+      assert.equal(seen.ends.length, 0, "an event after the end");
       seen.events.push([data, name]);
       onEvent(body, data);
     },
@@ -50,7 +50,7 @@ const texts = (count: number) => Array.from({ length: count }, (_, index) => `ev
 const stream = (names: string[]) => Buffer.from(names.map((name) => `data: ${name}\n\n`).join(""));
 
 describe("a body that is read in turns", () => {
-  it("is handed on at once while it is short", () => {
+  it("is passed on at once while it is short", () => {
     const { body, seen } = makeBody();
     body.push(stream(["a", "b"]));
     assert.deepEqual(seen.events, [
@@ -61,11 +61,11 @@ describe("a body that is read in turns", () => {
     assert.deepEqual(seen.ends, [undefined]);
   });
 
-  it("ends its turn in the middle of one read where its events take long", async () => {
+  it("ends its turn in the middle of one read if its events take long", async () => {
     const COUNT = 60;
     let waiting = 0;
     let most = 0;
-    // As Node-RED does: what was sent is delivered in the next turn.
+    // Node-RED, too, delivers a message in the turn after it was sent.
     const { body, seen } = makeBody({}, () => {
       block(3);
       most = Math.max(most, ++waiting);
@@ -83,7 +83,7 @@ describe("a body that is read in turns", () => {
     assert.ok(most <= COUNT / 3, `${most} of ${COUNT} were waiting to be delivered`);
   });
 
-  it("shares its turn with other bodies: they do not stand still one after the other", async () => {
+  it("shares its turn with other bodies, so that none has to wait for another", async () => {
     const COUNT = 20;
     let inTurn = 0;
     let most = 0;
@@ -114,7 +114,7 @@ describe("a body that is read in turns", () => {
     assert.equal(finished.length, 5);
   });
 
-  it("hands on no more than one read of a socket in a turn, however quick its events are", async () => {
+  it("passes on at most one read of a socket in a turn, however quick its events are", async () => {
     const { body, seen } = makeBody();
     const bytes = stream(Array.from({ length: 40 }, () => "x".repeat(10_000)));
     for (let at = 0; at < bytes.length; at += 65_536) body.push(bytes.subarray(at, at + 65_536));
@@ -124,7 +124,7 @@ describe("a body that is read in turns", () => {
     assert.equal(seen.events.length, 40);
   });
 
-  it("catches up where more comes than goes", async () => {
+  it("catches up if more arrives than is passed on", async () => {
     const { body, seen } = makeBody({}, undefined, 1e8);
     const bytes = stream(["x".repeat(65_500)]);
     let pushed = 0;
@@ -137,14 +137,14 @@ describe("a body that is read in turns", () => {
     body.destroy();
   });
 
-  it("is too long where far more waits than a reply may have", () => {
+  it("is too long if far more waits than a reply may have", () => {
     const { body, seen } = makeBody({}, () => block(3), 1000);
     for (let read = 0; read < 100; read++) body.push(stream(texts(20)));
     assert.ok(seen.tooLong > 0);
     body.destroy();
   });
 
-  it("comes whole, in its order and with one end, however it is cut and whoever has a turn in between", async () => {
+  it("arrives complete, in order and with one end, however it is split and whatever runs in between", async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.integer({ min: 1, max: 70_000 }) },
       { weight: 1, arbitrary: fc.constantFrom("turn" as const, "slow" as const) },
@@ -183,7 +183,7 @@ describe("a body that is read in turns", () => {
   });
 
   for (const when of [0, 7, 25]) {
-    it(`hands on nothing more when it is destroyed at event ${when}`, async () => {
+    it(`passes on nothing more when it is destroyed at event ${when}`, async () => {
       const { body, seen } = makeBody({}, (self, data) => {
         block(2);
         if (data === `event ${when}`) self.destroy();
@@ -197,7 +197,7 @@ describe("a body that is read in turns", () => {
     });
   }
 
-  it("tells what a listener throws, in the turn of a timer, too", async () => {
+  it("reports what a listener throws, in the turn of a timer, too", async () => {
     const { body, seen } = makeBody({}, (_, data) => {
       block(3);
       if (data === "event 30") throw new Error("no");
@@ -208,7 +208,7 @@ describe("a body that is read in turns", () => {
     body.destroy();
   });
 
-  it("gives the same events however it is cut", async () => {
+  it("gives the same events however it is split", async () => {
     const line = fc.constantFrom(
       "data: a",
       "data:é😀",
@@ -244,7 +244,7 @@ describe("a body that is read in turns", () => {
   });
 });
 
-describe("a packed body", () => {
+describe("a compressed body", () => {
   const EVENTS = [...Array(30).keys()].map((index) => sseEvent({ index, text: "word ".repeat(index % 7) }));
   const TEXT = EVENTS.join("");
   const packers = {
@@ -261,7 +261,7 @@ describe("a packed body", () => {
       "two writes": [packed, garbage],
       "single bytes": Array.from(Buffer.concat([packed, garbage]), (byte) => Buffer.from([byte])),
     })) {
-      it(`gives all that comes before the damage, and then the damage: ${encoding}, ${what}`, async () => {
+      it(`gives all events before the damage, then reports it: ${encoding}, ${what}`, async () => {
         const { body, seen } = makeBody({ "content-encoding": encoding });
         for (const bytes of writes) body.push(bytes);
         body.end();
@@ -273,7 +273,7 @@ describe("a packed body", () => {
     }
   }
 
-  it("gives all that comes before the damage of one that is long", async () => {
+  it("gives all events before the damage if it is long", async () => {
     const names = Array.from({ length: 3000 }, (_, index) => `${index} ${Math.sin(index)}`);
     const packed = gzipSync(stream(names), { finishFlush: constants.Z_SYNC_FLUSH });
     const { body, seen } = makeBody({ "content-encoding": "gzip" });
@@ -286,7 +286,7 @@ describe("a packed body", () => {
     assert.equal(seen.broken.length, 1);
   });
 
-  it("is unpacked no faster than it is read", async () => {
+  it("is decompressed no faster than it is read", async () => {
     const { body, seen } = makeBody({ "content-encoding": "gzip" }, (_, data) => {
       if (data.length > 1000) block(3);
     });
@@ -298,7 +298,7 @@ describe("a packed body", () => {
     assert.equal(seen.tooLong, 0);
   });
 
-  it("is handed on as far as it can be unpacked where the connection fails", async () => {
+  it("is passed on as far as it can be decompressed if the connection fails", async () => {
     for (const [encoding, pack] of Object.entries(packers)) {
       const { body, seen } = makeBody({ "content-encoding": encoding });
       body.push(pack());

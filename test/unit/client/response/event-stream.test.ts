@@ -5,12 +5,12 @@ import { loadWire, wireSkipReason } from "../../../support/wire";
 
 type Event = [data: string, name?: string];
 
-/** A stream whose turn never ends. */
+/** Makes a stream that reads all its events in one turn. */
 function makeStream(readEvent: (data: string, name: string | undefined) => void): EventStream {
   return new EventStream({ readEvent }, () => {});
 }
 
-/** The events of a stream that comes in these chunks. */
+/** Returns the events of a stream that arrives in these chunks. */
 function read(chunks: Buffer[]): Event[] {
   const events: Event[] = [];
   const stream = makeStream((data, name) => events.push(name === undefined ? [data] : [data, name]));
@@ -30,7 +30,7 @@ function cut(bytes: Buffer, cuts: number[]): Buffer[] {
 
 const cases: [what: string, stream: string, events: Event[]][] = [
   ["an event", "data: one\n\n", [["one"]]],
-  ["no space behind the colon (TGI)", 'data:{"a":1}\n\n', [['{"a":1}']]],
+  ["no space after the colon (TGI)", 'data:{"a":1}\n\n', [['{"a":1}']]],
   ["only the first space as not belonging to the data", "data:  one\n\n", [[" one"]]],
   ["CRLF", "data: one\r\n\r\ndata: two\r\n\r\n", [["one"], ["two"]]],
   ["CR", "data: one\r\rdata: two\r\r", [["one"], ["two"]]],
@@ -63,7 +63,7 @@ describe("an event stream", () => {
     });
   }
 
-  it("tells of an event as soon as it is complete", () => {
+  it("reports an event as soon as it is complete", () => {
     const events: string[] = [];
     const stream = makeStream((data) => events.push(data));
     stream.push(Buffer.from("data: one\n"));
@@ -72,7 +72,7 @@ describe("an event stream", () => {
     assert.deepEqual(events, ["one"]);
   });
 
-  it("replaces bytes that are no UTF-8, also at the end", () => {
+  it("replaces bytes that are not UTF-8, at the end too", () => {
     const bytes = Buffer.concat([
       Buffer.from("data: a"),
       Buffer.from([0xff]),
@@ -82,7 +82,7 @@ describe("an event stream", () => {
     assert.deepEqual(read([bytes]), [["a\uFFFD"], ["b\uFFFD"]]);
   });
 
-  it("gives the same events however its bytes are cut", () => {
+  it("gives the same events however its bytes are split", () => {
     const line = fc.constantFrom(
       ...["data: one", "data:two", "data: grüße 😀", "data", "data: ", "event: error", "event: x", "event", ": c", ":"],
       ...["id: 1", "foo: bar", "error: {}", "error", " data: x", "dat", "\uFEFFdata: bom", ""],
@@ -123,7 +123,7 @@ describe("a recorded event stream", () => {
     "unknown-fields": [["abc\n\n123"], done],
   };
   for (const { name, body, chunks } of framing ?? []) {
-    it(`reads as it came, whole and byte by byte: ${name}`, () => {
+    it(`gives the recorded events, whole and byte by byte: ${name}`, () => {
       const events = read([body]);
       assert.deepEqual(events, expected[name]);
       assert.deepEqual(read(chunks), events);

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
+import { stub } from "sinon";
 import type { Dispatcher } from "undici";
 import { resolveEndpoint } from "../../../../src/client/connection/endpoint";
 import { makeRedaction } from "../../../../src/client/redaction";
 import { type ExchangeInput, exchange } from "../../../../src/client/response/exchange";
+import { turns } from "../../../../src/client/response/turns";
 import { openResources } from "../../../support/leaks";
 import { chunk, sseEvent } from "../../../support/server";
 
-/** Time in which Node.js reads what has come is nothing that a server can bring about: here bytes come when we say. */
+/** Hands the bytes over itself, since no server can decide when Node.js reads what has arrived. */
 describe("an exchange", () => {
   const endpoint = resolveEndpoint("http://127.0.0.1:1/v1");
   const redaction = makeRedaction([]);
@@ -17,7 +19,7 @@ describe("an exchange", () => {
     `${EVENTS.join("")}${sseEvent(chunk(undefined, { finish_reason: "stop" }))}data: [DONE]\n\n`,
   );
 
-  /** Sends a request that nobody answers but the test. */
+  /** Sends a request that only the test answers. */
   function open(more: Partial<ExchangeInput> = {}) {
     let handler: Dispatcher.DispatchHandler = {};
     const seen = { closes: 0 };
@@ -38,7 +40,10 @@ describe("an exchange", () => {
       onFailure: () => {},
       onClose: () => seen.closes++,
       headersLimitMs: 0,
+      firstPieceLimitMs: 0,
       silenceLimitMs: 0,
+      isAtHome: false,
+      onHead: () => {},
       maxReplyLength: 1e7,
       proxyHost: undefined,
       ...more,
@@ -46,7 +51,7 @@ describe("an exchange", () => {
     return { result, handler, seen };
   }
 
-  /** Lets a whole reply come at once. @param onText - called for every piece */
+  /** Makes a whole reply arrive at once. @param onText - called for every delta */
   async function receive(onText: () => void, limits: Partial<ExchangeInput> = {}) {
     const { result, handler, seen } = open({ listener: { onText }, ...limits });
     const controller = { abort() {} } as unknown as Dispatcher.DispatchController;
@@ -61,13 +66,13 @@ describe("an exchange", () => {
     return settled;
   }
 
-  /** Keeps everything else waiting. */
+  /** Blocks the event loop. */
   function block(ms: number): void {
     const until = performance.now() + ms;
     while (performance.now() < until);
   }
 
-  it("does not take a reply that waits to be read for a silent server", async () => {
+  it("does not mistake a reply that waits to be read for a silent server", async () => {
     let isBlocked = false;
     const { failure, completion } = await receive(
       () => {
@@ -81,7 +86,7 @@ describe("an exchange", () => {
     assert.equal(completion.message.content?.length, COUNT);
   });
 
-  it("measures when pieces came, not when they were read", async () => {
+  it("measures when deltas arrived, not when they were read", async () => {
     let count = 0;
     const { firstAt, lastAt } = await receive(() => {
       if (count++ % 1000 === 0) block(20);
@@ -90,7 +95,7 @@ describe("an exchange", () => {
     assert.ok(lastAt - firstAt < 20, `${lastAt - firstAt} ms for a reply that came at once`);
   });
 
-  it("leaves no timer where it ends in the middle of a read, behind a finish reason", async () => {
+  it("leaves no timer if it ends in the middle of a read, after a finish reason", async () => {
     const before = await openResources();
     const { result, handler } = open({ silenceLimitMs: 60_000 });
     const controller = { abort() {} } as unknown as Dispatcher.DispatchController;
@@ -113,7 +118,7 @@ describe("an exchange", () => {
     const whole = Buffer.from(`${sseEvent(chunk("Hi", { finish_reason: "stop" }))}data: [DONE]\n\n`);
     const deepUsage = { ...chunk("Hi"), usage: JSON.parse("[".repeat(1000) + "]".repeat(1000)) };
 
-    /** What throws, what comes, and how it must end. */
+    /** Which callback throws, what arrives, and how the exchange must end. */
     const cases: Record<string, { more: Partial<ExchangeInput>; bytes: Buffer; key: string | undefined }> = {
       "when it has failed": { more: { onFailure: mistake }, bytes: Buffer.from("data: x\n\n"), key: "internal" },
       "when it is closed": { more: { onClose: mistake }, bytes: whole, key: undefined },
@@ -122,7 +127,7 @@ describe("an exchange", () => {
         bytes: Buffer.from("data: x\n\n"),
         key: "reply_senseless",
       },
-      "when a piece comes": { more: { listener: { onText: mistake } }, bytes: whole, key: "internal" },
+      "when a delta arrives": { more: { listener: { onText: mistake } }, bytes: whole, key: "internal" },
       "when a field is left out": {
         more: { listener: { onLeftOut: mistake } },
         bytes: Buffer.from(`${sseEvent(deepUsage)}data: [DONE]\n\n`),
@@ -135,7 +140,7 @@ describe("an exchange", () => {
       },
     };
     for (const [when, { more, bytes, key }] of Object.entries(cases)) {
-      it(`ends all the same, once, and throws nothing at the connection: ${when}`, async () => {
+      it(`ends once, and throws nothing into the connection: ${when}`, async () => {
         const { result, handler } = open(more);
         const control = controller(mistake);
         handler.onRequestStart?.(control, {});
@@ -147,7 +152,31 @@ describe("an exchange", () => {
       });
     }
 
-    it("is no matter of an abort either", async () => {
+    it("ends once where the body cannot be given up, either: a file that was being written has none of its functions", async () => {
+      const leave = stub(turns, "leave").throws(new TypeError("no function"));
+      try {
+        const { result, handler } = open({ onFailure: mistake });
+        handler.onRequestStart?.(
+          controller(() => {}),
+          {},
+        );
+        handler.onResponseStart?.(
+          controller(() => {}),
+          200,
+          head,
+        );
+        handler.onResponseError?.(
+          controller(() => {}),
+          new Error("gone"),
+        );
+        assert.equal((await result).failure?.error.key, "internal");
+        assert.ok(leave.called);
+      } finally {
+        leave.restore();
+      }
+    });
+
+    it("ends once after an abort, too", async () => {
       const abort = new AbortController();
       const { result, handler } = open({ signal: abort.signal, onFailure: mistake, onClose: mistake });
       handler.onRequestStart?.(controller(mistake), {});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PROGRESS, REPLY_EVENTS, type Verdict, verdictOn } from "../../../../src/client/response/verdict";
 
-/** Each cell in words: `ok`, `wait`, or the key of the failure; `again` where another attempt may go better. */
+/** Each cell is `ok`, `wait`, or the key of the failure, with `again` if another attempt may succeed. */
 const TABLE = `
             | head                | error status    | opened              | begun            | finished  | done
   end       | reply_senseless     | by status again | reply_incomplete    | ok               | ok        | ok
@@ -25,7 +25,7 @@ describe("the verdict on a reply", () => {
     .map((line) => line.split("|").map((cell) => cell.trim()));
   const columns = head.filter(Boolean);
 
-  it("is known for every event at every stage", () => {
+  it("is defined for every event at every stage", () => {
     assert.deepEqual(columns, [...PROGRESS]);
     assert.deepEqual(
       rows.map(([event]) => event),

@@ -1,0 +1,77 @@
+import { overlap } from "./overlap";
+
+/** The beginnings of a reply whose markers the server has left in its text. */
+export const HARMONY_BEGINS = ["<|channel|>", "<|start|>assistant<|channel|>"];
+const MESSAGE = "<|message|>";
+/** Markers that end a part of a reply. */
+const ENDS = ["<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"];
+/** In characters, between two markers. */
+const LONGEST_HEADER = 300;
+
+/** Splits a reply in parts such as `<|channel|>analysis<|message|>…<|end|>`: those of this channel are reasoning. */
+export class HarmonyParser {
+  #isBody = false;
+  #isReasoning = false;
+  #held = "";
+  /** No body has come yet: the markers may be the model's own words. */
+  #isFirst = true;
+  /** All that comes from now on is text. */
+  isOver = false;
+  reasoning = "";
+
+  get isHolding(): boolean {
+    return this.#held !== "";
+  }
+
+  /** Takes the next delta. @returns what of it is text; the reasoning is in `reasoning` */
+  push(delta: string): string {
+    this.reasoning = "";
+    let text = "";
+    let rest = this.#held + delta;
+    this.#held = "";
+    const tell = (body: string) => {
+      if (this.#isReasoning) this.reasoning += body;
+      else text += body;
+    };
+    while (rest !== "" && !this.isOver) {
+      if (this.#isBody) {
+        const ends = ENDS.map((end) => rest.indexOf(end)).filter((at) => at >= 0);
+        if (ends.length === 0) {
+          const keep = Math.max(...ENDS.map((end) => overlap(rest, end)));
+          tell(rest.slice(0, rest.length - keep));
+          this.#held = keep ? rest.slice(-keep) : "";
+          return text;
+        }
+        const at = Math.min(...ends);
+        tell(rest.slice(0, at));
+        rest = rest.slice(at);
+        this.#isBody = false;
+      } else {
+        const at = rest.indexOf(MESSAGE);
+        if (at < 0 && rest.length <= LONGEST_HEADER + MESSAGE.length) {
+          this.#held = rest;
+          return text;
+        }
+        if (at < 0 || at > LONGEST_HEADER) {
+          this.isOver = true;
+          return text + rest;
+        }
+        this.#isReasoning = rest.slice(0, at).includes("<|channel|>analysis");
+        rest = rest.slice(at + MESSAGE.length);
+        this.#isBody = true;
+        this.#isFirst = false;
+      }
+    }
+    return text + rest;
+  }
+
+  /** Returns what was held back: nothing more will come. */
+  end(): string {
+    const held = this.#held;
+    this.#held = "";
+    this.reasoning = this.#isBody && this.#isReasoning ? held : "";
+    if (this.#isBody) return this.#isReasoning ? "" : held;
+    // The marker at the end of a reply, or a header without a body.
+    return this.#isFirst ? held : "";
+  }
+}
