@@ -1,12 +1,9 @@
-/** When a part of a reply is handed on: as it comes, at intervals, or by sentence or line. */
-export type ChunkMode = "token" | "interval" | "sentence" | "line";
+import { LONGEST_SENTENCE, maySentenceEnd, sentenceEnds, sentenceRules } from "./sentences";
 
-export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line"];
+/** When a part of a reply is handed on: as it comes, at intervals, or by sentence or line. For a snapshot, too, at intervals. */
+export type ChunkMode = "token" | "interval" | "sentence" | "line" | "snapshot";
 
-/** In characters. A longer sentence is cut. */
-const LONGEST_SENTENCE = 2000;
-/** In characters. `Intl.Segmenter` takes longer for every sentence the longer the text behind it is. */
-const FIRST_WINDOW = 250;
+export const CHUNK_MODES: readonly ChunkMode[] = ["token", "interval", "sentence", "line", "snapshot"];
 
 /** What a delta belongs to: the text of the reply, or the reasoning before it. */
 export type DeltaKind = "text" | "reasoning";
@@ -22,18 +19,29 @@ export interface Chunker {
 }
 
 /**
- * @param intervalMs - for the mode `interval`
+ * @param intervalMs - for the modes `interval` and `snapshot`
  * @param emit - takes the chunks and their kinds, never an empty one
  * @param mayGoOn - asked after a chunk: false leaves the rest of a piece for later. A piece may hold millions of lines
+ * @param language - for the mode `sentence`: its code
  */
-export function makeChunker(mode: ChunkMode, intervalMs: number, emit: Emit, mayGoOn = () => true): Chunker {
+export function makeChunker(
+  mode: ChunkMode,
+  intervalMs: number,
+  emit: Emit,
+  mayGoOn = () => true,
+  language = "en",
+): Chunker {
   switch (mode) {
     case "token":
       return tokenChunker(emit);
     case "interval":
+    case "snapshot":
       return intervalChunker(intervalMs, emit);
-    case "sentence":
-      return boundaryChunker({ ends: sentenceEnds, mayEnd: maySentenceEnd, longest: LONGEST_SENTENCE }, emit, mayGoOn);
+    case "sentence": {
+      const rules = sentenceRules(language);
+      const ends = (text: string) => sentenceEnds(text, rules);
+      return boundaryChunker({ ends, mayEnd: maySentenceEnd, longest: LONGEST_SENTENCE }, emit, mayGoOn);
+    }
     case "line":
       return boundaryChunker({ ends: lineEnds, mayEnd: hasLineEnd, longest: Number.POSITIVE_INFINITY }, emit, mayGoOn);
   }
@@ -136,58 +144,6 @@ function boundaryChunker({ ends, mayEnd, longest }: Boundaries, emit: Emit, mayG
     resume,
     flush,
   };
-}
-
-let segmenter: Intl.Segmenter | undefined;
-
-const TERMINATOR = /[\p{STerm}\n\r\u2028\u2029]/u;
-/** Behind the end of a sentence, before the next letter, which decides whether it was one: "3." may go on as "3.14". */
-const UNDECIDED = /[\p{STerm}\n\r\u2028\u2029][^\p{L}]*$/u;
-
-function maySentenceEnd(delta: string, before: string): boolean {
-  return TERMINATOR.test(delta) || UNDECIDED.test(before.slice(-64));
-}
-
-/** Looks at a window of the text at a time, and at a larger one only where no sentence ends in it. */
-function* sentenceEnds(text: string): Generator<number> {
-  let at = 0;
-  let width = FIRST_WINDOW;
-  while (at < text.length) {
-    const window = text.slice(at, at + width);
-    const whole = sentences(window).slice(0, -1);
-    for (const sentence of whole) {
-      at += sentence.length;
-      yield at;
-    }
-    if (whole.length > 0) {
-      width = FIRST_WINDOW;
-    } else if (width < LONGEST_SENTENCE && window.length === width) {
-      width = Math.min(2 * width, LONGEST_SENTENCE);
-    } else if (at + window.length < text.length) {
-      at += wordsWithin(window);
-      yield at;
-      width = FIRST_WINDOW;
-    } else {
-      return;
-    }
-  }
-}
-
-/** A sentence has ended when the next one has begun with a letter. @returns the sentences, of which the last one is open */
-function sentences(text: string): string[] {
-  segmenter ??= new Intl.Segmenter(undefined, { granularity: "sentence" });
-  const found = Array.from(segmenter.segment(text), ({ segment }) => segment);
-  const last = found.at(-1) ?? "";
-  const before = found.at(-2);
-  if (before === undefined || /\p{L}/u.test(last) || /[\n\r\u2028\u2029]$/.test(before)) return found;
-  return [...found.slice(0, -2), before + last];
-}
-
-/** How much of a text can be parted from what follows: at a space, or at least between two characters. */
-function wordsWithin(text: string): number {
-  const space = /^[\s\S]*\s/.exec(text)?.[0].length;
-  const isHalf = /[\ud800-\udbff]$/.test(text);
-  return space ?? text.length - (isHalf ? 1 : 0);
 }
 
 const hasLineEnd = (delta: string): boolean => delta.includes("\n");

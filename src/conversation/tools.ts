@@ -2,7 +2,8 @@ import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJ
 import { FUNCTION_NAME } from "../shared/limits";
 import { ChatError } from "./errors";
 import { jsonProblem, readWrittenJson } from "./json/find-json";
-import { compileSchema, type Schema } from "./json/schema";
+import { compileSchema, type Schema, type Validate } from "./json/schema";
+import { schemaParams } from "./json/schema-mistake";
 import type { TimeBudget } from "./json/time-budget";
 import { readObject } from "./request/fields";
 
@@ -10,6 +11,8 @@ import { readObject } from "./request/fields";
 export const MOST_CALLS = 128;
 /** In characters, of a name that the model has made up. */
 const LONGEST_NAME = 1000;
+/** JSON strings around the arguments of a call that are opened. */
+const MOST_WRAPPED = 3;
 
 /** A function that a model may call and that is carried out here. */
 export interface Tool {
@@ -17,15 +20,28 @@ export interface Tool {
   description: string;
   /** JSON schema of the arguments; undefined for none. */
   parameters: Schema | undefined;
+  /** True for a schema of somebody else, who checks the arguments too: one that cannot be read lets them pass. */
+  isForeign?: boolean;
   strict: boolean;
   /**
    * Carries out a call whose arguments are valid.
    *
-   * @returns what the model is told
+   * @returns what the model is told: a text, or a text with images or sound
    * @throws whatever went wrong; its message is told to the model
    */
-  run(call: ParsedCall, signal: AbortSignal): Promise<string>;
+  run(call: ParsedCall, signal: AbortSignal): Promise<string | ToolAnswer>;
 }
+
+/** What a tool gives back where that is not text alone. */
+export interface ToolAnswer {
+  /** May be blank. */
+  text: string;
+  /** Content parts as the API writes them, `image_url` or `input_audio`: a `tool` message has no place for them. */
+  parts: MediaPart[];
+}
+
+/** A content part with an image or sound. */
+export type MediaPart = { type: string } & Record<string, unknown>;
 
 /** A call with its arguments parsed. */
 export interface ParsedCall {
@@ -37,6 +53,9 @@ export interface ParsedCall {
 /** A call that was carried out, as the report tells it. */
 export type CallReport = ParsedCall & { ms: number } & ({ result: string } | { error: string });
 
+/** What came of a call: its report, and the images and sound that it gave. */
+export type CallOutcome = CallReport & { parts?: MediaPart[] };
+
 /** A function as the API declares it. */
 export interface Declaration {
   type: "function";
@@ -44,7 +63,7 @@ export interface Declaration {
 }
 
 /** Declares a tool as the request does. */
-export function declare({ name, description, parameters, strict }: Omit<Tool, "run">): Declaration {
+export function declare({ name, description, parameters, strict }: Omit<Tool, "run" | "isForeign">): Declaration {
   return {
     type: "function",
     function: {
@@ -102,7 +121,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     return schema;
   } catch (error) {
     if (error instanceof ChatError && error.key === "module_failed") throw error;
-    throw new ChatError("tool_schema", { name, reason: (error as Error).message });
+    throw new ChatError("tool_schema", { name, ...schemaParams(error) });
   }
 }
 
@@ -117,6 +136,23 @@ export function checkNames(declarations: unknown[]): void {
   }
 }
 
+/** True if a request offers a function of this name. */
+export function isDeclared(tools: unknown, name: string): boolean {
+  return (
+    Array.isArray(tools) &&
+    tools.some((tool: { function?: { name?: unknown } } | null) => tool?.function?.name === name)
+  );
+}
+
+/** Returns a call of a declared function with `{}` for arguments that say nothing, where the function needs none. */
+export function withoutBlankArguments(call: ParsedCall, tools: unknown): ParsedCall {
+  const named = (Array.isArray(tools) ? tools : []).map((tool) => asRecord(asRecord(tool)?.["function"]));
+  const declared = named.find((tool) => tool?.["name"] === call.name);
+  const required = asRecord(declared?.["parameters"])?.["required"];
+  const needsNone = declared !== undefined && !(Array.isArray(required) && required.length > 0);
+  return needsNone && isBlank(call.arguments) ? { ...call, arguments: {} } : call;
+}
+
 /** Takes the calls off a message that are too many. @returns how many */
 export function dropCalls(message: AssistantMessage): number {
   const calls = message.tool_calls ?? [];
@@ -125,12 +161,17 @@ export function dropCalls(message: AssistantMessage): number {
   return calls.length - MOST_CALLS;
 }
 
-/** Parses the arguments of a call; what is no JSON, or must not be used, stays text. Small models write an object as a text of JSON. */
+/**
+ * Parses the arguments of a call; what is no JSON, or must not be used, stays text. Some models write JSON into a JSON
+ * string, now and then twice.
+ */
 export function parseCall({ id, function: { name, arguments: text } }: ToolCall): ParsedCall {
   const parsed = readWrittenJson(text);
   if (!parsed) return { id, name, arguments: text };
-  const inner = typeof parsed.value === "string" ? readWrittenJson(parsed.value)?.value : undefined;
-  return { id, name, arguments: asRecord(inner) ?? parsed.value };
+  let inner: unknown = parsed.value;
+  for (let level = 0; level < MOST_WRAPPED && typeof inner === "string"; level++) inner = readWrittenJson(inner)?.value;
+  const isEmpty = Array.isArray(inner) && inner.length === 0;
+  return { id, name, arguments: asRecord(inner) ?? (isEmpty ? inner : parsed.value) };
 }
 
 /**
@@ -144,7 +185,7 @@ export function sendableCall(call: ToolCall): ToolCall {
 }
 
 /**
- * Carries out a call and says what came of it. For a function without parameters some models write `null` as its arguments. Nothing is thrown: a model can mend a call when it is told what is wrong.
+ * Carries out a call and says what came of it. Nothing is thrown: a model can mend a call when it is told what is wrong.
  *
  * @param tool - undefined for a name that nobody knows
  * @param budget - time that the checks of the arguments of all calls of a round share
@@ -155,9 +196,9 @@ export async function runTool(
   names: string[],
   signal: AbortSignal,
   budget: TimeBudget,
-): Promise<CallReport> {
+): Promise<CallOutcome> {
   const startedAt = performance.now();
-  const call: ParsedCall = { ...rest, arguments: args ?? {} };
+  const call: ParsedCall = { ...rest, arguments: isNoArguments(args, tool) ? {} : args };
   const report = { ...call, ms: 0 };
   const end = () => Math.round(performance.now() - startedAt);
   try {
@@ -167,17 +208,55 @@ export async function runTool(
     }
     const wrong = argumentProblems(tool, call.arguments, budget);
     if (wrong.length > 0) throw new Error(`Wrong arguments: ${wrong.join("; ")}.`);
-    const result = await tool.run(call, signal);
-    return { ...report, result, ms: end() };
+    const answer = await tool.run(call, signal);
+    if (typeof answer === "string") return { ...report, result: answer, ms: end() };
+    const { text, parts } = answer;
+    return { ...report, result: text || countParts(parts), ms: end(), ...(parts.length > 0 && { parts }) };
   } catch (error) {
     return { ...report, error: thrownText(error), ms: end() };
   }
 }
 
+/** True for the arguments of a call that brings none, and for what stands for none where the function needs none. */
+function isNoArguments(args: unknown, tool: Tool | undefined): boolean {
+  if (args === undefined || args === null) return true;
+  const required = tool?.parameters?.["required"];
+  return !(Array.isArray(required) && required.length > 0) && isBlank(args);
+}
+
+/** True for what some models write in place of no arguments: `null`, `[]`, `""`, or such a text. */
+function isBlank(args: unknown): boolean {
+  if (args === undefined || args === null) return true;
+  if (Array.isArray(args)) return args.length === 0;
+  return typeof args === "string" && ["", "[]", "null", '""'].includes(args.trim());
+}
+
 function argumentProblems(tool: Tool, args: unknown, budget: TimeBudget): string[] {
   if (typeof args === "string") return [jsonProblem(args) ?? "they are not a valid JSON object"];
-  if (tool.parameters) return compileSchema(tool.parameters)(args, budget);
+  const validate = tool.parameters && readSchema(tool.parameters, tool.isForeign === true);
+  if (validate) return validate(args, budget);
   return asRecord(args) ? [] : ["the value must be object"];
+}
+
+/** @returns undefined for a schema that cannot be read, where that is nobody's mistake here */
+function readSchema(schema: Schema, isForeign: boolean): Validate | undefined {
+  try {
+    return compileSchema(schema);
+  } catch (error) {
+    if (isForeign && !(error instanceof ChatError)) return undefined;
+    throw error;
+  }
+}
+
+/** Says in words what images and sound a tool has given: "2 images, 1 sound". */
+function countParts(parts: MediaPart[]): string {
+  const images = parts.filter(({ type }) => type === "image_url").length;
+  const counts: [count: number, what: string][] = [
+    [images, "image"],
+    [parts.length - images, "sound"],
+  ];
+  const said = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}${count > 1 ? "s" : ""}`);
+  return said.join(", ");
 }
 
 /** Returns what the model is told of a call. */

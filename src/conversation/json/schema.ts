@@ -2,6 +2,7 @@ import type AjvCore from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { asText, loadModule } from "../../client/internal";
 import { BoundedMap } from "../bounded-map";
+import { SchemaMistake, schemaMistake } from "./schema-mistake";
 import { TimeBudget } from "./time-budget";
 
 // Loaded by the first schema, and found now: see `loadModule`.
@@ -70,13 +71,16 @@ function compileText(text: string): Validate | Error {
   try {
     return compile(schema, tools);
   } catch (error) {
-    return new Error((error as Error).message);
+    return error instanceof SchemaMistake ? error : new Error((error as Error).message);
   }
 }
 
 function compile(schema: Schema, { checker, makeAjv }: Tools): Validate {
   const validate = new TimeBudget(COMPILE_MS).run(() => {
-    if (!checker.validateSchema(schema)) throw new Error(checker.errorsText(checker.errors, { dataVar: "schema" }));
+    if (!checker.validateSchema(schema)) {
+      const errors = checker.errors ?? [];
+      throw schemaMistake(errors) ?? new Error(checker.errorsText(errors, { dataVar: "schema" }));
+    }
     return makeAjv().compile(schema);
   });
   if (!validate) throw new Error(`it takes more than ${COMPILE_MS / 1000} s to read`);
@@ -90,9 +94,11 @@ function check(validate: ValidateFunction, value: unknown, budget: TimeBudget): 
     const isValid = budget.run(() => validate(value));
     if (isValid === undefined) return [`the check against the schema takes longer than ${CHECK_MS / 1000} s`];
     return isValid ? [] : problems(validate.errors ?? []);
-  } catch {
+  } catch (error) {
     // The stack has overflowed: the schema calls itself for every level of the value.
-    return ["the value is nested too deep"];
+    if ((error as Error).name === "RangeError") return ["the value is nested too deep"];
+    // Ajv compares objects by these methods where they have them.
+    return ["the value has a property named valueOf or toString, which cannot be compared"];
   } finally {
     validate.errors = null;
   }
@@ -139,6 +145,8 @@ function makeAjv(Ajv: typeof AjvCore, addFormats: (ajv: AjvCore) => unknown): Aj
     validateSchema: false,
     meta: false,
     allErrors: true,
+    // Without it, every object has a `toString`.
+    ownProperties: true,
     // Servers and models take more keywords and formats than the drafts have.
     strict: false,
     logger: false,

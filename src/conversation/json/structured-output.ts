@@ -1,10 +1,11 @@
-import { asRecord, asText } from "../../client/internal";
+import { type AssistantMessage, asRecord, FINISH_MEANINGS, sentence } from "../../client/internal";
 import { ChatError } from "../errors";
 import type { Message } from "../request/prompt";
 import { findJson, jsonProblem } from "./find-json";
 import { checkBudget, compileSchema, type Schema, type Validate } from "./schema";
+import { schemaParams } from "./schema-mistake";
 
-/** How a server is asked for replies that follow a schema: as OpenAI does, or as TGI does. */
+/** How a server is asked for replies that follow a schema: by a schema with a name, or by the bare schema as a `value`. */
 export type Grammar = "openai" | "tgi";
 
 /** What a reply must be where it is to be JSON. */
@@ -21,11 +22,11 @@ export interface JsonOutput {
 export type ReadOutput = { value: unknown } | { problems: string[] };
 
 /**
- * Tells from `response_format` whether the reply is to be JSON. Both dialects are understood: OpenAI's, and TGI's with
- * the schema in `value` (text-generation-inference, `GrammarType`), which is sent as it is.
+ * Tells from `response_format` whether the reply is to be JSON. Both dialects are understood; the one with
+ * the schema in `value` is sent as it is.
  *
  * @param grammar - the dialect in which the server is asked
- * @param hasTools - TGI refuses a grammar together with tools
+ * @param hasTools - servers that take the bare schema refuse it together with tools
  * @returns undefined for a text, and for formats that nobody here knows
  * @throws ChatError `schema_missing`, `schema_invalid`
  */
@@ -52,8 +53,14 @@ export function readOutput(responseFormat: unknown, grammar: Grammar, hasTools: 
   }
 }
 
-/** Reads the JSON of a reply. Of several that the text may mean the first one counts that fits the schema. */
-export function readReply(text: string, { validate }: JsonOutput): ReadOutput {
+/** Reads the JSON of a reply. Of several that the text may mean the first one counts that fits the schema. A blank text may have it in its reasoning. */
+export function readReply(text: string, output: JsonOutput, reasoning = ""): ReadOutput {
+  const { validate } = output;
+  // Some servers take JSON that was forced for reasoning. What is no such JSON are thoughts, and not worth a word.
+  if (text.trim() === "" && reasoning.trim() !== "") {
+    const read = readReply(reasoning, output);
+    if ("value" in read) return read;
+  }
   let problems: string[] | undefined;
   const budget = checkBudget();
   for (const value of findJson(text)) {
@@ -62,6 +69,20 @@ export function readReply(text: string, { validate }: JsonOutput): ReadOutput {
     problems ??= found;
   }
   return { problems: problems ?? [text.trim() === "" ? "the reply is empty" : whyNoJson(text)] };
+}
+
+/** Reads a reply that should be JSON. One that is not whole is not worth a repair, nor is a refusal. */
+export function readJsonReply(message: AssistantMessage, finishReason: string | undefined, output: JsonOutput) {
+  const { content, reasoning, refusal } = message;
+  if (refusal) return { error: new ChatError("output_refused", { refusal: sentence(refusal) }) };
+  switch (FINISH_MEANINGS.get(finishReason)) {
+    case "cut":
+      return { error: new ChatError("output_truncated", { reason: finishReason ?? "" }) };
+    case "filtered":
+      return { error: new ChatError("output_filtered", { reason: finishReason ?? "" }) };
+    default:
+      return readReply(content ?? "", output, reasoning);
+  }
 }
 
 function whyNoJson(text: string): string {
@@ -109,7 +130,7 @@ function compile(schema: Schema): Validate {
     return compileSchema(schema);
   } catch (error) {
     if (error instanceof ChatError) throw error;
-    throw new ChatError("schema_invalid", { reason: asText((error as Error).message) ?? "" });
+    throw new ChatError("schema_invalid", schemaParams(error));
   }
 }
 

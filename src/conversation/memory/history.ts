@@ -1,5 +1,6 @@
 import type { Usage } from "../../client/internal";
 import type { Message } from "../request/prompt";
+import { IMAGE_TOKENS, MESSAGE_TOKENS, tokensOfText } from "../tokens";
 
 /** How much of a conversation is remembered. */
 export interface HistoryLimits {
@@ -8,49 +9,26 @@ export interface HistoryLimits {
   tokens: number | undefined;
 }
 
+/** The assistant's words between the results of a round and a message of the user with the images in them. */
+export const SEE_BELOW = "(see below)";
 /** What a conversation may take in a store, in characters: images stand in it as text. */
 const LONGEST = 16 * 1024 * 1024;
-/** What an image costs, whatever its length as text: servers scale it to a size of their own. */
-const IMAGE_TOKENS = 1000;
-/** Role, separators and the like. */
-const MESSAGE_TOKENS = 4;
-/** A token has about so many bytes, in English as in Chinese. */
-const BYTES_PER_TOKEN = 4;
+/** From these limits on, blocks of messages go: for fewer a block would be most of what is remembered. */
+const LEAST_FOR_BLOCKS = { messages: 20, tokens: 4000 };
+/** What a block leaves of a limit. */
+const LEFT_BY_BLOCK = 2 / 3;
 /** Shorter prompts say nothing of how long ones are counted. */
 const LEAST_COUNTED = 100;
 /** The server's count corrects the estimate by this factor at most. */
 const LARGEST_CORRECTION = 5;
 
 /**
- * Puts a prompt behind what is remembered. A prompt with an assistant's message in it is a whole conversation and takes
- * the place of the history; a system message in it takes the place of the one in the history.
- */
-export function joinHistory(history: Message[], prompt: Message[]): Message[] {
-  if (prompt.some(({ role }) => role === "assistant")) return answerOpenCalls(prompt);
-  const system = prompt.filter(isSystem);
-  if (system.length === 0) return answerOpenCalls([...history, ...prompt]);
-  const isSaid = (message: Message) => !isSystem(message);
-  return answerOpenCalls([...system, ...history.filter(isSaid), ...prompt.filter(isSaid)]);
-}
-
-/** Gives every call without a result one: servers take no conversation in which a call stays open. */
-function answerOpenCalls(messages: Message[]): Message[] {
-  return unitsOf(messages).flatMap((unit) => {
-    const answered = new Set(unit.map(({ tool_call_id }) => tool_call_id));
-    const open = callIds(unit[0]).filter((id) => !answered.has(id));
-    return [...unit, ...open.map((id) => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." }))];
-  });
-}
-
-function callIds(message: Message | undefined): unknown[] {
-  const calls = message?.role === "assistant" ? message["tool_calls"] : undefined;
-  return Array.isArray(calls) ? calls.flatMap((call: { id?: unknown } | null) => call?.id ?? []) : [];
-}
-
-/**
  * Takes the oldest messages off until the limits hold. The system message stays, and a call stays with its results. What
  * is left begins with a message of the user, since many servers take it only so: in the middle of a long question its
  * first rounds go, and the question stays. If not even the question and the last message fit, nothing is left.
+ *
+ * Where a large limit is passed, a third of it goes at once. The next requests then begin alike, and a server finds their
+ * beginning in its prompt cache; with one message less each time it never would.
  *
  * @param correction - tokens that the server counts for one of the estimate
  */
@@ -58,54 +36,77 @@ export function trimHistory(messages: Message[], limits: HistoryLimits, correcti
   const firstSaid = messages.findIndex((message) => !isSystem(message));
   const system = firstSaid < 0 ? messages : messages.slice(0, firstSaid);
   const units = firstSaid < 0 ? [] : unitsOf(messages.slice(firstSaid)).filter(([message]) => message?.role !== "tool");
-  const left = new Room(limits, correction);
-  left.take(system);
+  const costs = [system, ...units].map((unit) => costOf(unit, correction));
+  const least = withBlocks(limits, costs);
+  const left = new Room(least);
+  left.take(costs[0]);
   let from = units.length;
-  while (from > 0 && left.take(units[from - 1] as Message[])) from--;
+  // The costs begin with that of the system message.
+  while (from > 0 && left.take(costs[from])) from--;
   const firstUser = units.findIndex(([message], at) => at >= from && message?.role === "user");
   if (firstUser >= 0) return [...system, ...units.slice(firstUser).flat()];
   const question = units.findLastIndex(([message]) => message?.role === "user");
   if (question < 0) return [...system, ...units.slice(from).flat()];
   // In the middle of a long question.
-  const room = new Room(limits, correction);
-  room.take(system);
-  const fits = room.take(units[question] as Message[]);
-  let rest = units.length;
-  while (fits && rest > question + 1 && room.take(units[rest - 1] as Message[])) rest--;
-  return rest < units.length
-    ? [...system, ...[units[question], ...units.slice(rest)].flatMap((unit) => unit ?? [])]
-    : system;
+  for (const room of [new Room(least), new Room(limits)]) {
+    room.take(costs[0]);
+    const fits = room.take(costs[question + 1]);
+    let rest = units.length;
+    while (fits && rest > question + 1 && room.take(costs[rest])) rest--;
+    if (rest < units.length) return [...system, ...(units[question] ?? []), ...units.slice(rest).flat()];
+  }
+  return system;
 }
 
-/** Returns the messages that fit into the limits. */
+/** What messages take of the limits. */
+interface Cost {
+  messages: number;
+  tokens: number;
+  /** Characters. */
+  length: number;
+}
+
+function costOf(messages: Message[], correction: number): Cost {
+  const tokens = estimateTokens(messages) * correction;
+  return { messages: messages.length, tokens, length: lengthOf(messages) };
+}
+
+/** Returns the limits, and two thirds of each large one that is passed. */
+function withBlocks({ messages, tokens }: HistoryLimits, costs: Cost[]): HistoryLimits {
+  const sum = (name: keyof Cost) => costs.reduce((total, cost) => total + cost[name], 0);
+  const limit = (most: number, name: "messages" | "tokens") =>
+    most >= LEAST_FOR_BLOCKS[name] && sum(name) > most ? Math.floor(most * LEFT_BY_BLOCK) : most;
+  return { messages: limit(messages, "messages"), tokens: tokens === undefined ? undefined : limit(tokens, "tokens") };
+}
+
+/** Takes messages as long as they fit into the limits. */
 class Room {
   #messages: number;
   #tokens: number;
   #length = LONGEST;
-  readonly #correction: number;
 
-  constructor({ messages, tokens = Number.POSITIVE_INFINITY }: HistoryLimits, correction: number) {
+  constructor({ messages, tokens = Number.POSITIVE_INFINITY }: HistoryLimits) {
     this.#messages = messages;
     this.#tokens = tokens;
-    this.#correction = correction;
   }
 
   /** @returns whether the messages fit with those before */
-  take(messages: Message[]): boolean {
-    this.#messages -= messages.length;
-    this.#tokens -= estimateTokens(messages) * this.#correction;
-    this.#length -= lengthOf(messages);
+  take({ messages, tokens, length }: Cost = { messages: 0, tokens: 0, length: 0 }): boolean {
+    this.#messages -= messages;
+    this.#tokens -= tokens;
+    this.#length -= length;
     return this.#messages >= 0 && this.#tokens >= 0 && this.#length >= 0;
   }
 }
 
-/** Messages that belong together: one, and the results of the calls in it. */
-function unitsOf(messages: Message[]): Message[][] {
+/** Messages that belong together: one, and the results of the calls in it with their images. */
+export function unitsOf(messages: Message[]): Message[][] {
   const units: Message[][] = [];
   let isCalling = false;
   for (const message of messages) {
-    if (message.role === "tool" && isCalling) {
-      units.at(-1)?.push(message);
+    const unit = units.at(-1);
+    if (unit && isCalling && (message.role === "tool" || showsImages(message, unit.at(-1)))) {
+      unit.push(message);
     } else {
       units.push([message]);
       isCalling = callIds(message).length > 0;
@@ -114,7 +115,19 @@ function unitsOf(messages: Message[]): Message[][] {
   return units;
 }
 
-const isSystem = ({ role }: Message): boolean => role === "system" || role === "developer";
+/** True for what stands between the results of a round and the images of these, and for the images. */
+function showsImages({ role, content }: Message, before: Message | undefined): boolean {
+  if (role === "user") return before?.role === "assistant" && before.content === SEE_BELOW;
+  return content === SEE_BELOW && before?.role === "tool";
+}
+
+/** The ids of the calls in a message. */
+export function callIds(message: Message | undefined): unknown[] {
+  const calls = message?.role === "assistant" ? message["tool_calls"] : undefined;
+  return Array.isArray(calls) ? calls.flatMap((call: { id?: unknown } | null) => call?.id ?? []) : [];
+}
+
+export const isSystem = ({ role }: Message): boolean => role === "system" || role === "developer";
 
 function lengthOf(messages: Message[]): number {
   return messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
@@ -126,7 +139,7 @@ export function estimateTokens(messages: readonly unknown[]): number {
 }
 
 function tokensOf(value: unknown): number {
-  if (typeof value === "string") return Buffer.byteLength(value) / BYTES_PER_TOKEN;
+  if (typeof value === "string") return tokensOfText(value);
   if (typeof value !== "object" || value === null) return 1;
   if ((value as { type?: unknown }).type === "image_url") return IMAGE_TOKENS;
   return Object.values(value).reduce((sum: number, item) => sum + tokensOf(item), 0);

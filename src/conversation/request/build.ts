@@ -3,12 +3,14 @@ import { CHAT_FIELDS } from "../../shared/chat-fields";
 import type { Field } from "../../shared/field";
 import { ChatError } from "../errors";
 import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
-import { joinHistory } from "../memory/history";
 import type { Request } from "../run/round";
+import { closeBeforeImages, joinHistory } from "../run/sendable-history";
 import { checkNames, type Declaration, readDeclarations } from "../tools";
 import { type Fields, formReader, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
 import { readImages } from "./media";
-import { type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
+import { isBlank, type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
+import { readSounds } from "./sound";
+import { addTemplateKwargs } from "./thinking";
 
 /** Fields of the chat node's form; blank ones are not set. */
 export type FormOptions = Partial<Record<(typeof CHAT_FIELDS)[number]["name"], unknown>>;
@@ -22,6 +24,14 @@ export interface MessageOptions {
   stream?: boolean;
   messages?: unknown;
   fields: Fields;
+  /** Names of the form among them, which servers do not know: they go out as they are, with a warning. */
+  formNames?: FormName[];
+}
+
+/** A name of the form, and what the API calls the same. */
+export interface FormName {
+  name: string;
+  apiName: string;
 }
 
 export interface RequestInput {
@@ -34,12 +44,17 @@ export interface RequestInput {
   /** Images that join the prompt, and their source for errors. */
   images?: unknown;
   imagesName?: string;
+  /** Sound that joins the prompt, and its source for errors. */
+  audio?: unknown;
+  audioName?: string;
   form: FormOptions;
   options: MessageOptions;
   /** The configuration's model, for a question that names no other. */
   defaultModel: string;
   /** Whether the server is asked to stream. */
   serverStreams: boolean;
+  /** Tells whether the server may know `chat_template_kwargs`. */
+  mayKnowTemplates?: () => boolean;
   /** Dialect in which the server is asked for JSON by a schema. */
   grammar: Grammar;
   /** Functions that are offered. Those of the message replace them. */
@@ -75,7 +90,19 @@ const KINDS = new Map<string, Pick<Field, "kind" | "choices">>([
   ...FORM_FIELDS.map((field) => [field.api, field] as const),
 ]);
 /** Fields that are not sent if they are `null`, so that a message can take back what the node sets. */
-const KNOWN = new Set([...KINDS.keys(), "stream_options", "tools", "tool_choice", "response_format"]);
+const KNOWN = new Set([
+  ...KINDS.keys(),
+  "stream_options",
+  "tools",
+  "tool_choice",
+  "response_format",
+  "chat_template_kwargs",
+]);
+/** The API's names of fields that a message may bring by the form's name: `maxTokens`. */
+const API_NAMES = new Map<string, string>([
+  ...FORM_FIELDS.filter(({ name, api }) => name !== api).map(({ name, api }) => [name, api] as const),
+  ["toolChoice", "tool_choice"],
+]);
 /** Only the configuration may set these: a message can come from anywhere. */
 const FORBIDDEN = ["token", "headers", "baseUrl"];
 
@@ -91,6 +118,11 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
   if (!object) throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : typeof value });
   const { system, conversation, stream, messages, ...rest } = object;
   const result: MessageOptions = { source, fields: cleanFields(rest, source) };
+  const formNames = Object.keys(rest).flatMap((name) => {
+    const apiName = API_NAMES.get(name);
+    return apiName === undefined ? [] : [{ name, apiName }];
+  });
+  if (formNames.length > 0) result.formNames = formNames;
   if (system !== undefined) result.system = system;
   if (conversation !== undefined) result.conversation = conversation;
   if (messages !== undefined) result.messages = messages;
@@ -108,10 +140,7 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
  */
 export function buildRequest(input: RequestInput): Question {
   const { options, form } = input;
-  const prompt: Prompt =
-    options.messages === undefined
-      ? readPrompt(input.prompt, input.promptName)
-      : readPrompt({ messages: asMessages(options) }, options.source);
+  const prompt = promptOf(input);
   const merged: Fields = {
     ...cleanFields(prompt.fields, input.promptName),
     ...readExtra(form.extra),
@@ -120,13 +149,17 @@ export function buildRequest(input: RequestInput): Question {
     ...(options.fields["response_format"] === undefined && formatField(form)),
     ...options.fields,
   };
+  if (merged["reasoning_effort"] === "none" && input.mayKnowTemplates?.()) addTemplateKwargs(merged);
   const model = merged["model"] ?? input.defaultModel;
   if (typeof model !== "string" || model.trim() === "") throw new ChatError("model_missing");
   // The model comes first, so that a router can tell the provider from the beginning of the body
   // (huggingface_hub `_providers/_common.py`).
   const images = input.images === undefined ? [] : readImages(input.images, input.imagesName ?? "images");
-  const messages = withImages(prompt.messages, images, input.history);
-  const conversation = input.history ? joinHistory(input.history, messages) : messages;
+  const sounds = input.audio === undefined ? [] : readSounds(input.audio, input.audioName ?? "audio");
+  const messages = withImages(prompt.messages, [...images, ...sounds], input.history);
+  if (messages.length === 0) throw new ChatError("prompt_empty", { name: input.promptName });
+  const joined = input.history ? joinHistory(input.history, messages) : messages;
+  const conversation = messages.length > prompt.messages.length ? closeBeforeImages(joined) : joined;
   const request: Request = {
     model: model.trim(),
     messages: withSystem(conversation, options.system ?? input.system),
@@ -149,6 +182,14 @@ export function buildRequest(input: RequestInput): Question {
   const [first] = request.messages;
   const isOwn = first?.role === "system" && first.content === systemText(options.system ?? input.system);
   return { request, output, added: isOwn ? 1 : 0, ...(prompt.ignoresSchema && { ignoresSchema: true }) };
+}
+
+/** Reads the prompt. Where there are images or sound it may be blank. */
+function promptOf({ options, prompt, promptName, images, audio }: RequestInput): Prompt {
+  if (options.messages !== undefined) return readPrompt({ messages: asMessages(options) }, options.source);
+  return isBlank(prompt) && !(isBlank(images) && isBlank(audio))
+    ? { messages: [], fields: {} }
+    : readPrompt(prompt, promptName);
 }
 
 /** Adds the tools, and the choice if there are any. An empty list is not sent. */

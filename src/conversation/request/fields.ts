@@ -1,5 +1,6 @@
 import { asRecord, toJson } from "../../client/internal";
 import type { DefaultsOf, Field, NameOf, WordsOf } from "../../shared/field";
+import { inFileOrder } from "../../shared/file-order";
 import { ChatError } from "../errors";
 
 /** Readers for fields of forms and messages. Flow files may hold numbers, switches and JSON as text. */
@@ -69,9 +70,9 @@ export function readChoice<T extends string>(value: unknown, name: string, choic
   throw new ChatError("option_choice", { name, value: show(value), choices: choices.join(", ") });
 }
 
-/** Returns the defaults of a form, in the order of its fields. */
+/** Returns the defaults of a form, in the order of a flow file. */
 export function defaultsOf<const Fields extends readonly Field[]>(fields: Fields): DefaultsOf<Fields> {
-  return Object.fromEntries(fields.map(({ name, default: value }) => [name, value])) as DefaultsOf<Fields>;
+  return Object.fromEntries(inFileOrder(fields).map(({ name, default: value }) => [name, value])) as DefaultsOf<Fields>;
 }
 
 /** Readers for the fields of a form as `src/shared` describes them. They throw ChatError `invalid_input`. */

@@ -1,17 +1,37 @@
 import { types } from "node:util";
 import { asRecord } from "../../client/internal";
 import { ChatError } from "../errors";
+import type { MediaPart } from "../tools";
 
-/** Largest image, in bytes. */
+/** Largest image or sound, in bytes. */
 export const LARGEST_IMAGE = 10 * 1024 * 1024;
 
-/** First bytes of the formats that models accept. */
+/** First bytes of the formats of images that models accept. */
 const SIGNATURES: [type: string, matches: (bytes: Buffer) => boolean][] = [
   ["image/png", (bytes) => bytes.toString("latin1", 0, 8) === "\x89PNG\r\n\x1a\n"],
   ["image/jpeg", (bytes) => bytes.toString("latin1", 0, 3) === "\xff\xd8\xff"],
   ["image/gif", (bytes) => /^GIF8[79]a/.test(bytes.toString("latin1", 0, 6))],
   ["image/webp", (bytes) => /^RIFF[\s\S]{4}WEBP/.test(bytes.toString("latin1", 0, 12))],
 ];
+
+/** First bytes of the formats of sound that the API names. An MP3 begins with a tag or with the header of a frame of layer III. */
+const SOUND_SIGNATURES: [format: string, matches: (bytes: Buffer) => boolean][] = [
+  ["wav", (bytes) => /^RIFF[\s\S]{4}WAVE/.test(bytes.toString("latin1", 0, 12))],
+  ["mp3", (bytes) => /^(ID3|\xff[\xfa\xfb\xf2\xf3\xe2\xe3])/.test(bytes.toString("latin1", 0, 3))],
+];
+
+/**
+ * Returns bytes as a content part of the API, if they are an image or a sound.
+ *
+ * @throws ChatError `image_too_big` or `sound_too_big` above 10 MB
+ */
+export function mediaPart(bytes: Buffer, name: string): MediaPart | undefined {
+  if (typeOf(bytes)) return { type: "image_url", image_url: { url: imageUrl(bytes, name) } };
+  const format = SOUND_SIGNATURES.find(([, matches]) => matches(bytes))?.[0];
+  if (!format) return undefined;
+  checkSize(bytes.length, name, "sound_too_big");
+  return { type: "input_audio", input_audio: { data: bytes.toString("base64"), format } };
+}
 
 /**
  * Writes an image as a data URI.
@@ -43,6 +63,12 @@ function readImage(value: unknown, name: string): unknown {
   return { type: "image_url", image_url: { url: urlOf(value, name) } };
 }
 
+/** A path, an address of a file, or one without `https://`: what a browser or a file node would take. */
+const LOOKS_LIKE_FILE =
+  /^(file:\/\/\S|~?[\\/]|\.{1,2}[\\/]|[a-z]:[\\/])|^\S+\.(png|jpe?g|gif|webp|bmp|svg|heic)(\?\S*)?$/i;
+/** In characters: what is longer is base64. */
+const LONGEST_PATH = 1000;
+
 function urlOf(value: unknown, name: string, isPart = false): string {
   const bytes = bytesOf(value);
   if (bytes) return bytesUrl(bytes, name);
@@ -52,10 +78,19 @@ function urlOf(value: unknown, name: string, isPart = false): string {
   if (inner !== undefined) return urlOf(asRecord(inner)?.["url"] ?? inner, name, true);
   if (typeof value !== "string") throw new ChatError("images_invalid", { name });
   if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
+  checkNoPath(value, name);
   const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;
   checkImageSize(`data:,${base64}`, name);
   // Text that is not base64 becomes bytes that are not an image.
   return bytesUrl(Buffer.from(base64, "base64"), name);
+}
+
+/** @throws ChatError `image_path` for a path, which names a file that nobody has read */
+export function checkNoPath(value: string, name: string): void {
+  const text = value.length > LONGEST_PATH ? "" : value.trim();
+  // Base64 may begin with a slash: that of a JPEG does.
+  if (!LOOKS_LIKE_FILE.test(text) || typeOf(Buffer.from(text, "base64"))) return;
+  throw new ChatError("image_path", { name, value: text });
 }
 
 function bytesUrl(bytes: Buffer, name: string): string {
@@ -69,7 +104,10 @@ function bytesUrl(bytes: Buffer, name: string): string {
  * @returns undefined for anything else
  */
 export function bytesOf(value: unknown): Buffer | undefined {
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  // Arrays of longer numbers are no bytes.
+  if (types.isUint8Array(value) || types.isUint8ClampedArray(value) || value instanceof DataView) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  }
   if (types.isAnyArrayBuffer(value)) return Buffer.from(value);
   const record = asRecord(value);
   return record?.["type"] === "Buffer" && Array.isArray(record["data"]) ? Buffer.from(record["data"]) : undefined;
@@ -84,10 +122,15 @@ export function checkImageSize(url: string, name: string): void {
   if (/^data:/i.test(url)) checkSize(Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4), name);
 }
 
+/** True for bytes of a format that models accept. */
+export function isImage(bytes: Buffer): boolean {
+  return typeOf(bytes) !== undefined;
+}
+
 function typeOf(bytes: Buffer): string | undefined {
   return SIGNATURES.find(([, matches]) => matches(bytes))?.[0];
 }
 
-function checkSize(bytes: number, name: string): void {
-  if (bytes > LARGEST_IMAGE) throw new ChatError("image_too_big", { name, megabytes: Math.ceil(bytes / 1024 / 1024) });
+function checkSize(bytes: number, name: string, key: "image_too_big" | "sound_too_big" = "image_too_big"): void {
+  if (bytes > LARGEST_IMAGE) throw new ChatError(key, { name, megabytes: Math.ceil(bytes / 1024 / 1024) });
 }

@@ -1,7 +1,8 @@
-import { types } from "node:util";
-import { asRecord } from "../../client/internal";
+import { asRecord, toJson } from "../../client/internal";
 import { ChatError } from "../errors";
-import { bytesOf, checkImageSize, imageUrl } from "./media";
+import { findJson } from "../json/find-json";
+import { bytesOf, checkImageSize, checkNoPath, imageUrl } from "./media";
+import { contentOf, copyAsJson, textOf, unsendable } from "./text-of";
 
 /** A message as the API writes it, with fields that we do not know. */
 export interface Message {
@@ -36,7 +37,7 @@ const IGNORED_FIELDS = new Set([
 ]);
 
 /**
- * Reads a prompt in any of its forms: text, number or boolean, an image, a message, an array of messages, a request
+ * Reads a prompt in any of its forms: text, number or boolean, a Buffer, a message, an array of messages, a request
  * body, or any other object, which is sent as JSON text.
  *
  * @param value - never changed; the result shares nothing with it
@@ -48,7 +49,7 @@ export function readPrompt(value: unknown, name: string): Prompt {
     return readAny(value, name);
   } catch (error) {
     // The stack has overflowed: the value contains itself, or is nested too deep.
-    if (error instanceof RangeError) throw promptError(value, name);
+    if (error instanceof RangeError) throw unsendable(value, name);
     throw error;
   }
 }
@@ -59,14 +60,17 @@ function readAny(value: unknown, name: string): Prompt {
     if (text.trim() === "") throw new ChatError("prompt_empty", { name });
     return fromUser(text);
   }
-  const bytes = bytesOf(value);
-  if (bytes) return fromUser([{ type: "image_url", image_url: { url: imageUrl(bytes, name) } }]);
+  if (bytesOf(value)) {
+    const content = contentOf(value, name);
+    if (typeof content === "string" && content.trim() === "") throw new ChatError("prompt_empty", { name });
+    return fromUser(content);
+  }
   if (Array.isArray(value)) return fromArray(value, name);
   const object = asRecord(value);
-  if (!object) throw promptError(value, name);
+  if (!object) throw unsendable(value, name);
   if (Array.isArray(object["messages"])) return fromBody(object, object["messages"], name);
   if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
-  return fromUser(toJson(object, name));
+  return fromUser(contentOf(object, name));
 }
 
 /** Puts the system prompt first, unless the prompt has one of its own. */
@@ -78,42 +82,59 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
 }
 
 /**
- * Adds images to the last message of the user, or as a message of their own if there is none. A prompt that ends with the
- * result of a call continues a question that has its images already: new ones follow the result.
+ * Adds images and sound to the last message of the user, or as a message of their own if there is none. Those that the
+ * conversation has are not added again. New ones follow the result of a call, if the prompt ends with one.
  *
  * @param history - the messages before the prompt
  */
 export function withImages(messages: Message[], images: unknown[], history: Message[] = []): Message[] {
   if (images.length === 0) return messages;
-  if (messages.at(-1)?.role === "tool") {
-    const known = new Set([...history, ...messages].flatMap(imageUrls));
-    const added = images.filter((image) => !known.has(urlOf(image)));
-    return added.length > 0 ? [...messages, { role: "user", content: added }] : messages;
-  }
+  const known = new Set([...history, ...messages].flatMap(mediaIn));
+  const added = images.filter((part) => !known.has(dataOf(part)));
+  if (added.length === 0) return messages;
+  if (messages.at(-1)?.role === "tool") return [...messages, { role: "user", content: added }];
   const at = messages.findLastIndex(({ role }) => role === "user");
   const message = messages[at];
-  if (!message) return [...messages, { role: "user", content: images }];
+  if (!message) return [...messages, { role: "user", content: added }];
   const { content } = message;
   const parts = Array.isArray(content) ? content : [{ type: "text", text: content }];
-  return messages.with(at, { ...message, content: [...parts, ...images] });
+  return messages.with(at, { ...message, content: [...parts, ...added] });
 }
 
-function imageUrls({ content }: Message): unknown[] {
-  return Array.isArray(content) ? content.map(urlOf).filter((url) => url !== undefined) : [];
+function mediaIn({ content }: Message): unknown[] {
+  return Array.isArray(content) ? content.map(dataOf).filter((data) => data !== undefined) : [];
 }
 
-function urlOf(part: unknown): unknown {
-  return asRecord(asRecord(part)?.["image_url"])?.["url"];
+/** Returns what tells an image or sound from another. */
+function dataOf(part: unknown): unknown {
+  const fields = asRecord(part);
+  return asRecord(fields?.["image_url"])?.["url"] ?? asRecord(fields?.["input_audio"])?.["data"];
+}
+
+/** True for a prompt without words, which images can stand for. */
+export function isBlank(prompt: unknown): boolean {
+  return prompt === undefined || prompt === null || (typeof prompt === "string" && prompt.trim() === "");
+}
+
+/** True if a prompt is the reply that a report tells of, as text or as the JSON in it: one chat node behind another. */
+export function isReply(prompt: unknown, completion: unknown): boolean {
+  const content = asRecord(asRecord(completion)?.["message"])?.["content"];
+  if (typeof content !== "string" || content === "") return false;
+  if (prompt === content) return true;
+  if (typeof prompt !== "object" || prompt === null) return false;
+  const json = toJson(prompt);
+  for (const value of findJson(content)) if (toJson(value) === json) return true;
+  return false;
 }
 
 /** Copies messages, so that nobody else can change them. */
 export function copyMessages(messages: Message[]): Message[] {
-  return copy(messages);
+  return copyAsJson(messages, "messages");
 }
 
 /** Returns a system prompt as it is sent; blank for none. */
 export function systemText(system: unknown): string {
-  return typeof system === "string" || system == null ? (system ?? "") : toJson(system, "system");
+  return system == null ? "" : textOf(system, "system");
 }
 
 function fromUser(content: unknown): Prompt {
@@ -123,7 +144,7 @@ function fromUser(content: unknown): Prompt {
 function fromArray(items: unknown[], name: string): Prompt {
   if (items.length === 0) throw new ChatError("prompt_empty", { name });
   // Readings such as [21.5, 22] are data. But if one item is a message, the others are mistakes.
-  if (!items.some(isMessage)) return fromUser(toJson(items, name));
+  if (!items.some(isMessage)) return fromUser(contentOf(items, name));
   return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)), fields: {} };
 }
 
@@ -133,7 +154,7 @@ function fromBody(body: Record<string, unknown>, messages: unknown[], name: stri
   const isIgnored = (field: string) => IGNORED_FIELDS.has(field) || (field === "response_format" && ignoresSchema);
   return {
     messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
-    fields: copy(Object.fromEntries(Object.entries(body).filter(([field]) => !isIgnored(field)))),
+    fields: copyAsJson(Object.fromEntries(Object.entries(body).filter(([field]) => !isIgnored(field))), name),
     ...(ignoresSchema && { ignoresSchema }),
   };
 }
@@ -168,66 +189,56 @@ function readMessage(value: unknown, name: string): Message {
       ? object["tool_calls"].length > 0
       : Boolean(object["function_call"]);
     if (role !== "assistant" || !hasCalls) throw new ChatError("message_content", { name });
-    return { ...copy(object), role, content: null };
+    return { ...copyAsJson(object, name), role, content: null };
   }
   const { content: _, ...others } = object;
-  return { ...copy(others), role, content: readContent(content, name) };
+  return { ...copyAsJson(others, name), role, content: readContent(content, role, name) };
 }
 
-function readContent(content: unknown, name: string): unknown {
+function readContent(content: unknown, role: string, name: string): unknown {
   if (typeof content === "string") return content;
   if (Array.isArray(content)) return content.map((part, index) => readPart(part, `${name}.content[${index}]`));
   if (typeof content === "number" || typeof content === "boolean") return String(content);
-  if (typeof content === "object") return toJson(content, name);
+  // Only messages of the user have a place for images and sound.
+  if (typeof content === "object") return (role === "user" ? contentOf : textOf)(content, `${name}.content`);
   throw new ChatError("message_content", { name });
 }
 
 /** Checks text and images. The server judges other parts, such as audio and video. */
 function readPart(part: unknown, name: string): unknown {
   if (typeof part === "string") return { type: "text", text: part };
+  if (bytesOf(part)) {
+    const content = contentOf(part, name);
+    return typeof content === "string" ? { type: "text", text: content } : content[0];
+  }
   const object = asRecord(part);
   if (!object || typeof object["type"] !== "string") throw new ChatError("message_part", { name });
-  if (object["type"] === "text" && typeof object["text"] !== "string") throw new ChatError("message_part", { name });
-  if (object["type"] !== "image_url") return copy(object);
-  const image = typeof object["image_url"] === "string" ? { url: object["image_url"] } : asRecord(object["image_url"]);
-  if (typeof image?.["url"] !== "string" || !/^(https?:\/\/|data:image\/)/i.test(image["url"])) {
+  if (object["type"] === "image_url") return { ...object, image_url: readImageUrl(object["image_url"], name) };
+  if (object["type"] === "input_audio") return readSound(object, name);
+  const copy = copyAsJson(object, name);
+  if (copy["type"] === "text" && typeof copy["text"] !== "string") throw new ChatError("message_part", { name });
+  return copy;
+}
+
+function readImageUrl(value: unknown, name: string): Record<string, unknown> {
+  const image = asRecord(value);
+  const isPart = image !== undefined && "url" in image;
+  const url = isPart ? image["url"] : value;
+  const bytes = bytesOf(url);
+  const address = bytes ? imageUrl(bytes, name) : url;
+  if (typeof address !== "string") throw new ChatError("message_image", { name });
+  if (!/^(https?:\/\/|data:image\/)/i.test(address)) {
+    checkNoPath(address, name);
     throw new ChatError("message_image", { name });
   }
-  checkImageSize(image["url"], name);
-  return { ...object, image_url: { ...image } };
+  checkImageSize(address, name);
+  return { ...(isPart && image), url: address };
 }
 
-/** Copies a value as JSON, so that nobody changes a history that is kept elsewhere. */
-function copy<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(copy) as T;
-  const object = Object.prototype.toString.call(value) === "[object Object]" ? asRecord(value) : undefined;
-  if (!object || typeof object["toJSON"] === "function") return value;
-  return Object.fromEntries(Object.entries(object).map(([name, item]) => [name, copy(item)])) as T;
-}
-
-/** True for objects that become `{}` in JSON, which would lose their content. */
-function isOpaque(value: unknown): boolean {
-  return (
-    types.isMap(value) ||
-    types.isSet(value) ||
-    types.isNativeError(value) ||
-    types.isRegExp(value) ||
-    types.isPromise(value)
-  );
-}
-
-function toJson(value: unknown, name: string): string {
-  if (isOpaque(value)) throw promptError(value, name);
-  try {
-    const text = JSON.stringify(value);
-    if (text !== undefined) return text;
-  } catch {
-    // circular, or a BigInt inside
-  }
-  throw promptError(value, name);
-}
-
-function promptError(value: unknown, name: string): ChatError {
-  if (value === undefined || value === null) return new ChatError("prompt_empty", { name });
-  return new ChatError("prompt_unsendable", { name, type: typeof value });
+/** Bytes of a sound go as base64. */
+function readSound(part: Record<string, unknown>, name: string): Record<string, unknown> {
+  const bytes = bytesOf(asRecord(part["input_audio"])?.["data"]);
+  if (!bytes) return copyAsJson(part, name);
+  const sound = { ...asRecord(part["input_audio"]), data: bytes.toString("base64") };
+  return copyAsJson({ ...part, input_audio: sound }, name);
 }

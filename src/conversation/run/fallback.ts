@@ -5,6 +5,9 @@ export interface Fallback {
   model: string;
   code: string;
   message: string;
+  /** Where another server was asked: the configuration that failed, and the one that was asked instead. */
+  from?: string;
+  to?: string;
 }
 
 /** The models that a question may go to, in their order. One that has answered stays for the whole question. */

@@ -1,4 +1,5 @@
 import { type AssistantMessage, type Completion, inUsd, type Usage } from "../../client/internal";
+import type { QuestionFigures, TotalsResponse } from "../../shared/admin-api";
 import type { CallReport } from "../tools";
 import type { Fallback } from "./fallback";
 import { addUsage } from "./usage";
@@ -10,8 +11,11 @@ export interface RoundReport {
   tool_calls: CallReport[];
 }
 
+/** What is known of a reply whose prompt the server has cut. */
+export type Cut = { truncated_prompt?: true };
+
 /** What is reported of a question: its completion, round by round. */
-export type Report = Omit<Completion, "reasoningToReturn"> & { steps: RoundReport[]; fallbacks?: Fallback[] };
+export type Report = Omit<Completion, "reasoningToReturn"> & Cut & { steps: RoundReport[]; fallbacks?: Fallback[] };
 
 /** Makes a completion for which no request was made. */
 export const emptyCompletion = (content = ""): Completion => ({
@@ -20,8 +24,42 @@ export const emptyCompletion = (content = ""): Completion => ({
   timing: { queued_ms: 0, total_ms: 0 },
 });
 
+/**
+ * Returns what is noted of a question that has ended.
+ *
+ * @param completion - undefined for one that ended before it was asked
+ * @param error - code of the error that it ended with
+ */
+export function figuresOf(completion: Partial<Report> | undefined, error: string | undefined): QuestionFigures {
+  const { model, provider, cost, usage, timing, steps, finish_reason } = completion ?? {};
+  const figures: QuestionFigures = {
+    at: Date.now(),
+    total_ms: timing?.total_ms ?? 0,
+    rounds: steps?.length ?? 0,
+    ended: error ?? finish_reason ?? "",
+    hasFailed: error !== undefined,
+  };
+  if (model !== undefined) figures.model = model;
+  if (provider !== undefined) figures.provider = provider;
+  if (cost !== undefined) figures.cost = cost;
+  if (timing?.first_ms !== undefined) figures.first_ms = timing.first_ms;
+  if (typeof usage?.["prompt_tokens"] === "number") figures.prompt_tokens = usage["prompt_tokens"];
+  if (typeof usage?.["completion_tokens"] === "number") figures.completion_tokens = usage["completion_tokens"];
+  return figures;
+}
+
+/** Adds a question to the totals of its configuration. */
+export function addFigures(totals: TotalsResponse, figures: QuestionFigures): void {
+  totals.since ??= figures.at;
+  totals.questions++;
+  if (figures.hasFailed) totals.failed++;
+  totals.prompt_tokens += figures.prompt_tokens ?? 0;
+  totals.completion_tokens += figures.completion_tokens ?? 0;
+  if (figures.cost !== undefined) totals.cost = inUsd(totals.cost + figures.cost);
+}
+
 /** Returns the last of two completions, with the counts and times of both. */
-export function sumOf(before: Completion, last: Completion): Completion {
+export function sumOf(before: Completion & Cut, last: Completion): Completion & Cut {
   const usage = addUsage(before.usage, last.usage);
   // The first piece of the question is that of its first round; a request that brought none only delays it.
   const first_ms =
@@ -33,8 +71,9 @@ export function sumOf(before: Completion, last: Completion): Completion {
     total_ms: before.timing.total_ms + last.timing.total_ms,
     ...(first_ms !== undefined && { first_ms }),
   };
-  const sum: Completion = { ...last, attempts: before.attempts + last.attempts, timing };
+  const sum: Completion & Cut = { ...last, attempts: before.attempts + last.attempts, timing };
   if (usage) sum.usage = usage;
+  if (before.truncated_prompt) sum.truncated_prompt = true;
   return sum;
 }
 

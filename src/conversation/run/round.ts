@@ -1,5 +1,4 @@
 import {
-  type AssistantMessage,
   asChatError,
   type ChatClient,
   type ChatError,
@@ -7,16 +6,30 @@ import {
   type Completion,
   heldBackReply,
   isOfModel,
+  isRouter,
   type Priority,
   type ProgressListener,
   type UnsupportedParam,
+  unsupportedParams,
 } from "../../client/internal";
-import { askInPrompt, type JsonOutput, repairMessages } from "../json/structured-output";
+import { askInPrompt, type JsonOutput } from "../json/structured-output";
 import type { Message } from "../request/prompt";
-import { sendableCall } from "../tools";
+import type { QuestionTrace } from "../trace/question-trace";
+import { cutCall } from "./cut-call";
+import { notePromptCut, type PromptCutListener } from "./cut-prompt";
 import type { FallbackChain } from "./fallback";
 import { sumOf } from "./report";
-import { type UnsupportedParams, unsupportedParam } from "./unsupported-params";
+import type { SendableHistory } from "./sendable-history";
+import {
+  hasDemandingTools,
+  leaveOut,
+  type RefusedParam,
+  type UnsupportedParams,
+  warningOf,
+} from "./unsupported-params";
+
+/** In characters, or in tokens, which are fewer. */
+const SHORT = 1000;
 
 /** The body of a request whose messages we have read. */
 export interface Request extends ChatRequest {
@@ -24,9 +37,9 @@ export interface Request extends ChatRequest {
 }
 
 /** Callbacks for a round. */
-export interface RoundListener extends ProgressListener {
-  /** Called once for a model when the server refuses a field, and the question goes on without it. */
-  onRefused?(field: "response_format" | "stream_options", params: { model: string; message: string }): void;
+export interface RoundListener extends ProgressListener, PromptCutListener {
+  /** Called once for a model when the server refuses something, and the question goes on without it. */
+  onRefused?(what: RefusedParam, params: { model: string; message: string; field: string }): void;
   /** Called when a model fails and another one is asked. May put the error's message into the user's language. */
   onFallback?(error: ChatError): void;
 }
@@ -40,42 +53,65 @@ export interface RoundOptions {
   /** What the reply must be; undefined for a text. */
   output: JsonOutput | undefined;
   unsupported: UnsupportedParams;
+  /** True if the provider that served a model is asked again, where the server has several. */
+  isSticky: boolean;
+  /** The messages, as each model gets them. */
+  history: SendableHistory;
+  /** Undefined where nobody listens. */
+  trace?: QuestionTrace | undefined;
+  /** The other server, where the question has moved there. */
+  server: string | undefined;
+  /** True if there is another server to ask. */
+  hasOtherServer: boolean;
 }
 
 /**
  * One round of a question: one request, another where the server refuses what the question can do without, and others to
  * further models where one fails.
  *
- * @param whole - the request with all that is wanted; its model is that of `models`
+ * @param whole - the request with all that is wanted; its model is that of `models`, its messages those of `history`
  * @returns the reply, with the attempts and times of all requests
  * @throws ChatError; its `completion` holds what had come
  */
 export async function completeRound(client: ChatClient, whole: Request, options: RoundOptions): Promise<Completion> {
-  const { listener, models, output, signal } = options;
+  const { hasOtherServer, history, isSticky, listener, models, output, server, signal, trace } = options;
   let { priority } = options;
   let refused = new Map<UnsupportedParam, string>();
   let before: Completion | undefined;
   for (;;) {
-    const wanted = models ? { ...whole, model: models.current } : whole;
-    const request = without(
-      wanted,
-      output,
-      (refusal) => refused.has(refusal) || (!options.unsupported.isEmpty && options.unsupported.has(wanted, refusal)),
-    );
+    const model = models?.current ?? whole.model;
+    const wanted = { ...whole, model, messages: history.sentTo(model, server) };
+    const isRefused = (refusal: UnsupportedParam) => refused.has(refusal) || options.unsupported.has(wanted, refusal);
+    const isAllTaken = refused.size === 0 && options.unsupported.isEmpty;
+    const request = without(wanted, output, isAllTaken ? undefined : isRefused);
     try {
       const hasFallback = models?.hasFallback === true;
-      const completion = await client.complete(request, { signal, listener, priority, hasFallback });
+      const provider = isSticky ? history.providerOf(model, server) : undefined;
+      const how = { signal, listener, priority, hasFallback, hasOtherServer, provider };
+      const completion = await (trace ? trace.chat(client, request, how) : client.complete(request, how));
+      if (completion.provider && isRouter(client.endpoint.origin)) {
+        history.served({ model, provider: completion.provider, server });
+      }
       if (refused.size > 0) remember(refused, wanted, options);
+      if (mayBeCut(request, completion)) notePromptCut(request, completion, client.endpoint.host, listener);
+      const cut = completion.message.tool_calls && cutCall(completion);
+      if (cut) throw cut;
       return before ? sumOf(before, completion) : completion;
     } catch (cause) {
       const error = asChatError(cause);
+      // Where another server replies, the next question asks this one for any provider.
+      if (error.code === "timeout" && !hasBegun(error)) history.dropProvider(model, server);
       if (error.completion && before) error.completion = sumOf(before, error.completion);
       const heldBack = output && heldBackReply(error);
       if (heldBack !== undefined && error.completion) {
         return { ...error.completion, message: { role: "assistant", content: heldBack } };
       }
-      const refusal = unsupportedParam(error, request);
-      if (refusal && !refused.has(refusal) && canDoWithout(refusal, output)) {
+      const refusal = hasBegun(error)
+        ? undefined
+        : unsupportedParams(error, request).find(
+            (param) => !refused.has(param) && canDoWithout(param, output, request),
+          );
+      if (refusal) {
         refused.set(refusal, String(error.params["message"] ?? ""));
       } else if (models?.hasFallback && isOfModel(error) && !hasBegun(error)) {
         listener.onFallback?.(error);
@@ -90,27 +126,48 @@ export async function completeRound(client: ChatClient, whole: Request, options:
   }
 }
 
+/** False for prompt and reply that fit into the smallest window: most are so short, and nothing needs to be estimated. */
+function mayBeCut({ messages, tools }: Request, { usage }: Completion): boolean {
+  if (usage === undefined) return false;
+  if (tools !== undefined || !(Number(usage["prompt_tokens"]) + Number(usage["completion_tokens"]) < SHORT))
+    return true;
+  let length = 0;
+  for (const { content } of messages) length += typeof content === "string" ? content.length : SHORT;
+  return length > SHORT;
+}
+
 /** True if a piece of the reply has come: in the middle of one nothing is tried again. */
 function hasBegun({ completion }: ChatError): boolean {
   return completion?.timing.first_ms !== undefined;
 }
 
-/** True if a question can go on without a field: a prompt can ask for JSON, and for no other format. */
-function canDoWithout(refusal: UnsupportedParam, output: JsonOutput | undefined): boolean {
-  return refusal === "stream_options" || output !== undefined;
+/** True if a question can go on without it: a prompt can ask for JSON, and for no other format. */
+function canDoWithout(refusal: UnsupportedParam, output: JsonOutput | undefined, request: Request): boolean {
+  if (refusal === "tool_schema") return hasDemandingTools(request);
+  return output !== undefined || (refusal !== "response_format" && refusal !== "json_word");
 }
 
-/** Returns the request without what its server refuses. */
+/** Lets the model reply once the demanded call has been made: with the demand still there it never could. */
+export function withoutDemand(request: Request): Request {
+  const { tool_choice, ...others } = request;
+  return tool_choice === "required" || typeof tool_choice === "object" ? others : request;
+}
+
+/**
+ * Returns the request without what its server refuses.
+ *
+ * @param isRefused - undefined where nothing is known, as with most servers
+ */
 function without(
   wanted: Request,
   output: JsonOutput | undefined,
-  isRefused: (refusal: UnsupportedParam) => boolean,
+  isRefused: ((refusal: UnsupportedParam) => boolean) | undefined,
 ): Request {
   const request = { ...wanted };
-  if (isRefused("stream_options")) delete request["stream_options"];
+  if (isRefused) leaveOut(request, isRefused);
   if (!output) return request;
-  if (isRefused("response_format")) delete request["response_format"];
-  if (request["response_format"] === undefined || isRefused("json_word")) {
+  if (isRefused?.("response_format")) delete request["response_format"];
+  if (request["response_format"] === undefined || isRefused?.("json_word")) {
     request.messages = askInPrompt(request.messages, output);
   }
   return request;
@@ -124,46 +181,7 @@ function remember(
 ): void {
   for (const [refusal, message] of refused) {
     const isNew = unsupported.add(wanted, refusal);
-    if (isNew && refusal !== "json_word") listener.onRefused?.(refusal, { model: wanted.model, message });
+    const warning = warningOf(refusal);
+    if (isNew && warning) listener.onRefused?.(warning, { model: wanted.model, message, field: refusal });
   }
-}
-
-/** The messages of a question as its rounds go on: those that are handed out, and those that the server gets. */
-export class SendableHistory {
-  /** The question, and the rounds that are complete; without reasoning and without failed repairs. */
-  readonly messages: Message[];
-  /** The same as the server gets it, with the reasoning that it wants back and the replies that it is to repair. */
-  readonly sent: Message[];
-
-  constructor(messages: readonly Message[]) {
-    this.messages = [...messages];
-    this.sent = [...messages];
-  }
-
-  /** Adds the last message of a question. */
-  addReply(message: AssistantMessage): void {
-    this.messages.push(sendable(message));
-  }
-
-  /** Adds the text of a reply that was aborted. It may be empty, and no server takes an empty message back. */
-  addAborted(text: string): void {
-    if (text) this.messages.push({ role: "assistant", content: text });
-  }
-
-  /** Adds a round whose calls were carried out. */
-  addCalls({ message, reasoningToReturn }: Completion, results: readonly Message[]): void {
-    const round = sendable(message);
-    this.messages.push(round, ...results);
-    this.sent.push({ ...round, ...reasoningToReturn }, ...results);
-  }
-
-  /** Adds a reply that goes back to the model, with what is wrong with it. */
-  addRepair(text: string, problems: string[]): void {
-    this.sent.push(...repairMessages(text, problems));
-  }
-}
-
-/** Returns a message as it is sent on: reasoning stays behind. */
-function sendable({ role, content, tool_calls }: AssistantMessage): Message {
-  return tool_calls ? { role, content, tool_calls: tool_calls.map(sendableCall) } : { role, content };
 }

@@ -1,28 +1,36 @@
-import { asChatError, type ChatClient, type Completion, FINISH_MEANINGS, type Priority } from "../../client/internal";
+import { asChatError, type ChatClient, type Completion, type Priority } from "../../client/internal";
 import { ChatError } from "../errors";
 import { checkBudget } from "../json/schema";
-import { type JsonOutput, readReply } from "../json/structured-output";
+import { type JsonOutput, readJsonReply } from "../json/structured-output";
 import type { Message } from "../request/prompt";
 import {
   dropCalls,
-  droppedNote,
+  isDeclared,
   MOST_CALLS,
   type ParsedCall,
   parseCall,
   runTool,
   type Tool,
-  toolMessage,
+  withoutBlankArguments,
 } from "../tools";
-import { FallbackChain } from "./fallback";
+import type { QuestionTrace } from "../trace/question-trace";
+import type { WrongCallListener } from "./ask-round";
+import type { Otherwise, OtherwiseListener } from "./otherwise";
+import { Place } from "./place";
 import { emptyCompletion, type Report, ReportBuilder } from "./report";
-import { completeRound, type Request, type RoundListener, SendableHistory } from "./round";
+import type { Request, RoundListener } from "./round";
+import { bringsResults, type Origins, SendableHistory } from "./sendable-history";
 import { UnsupportedParams } from "./unsupported-params";
 
 /** How a question ended, unless in an error. */
 export interface Outcome {
   completion: Report;
-  /** The conversation including the reply, ready to be sent on; without reasoning and without failed repairs. */
+  /** The conversation including the reply, ready to be sent on; without failed repairs. */
   messages: Message[];
+  /** What is known of the messages beside them. */
+  origins: Origins;
+  /** False for a question of which nothing is remembered: `messages` are those without it. */
+  isKept: boolean;
   /** The text of the reply, or the value of its JSON. */
   reply: unknown;
   /** Calls that nobody here carries out; empty for a reply. */
@@ -30,7 +38,7 @@ export interface Outcome {
 }
 
 /** Callbacks for a question while it runs: its progress, and how each round ended. */
-export interface QuestionListener extends RoundListener {
+export interface QuestionListener extends RoundListener, WrongCallListener, OtherwiseListener {
   /** Called when a round begins; the request waits for what it returns. */
   onRoundStart?(): Promise<void> | undefined;
   /** Called when a round is over; a stream sends its closing message. */
@@ -60,12 +68,23 @@ export interface QuestionOptions {
   waitedMs?: number;
   /** What is known of the server, and will be known for the next question. */
   unsupported?: UnsupportedParams;
+  /** True if the provider that served a model serves its later rounds, too; only at the router. */
+  stickyProvider?: boolean;
+  /** Another server, asked where this one cannot be reached. */
+  otherwise?: Otherwise | undefined;
+  /** What is known of remembered messages in the request. */
+  origins?: Origins;
+  /** Undefined where nobody listens. */
+  trace?: QuestionTrace | undefined;
 }
+
+/** The reason of an abort that ends a question as if it had never been asked. */
+export const FORGET = "forget";
 
 /**
  * Asks a question and says how it ended. While the model calls functions that are carried out here, their results go
  * back to it; a reply that should be JSON and is not goes back with what is wrong. An abort is an outcome: the text so
- * far, with the finish reason `aborted`.
+ * far, with the finish reason `aborted`. One with the reason `FORGET` keeps nothing of the question.
  *
  * @throws ChatError; its `completion` holds what had come
  */
@@ -78,6 +97,8 @@ export function abortedBeforeStart(): Outcome {
   return {
     completion: { ...emptyCompletion(), finish_reason: "aborted", steps: [] },
     messages: [],
+    origins: { writers: new Map(), providers: new Map() },
+    isKept: false,
     reply: "",
     calls: [],
   };
@@ -85,12 +106,9 @@ export function abortedBeforeStart(): Outcome {
 
 /** The rounds of one question. */
 class QuestionRun {
-  readonly #client: ChatClient;
-  readonly #request: Request;
   readonly #options: QuestionOptions;
   readonly #tools: Map<string, Tool>;
-  /** Undefined where there is only the one of the request. */
-  readonly #models: FallbackChain | undefined;
+  readonly #place: Place;
   readonly #report = new ReportBuilder();
   readonly #history: SendableHistory;
   readonly #startedAt: number;
@@ -100,15 +118,14 @@ class QuestionRun {
   #isRoundOpen = false;
 
   constructor(client: ChatClient, request: Request, options: QuestionOptions) {
-    this.#client = client;
-    this.#request = request;
     this.#options = options;
-    this.#models = options.fallback?.length ? new FallbackChain(request.model, options.fallback) : undefined;
+    const { fallback = [], output, stickyProvider = false, unsupported = new UnsupportedParams() } = options;
+    this.#place = new Place({ client, request, output, fallback, stickyProvider, unsupported });
     this.#tools = new Map(options.tools?.map((tool) => [tool.name, tool]));
-    this.#history = new SendableHistory(request.messages);
+    this.#history = new SendableHistory(request.messages, options.origins);
     this.#startedAt = performance.now() - (options.waitedMs ?? 0);
     this.#repairsLeft = options.repairs ?? 0;
-    this.#hasCalled = request.messages.at(-1)?.role === "tool";
+    this.#hasCalled = bringsResults(request.messages);
   }
 
   async run(): Promise<Outcome> {
@@ -116,10 +133,10 @@ class QuestionRun {
       return await this.#rounds();
     } catch (cause) {
       const error = asChatError(cause);
-      if (error.completion) dropCalls(error.completion.message);
+      const dropped = error.completion ? dropCalls(error.completion.message) : 0;
       const aborted = error.code === "cancelled" ? error.completion : undefined;
       this.#endRound(aborted ? "aborted" : "error");
-      if (aborted) return this.#aborted(aborted);
+      if (aborted) return this.#stopped(aborted.message.content ?? "", aborted, dropped);
       if (!this.#report.isEmpty || error.completion) error.completion = this.#buildReport(error.completion);
       if (error.completion) error.cause.attempts = error.completion.attempts;
       throw error;
@@ -143,28 +160,35 @@ class QuestionRun {
       for (const call of calls) (this.#isOwn(call) ? own : others).push(call);
       if (own.length > 0) {
         await this.#runCalls(completion, own, dropped);
+        if (this.#options.signal.aborted) return this.#stopped(completion.message.content ?? "");
       } else {
         this.#report.add(completion);
-        this.#history.addReply(completion.message);
+        this.#history.addReply(completion, this.#place.writer(completion));
       }
-      if (others.length > 0) return this.#outcome(undefined, others);
+      if (others.length === 0) continue;
+      const { tools } = this.#place.request;
+      return this.#outcome(
+        undefined,
+        others.map((call) => withoutBlankArguments(call, tools)),
+      );
     }
   }
 
   /** Asks for one round. Its end is told when it is known what came of it. */
   async #round(): Promise<Completion> {
-    const { priority = "new", listener, output, unsupported = new UnsupportedParams(), signal } = this.#options;
+    const { priority = "new", listener, maxSteps = Number.POSITIVE_INFINITY, otherwise, signal } = this.#options;
     this.#isRoundOpen = true;
     await listener.onRoundStart?.();
-    const request = { ...this.#request, messages: this.#history.sent };
-    if (this.#hasCalled) relaxToolChoice(request);
-    return completeRound(this.#client, request, {
+    return this.#place.ask({
       signal,
       listener,
       priority: this.#report.rounds > 0 ? "begun" : priority,
-      models: this.#models,
-      output,
-      unsupported,
+      hasCalled: this.#hasCalled,
+      history: this.#history,
+      report: this.#report,
+      otherwise,
+      maxSteps,
+      trace: this.#options.trace,
     });
   }
 
@@ -177,7 +201,7 @@ class QuestionRun {
   /** True if a call is carried out here. A name that nobody knows is told to the model where it has functions here. */
   #isOwn(call: ParsedCall): boolean {
     if (this.#tools.has(call.name)) return true;
-    return this.#tools.size > 0 && !isDeclared(this.#request["tools"], call.name);
+    return this.#tools.size > 0 && !isDeclared(this.#place.request["tools"], call.name);
   }
 
   /**
@@ -186,38 +210,33 @@ class QuestionRun {
    * @param dropped - further calls of the round, of which the last result tells
    */
   async #runCalls(completion: Completion, calls: ParsedCall[], dropped: number): Promise<void> {
-    const { listener, maxSteps = Number.POSITIVE_INFINITY, signal } = this.#options;
+    const { listener, maxSteps = Number.POSITIVE_INFINITY, signal, trace } = this.#options;
     const round = this.#report.add(completion);
     if (++this.#report.callRounds > maxSteps) throw new ChatError("too_many_steps", { count: maxSteps });
     this.#hasCalled = true;
     const names = [...this.#tools.keys()];
     const budget = checkBudget();
-    round.tool_calls = await Promise.all(
+    const outcomes = await Promise.all(
       calls.map((call) => {
         listener.onTool?.(call.name);
-        return runTool(this.#tools.get(call.name), call, names, signal, budget);
+        const run = () => runTool(this.#tools.get(call.name), call, names, signal, budget);
+        return trace ? trace.tool(call, signal, run) : run();
       }),
     );
-    if (signal.aborted) {
-      const { content } = completion.message;
-      throw Object.assign(new ChatError("cancelled"), { completion: emptyCompletion(content ?? "") });
-    }
-    const results = round.tool_calls.map(toolMessage);
-    const last = results.at(-1);
-    if (last) last.content += droppedNote(dropped);
-    this.#history.addCalls(completion, results);
+    round.tool_calls = outcomes.map(({ parts: _, ...report }) => report);
+    this.#history.addCalls(completion, this.#place.writer(completion), outcomes, dropped);
   }
 
   /** @returns undefined for a reply that has been sent back */
   #readReply(completion: Completion): Outcome | undefined {
-    const { output } = this.#options;
+    const { output } = this.#place;
     const { finish_reason, message } = completion;
     this.#report.add(completion);
     const text = message.content ?? "";
-    const read = output ? readJsonReply(text, finish_reason, output) : { value: text };
+    const read = output ? readJsonReply(message, finish_reason, output) : { value: text };
     if ("value" in read) {
       this.#endRound(finish_reason);
-      this.#history.addReply(message);
+      this.#history.addReply(completion, this.#place.writer(completion));
       return this.#outcome(read.value, []);
     }
     if ("error" in read) throw read.error;
@@ -229,12 +248,13 @@ class QuestionRun {
   }
 
   #outcome(reply: unknown, calls: ParsedCall[]): Outcome {
-    return { completion: this.#buildReport(), messages: this.#history.messages, reply, calls };
+    const { messages, origins } = this.#history;
+    return { completion: this.#buildReport(), messages, origins, isKept: true, reply, calls };
   }
 
   /** @param unfinished - a round that is not in the sums yet */
   #buildReport(unfinished?: Completion): Report {
-    const { timing, ...report } = this.#report.build(this.#models?.failed ?? [], unfinished);
+    const { timing, ...report } = this.#report.build(this.#place.failed, unfinished);
     const waited = Math.round(this.#options.waitedMs ?? 0);
     return {
       ...report,
@@ -248,25 +268,18 @@ class QuestionRun {
     };
   }
 
-  #aborted(completion: Completion): Outcome {
-    const text = completion.message.content ?? "";
-    this.#history.addAborted(text);
-    const report = { ...this.#buildReport(completion), finish_reason: "aborted" };
-    const last = report.steps.at(-1);
+  /**
+   * @param unfinished - the round that was cut short; undefined where it is over
+   * @param dropped - further calls of that round
+   */
+  #stopped(text: string, unfinished?: Completion, dropped = 0): Outcome {
+    const kept = this.#history.stop(unfinished, this.#place.writer(unfinished ?? emptyCompletion()), dropped);
+    const isKept = kept === "question" && this.#options.signal.reason !== FORGET;
+    const { messages, before, origins } = this.#history;
+    const completion = { ...this.#buildReport(unfinished), finish_reason: "aborted" };
+    const last = completion.steps.at(-1);
     if (last && last.tool_calls.length === 0) last.finish_reason = "aborted";
-    return { completion: report, messages: this.#history.messages, reply: text, calls: [] };
-  }
-}
-
-/** Reads a reply that should be JSON. One that is not whole is not worth a repair. */
-function readJsonReply(text: string, finishReason: string | undefined, output: JsonOutput) {
-  switch (FINISH_MEANINGS.get(finishReason)) {
-    case "cut":
-      return { error: new ChatError("output_truncated", { reason: finishReason ?? "" }) };
-    case "filtered":
-      return { error: new ChatError("output_filtered", { reason: finishReason ?? "" }) };
-    default:
-      return readReply(text, output);
+    return { completion, messages: isKept ? messages : before, origins, isKept, reply: text, calls: [] };
   }
 }
 
@@ -275,18 +288,5 @@ function invalidOutput(problems: string[], { provider, request_id }: Completion)
     "output_invalid",
     { problems: problems.join("; ") },
     { problems, ...(provider && { provider }), ...(request_id && { request_id }) },
-  );
-}
-
-/** Lets the model reply once the demanded call has been made: with the demand still there it never could. */
-function relaxToolChoice(request: Request): void {
-  if (request["tool_choice"] === "required" || typeof request["tool_choice"] === "object")
-    delete request["tool_choice"];
-}
-
-function isDeclared(tools: unknown, name: string): boolean {
-  return (
-    Array.isArray(tools) &&
-    tools.some((tool: { function?: { name?: unknown } } | null) => tool?.function?.name === name)
   );
 }

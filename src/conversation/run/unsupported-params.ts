@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
-import { type ChatError, type ChatRequest, type UnsupportedParam, unsupportedParams } from "../../client/internal";
+import { asRecord, type ChatRequest, type UnsupportedParam } from "../../client/internal";
 import { BoundedMap } from "../bounded-map";
+import { isDemanding, plainSchema } from "../json/plain-schema";
+import type { Schema } from "../json/schema";
+import type { Message } from "../request/prompt";
+import { addTemplateKwargs } from "../request/thinking";
+import { withoutReasoning } from "./for-model";
 
 /** Messages may bring any number of models and schemas. */
 const MOST_KNOWN = 1000;
@@ -34,9 +39,71 @@ function keyOf(request: ChatRequest, param: UnsupportedParam): string {
   return `${param} ${request.model} ${createHash("sha1").update(format).digest("base64")}`;
 }
 
-/** Finds what of a request its server does not support, if that is the reason of the error. */
-export function unsupportedParam(error: ChatError, request: ChatRequest): UnsupportedParam | undefined {
-  return unsupportedParams(error).find(
-    (param) => request[param === "json_word" ? "response_format" : param] !== undefined,
-  );
+/**
+ * Takes out of a request what its server does not support, or puts it in another way; all but what asks for JSON.
+ *
+ * @param request - a copy of its own
+ */
+export function leaveOut(
+  request: ChatRequest & { messages: Message[] },
+  isUnsupported: (param: UnsupportedParam) => boolean,
+): void {
+  if (isUnsupported("stream_tools") && request["tools"] !== undefined) request.stream = false;
+  // Servers refuse them without a stream.
+  if (isUnsupported("stream_options") || !request.stream) delete request["stream_options"];
+  if (isUnsupported("reasoning_effort")) {
+    // The other way to switch thinking off, where it was not sent as well.
+    if (request["reasoning_effort"] === "none") addTemplateKwargs(request);
+    delete request["reasoning_effort"];
+  }
+  if (isUnsupported("chat_template_kwargs")) delete request["chat_template_kwargs"];
+  if (isUnsupported("max_tokens") && request["max_tokens"] !== undefined) {
+    request["max_completion_tokens"] ??= request["max_tokens"];
+    delete request["max_tokens"];
+  }
+  if (isUnsupported("tool_schema")) request["tools"] = withPlainSchemas(request["tools"]);
+  for (const field of SAMPLING) if (isUnsupported(field)) delete request[field];
+  if (isUnsupported("reasoning")) request.messages = withoutReasoning(request.messages);
+  if (isUnsupported("null_content")) request.messages = request.messages.map(withoutNull);
+}
+
+/** Fields of the request that models with reasoning refuse. */
+const SAMPLING = [
+  "temperature",
+  "top_p",
+  "frequency_penalty",
+  "presence_penalty",
+] as const satisfies readonly UnsupportedParam[];
+
+/** Returns the key of the warning about a parameter; undefined for what nobody needs to know. */
+export function warningOf(param: UnsupportedParam): RefusedParam | undefined {
+  if (param === "json_word") return undefined;
+  return (SAMPLING as readonly UnsupportedParam[]).includes(param) ? "sampling" : (param as RefusedParam);
+}
+
+/** What a warning tells that a server refuses. */
+export type RefusedParam = Exclude<UnsupportedParam, "json_word" | (typeof SAMPLING)[number]> | "sampling";
+
+/** True if the tools of a request have schemas that can be written more plainly. */
+export function hasDemandingTools({ tools }: ChatRequest): boolean {
+  return Array.isArray(tools) && tools.some((tool) => isDemanding(parametersOf(tool)));
+}
+
+function withPlainSchemas(tools: unknown): unknown {
+  if (!Array.isArray(tools)) return tools;
+  return tools.map((tool) => {
+    const parameters = parametersOf(tool);
+    if (!parameters || !isDemanding(parameters)) return tool;
+    // Servers want more of a strict schema than of others.
+    const { strict: _, ...declared } = asRecord(asRecord(tool)?.["function"]) ?? {};
+    return { ...tool, function: { ...declared, parameters: plainSchema(parameters) } };
+  });
+}
+
+function parametersOf(tool: unknown): Schema | undefined {
+  return asRecord(asRecord(asRecord(tool)?.["function"])?.["parameters"]);
+}
+
+function withoutNull(message: Message): Message {
+  return message.content === null && message["tool_calls"] !== undefined ? { ...message, content: "" } : message;
 }

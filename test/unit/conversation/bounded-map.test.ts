@@ -4,7 +4,7 @@ import { BoundedMap } from "../../../src/conversation/bounded-map";
 const keysOf = (map: BoundedMap<number>, keys: string[]) => keys.filter((key) => map.has(key));
 
 describe("a bounded map", () => {
-  it("lets those go that were set longest ago", () => {
+  it("drops the entries that were set longest ago", () => {
     const map = new BoundedMap<number>({ count: 2 });
     map.set("a", 1);
     map.set("b", 2);
@@ -25,7 +25,7 @@ describe("a bounded map", () => {
     assert.equal(map.size, 0);
   });
 
-  it("forgets the length of what was cleared", () => {
+  it("counts nothing of what was cleared", () => {
     const map = new BoundedMap<number>({ count: 100, length: 4 });
     map.set("aaaa", 0);
     map.clear();

@@ -6,6 +6,8 @@ describeErrors("conversation", ChatError, CONVERSATION_ERRORS, {
   model_missing: [],
   prompt_empty: ["name"],
   prompt_buffer: ["name"],
+  media_no_place: ["name"],
+  image_path: ["name", "value"],
   prompt_unsendable: ["name", "type"],
   message_not_object: ["name"],
   message_role: ["name", "role"],
@@ -27,6 +29,8 @@ describeErrors("conversation", ChatError, CONVERSATION_ERRORS, {
   not_an_object: ["name"],
   env_missing: ["name", "field"],
   images_invalid: ["name"],
+  sound_invalid: ["name"],
+  sound_too_big: ["name", "megabytes"],
   tool_not_declared: ["index"],
   tool_twice: ["name"],
   tool_schema: ["name", "reason"],
@@ -35,25 +39,31 @@ describeErrors("conversation", ChatError, CONVERSATION_ERRORS, {
   functions_not_list: [],
   schema_missing: [],
   schema_invalid: ["reason"],
+  limit_questions: ["used", "amount", "until"],
+  limit_usd: ["used", "amount", "until"],
+  limit_tokens: ["used", "amount", "until"],
   too_many_steps: ["count"],
   output_invalid: ["problems"],
+  call_truncated: ["name", "reason"],
   output_truncated: ["reason"],
+  output_refused: ["refusal"],
   output_filtered: ["reason"],
 });
 
 describe("the errors of the conversation layer", () => {
-  it("are those of the client, too, and not those of the Node-RED layer", () => {
+  it("include those of the client, and not those of the Node-RED layer", () => {
     assert.equal(new ChatError("cancelled").code, "cancelled");
     // @ts-expect-error: of the Node-RED layer
     assert.ok(new ChatError("config_missing"));
-    // @ts-expect-error: of none
+    // @ts-expect-error: of no layer
     assert.ok(new ChatError("too_many_stops"));
   });
 });
 
 describe("the conversation layer", () => {
-  it("knows no message of Node-RED and no HTTP status beside its sentences", () => {
-    const lines = sourcesOf("conversation").split("\n");
+  it("does not mention Node-RED's messages or HTTP statuses outside its sentences", () => {
+    // A span has an attribute for the one, and a state of its own by the same name.
+    const lines = sourcesOf("conversation", ["trace"]).split("\n");
     assert.deepEqual(
       lines.filter((line) => /\bmsg\.|Node-RED|\bHTTP\b|\b[Ss]tatus\b/.test(line)),
       [],

@@ -8,18 +8,18 @@ describe("JSON in what a model writes", () => {
   const cases: [what: string, text: string, value: unknown][] = [
     ["alone", ' {"a": 1}\n', { a: 1 }],
     ["of another kind than an object", "5", 5],
-    ["behind a byte order mark", '\uFEFF{"a": 1}', { a: 1 }],
+    ["after a byte order mark", '\uFEFF{"a": 1}', { a: 1 }],
     ["in a fence", '```json\n{"a": 1}\n```', { a: 1 }],
     ["in a fence between words", 'Sure!\n\n```JSON\n{"a": "```"}\n```\nAnything else?', { a: "```" }],
     ["in an indented fence", "1. So:\n   ```\n   [1]\n   ```", [1]],
     ["in a fence that is not closed", '```json\n{"a": 1}', { a: 1 }],
     ["in a fence of one line", '```json {"a": 1}```', { a: 1 }],
     ["between words", 'The values are {"a": [1, 2]}, I think.', { a: [1, 2] }],
-    ["behind a bracket of the words", 'Use {x} and [y]: {"a": "}"}', { a: "}" }],
-    ["behind a bracket that is never closed", 'A { or so: {"a": 1}', { a: 1 }],
+    ["after a bracket in the text", 'Use {x} and [y]: {"a": "}"}', { a: "}" }],
+    ["after a bracket that is never closed", 'A { or so: {"a": 1}', { a: 1 }],
     ["with quotes and backslashes in it", 'So: {"a": "\\"}\\\\"}.', { a: '"}\\' }],
-    ["behind a thinking part", '<think>{"a": 0}?</think>\n{"a": 1}', { a: 1 }],
-    ["behind a thinking part whose beginning is missing", 'Is it {"a": 0}?\n</think>\n{"a": 1}', { a: 1 }],
+    ["after a thinking part", '<think>{"a": 0}?</think>\n{"a": 1}', { a: 1 }],
+    ["after a thinking part whose beginning is missing", 'Is it {"a": 0}?\n</think>\n{"a": 1}', { a: 1 }],
     ["that names the end of a thinking part", '{"a": "</think>"}', { a: "</think>" }],
   ];
   for (const [what, text, value] of cases) {
@@ -43,7 +43,7 @@ describe("JSON in what a model writes", () => {
     });
   }
 
-  it("is taken with 500 levels, and with __proto__ as a text", () => {
+  it("is accepted with 500 levels, and with __proto__ as a string", () => {
     for (const json of [levels(500), '{"a": "__proto__"}', '["__proto__"]']) {
       assert.deepEqual(readWrittenJson(json), { value: JSON.parse(json) });
     }
@@ -53,11 +53,11 @@ describe("JSON in what a model writes", () => {
     it(`is not found in ${JSON.stringify(text)}`, () => assert.deepEqual([...findJson(text)], []));
   }
 
-  it("is found more than once, in its order", () => {
+  it("is found more than once, in order", () => {
     assert.deepEqual([...findJson('[1] says: {"a": 1}')], [[1], { a: 1 }]);
   });
 
-  it("is the same value, whatever words without brackets are around it", () => {
+  it("is the same value, whatever text without brackets surrounds it", () => {
     const value = fc.oneof(fc.array(fc.jsonValue(), { minLength: 1 }), fc.dictionary(fc.string(), fc.jsonValue()));
     const words = fc.string().map((text) => text.replace(/[[\]{}]|<\/think>|```/g, ""));
     fc.assert(
@@ -69,8 +69,8 @@ describe("JSON in what a model writes", () => {
     );
   });
 
-  it("is looked for once through the text, even where there is none", () => {
-    // It would take minutes if every bracket or quote began another walk.
+  it("is found in one pass through the text, even if there is none", () => {
+    // If every bracket or quote began another search, this would take minutes.
     for (const part of ["{", '{"', '{"\\"', "[`", "```a\n", "```\n{", "</think>"]) {
       assert.deepEqual([...findJson(part.repeat(200_000))], [], part);
     }

@@ -10,21 +10,27 @@ describe("a schema", () => {
   it("finds nothing wrong with what it allows", () => assert.deepEqual(compileSchema(city)({ city: "Paris" }), []));
 
   const wrong: [what: string, schema: Record<string, unknown>, value: unknown, says: RegExp][] = [
-    ["what is missing", city, {}, /city/],
+    ["a missing property", city, {}, /city/],
     [
-      "a wrong type, by its place",
+      "a wrong type, with its place",
       { properties: { a: { items: city } } },
       { a: [{ city: 3 }] },
       /^a\.0\.city must be string/,
     ],
-    ["what an enum allows", { enum: ["a", "b"] }, "c", /\["a","b"\]/],
-    ["what is too much, by its name", { additionalProperties: false }, { x: 1 }, /: x$/],
+    ["the values that an enum allows", { enum: ["a", "b"] }, "c", /\["a","b"\]/],
+    ["an additional property, by name", { additionalProperties: false }, { x: 1 }, /: x$/],
   ];
   for (const [what, schema, value, says] of wrong) {
-    it(`tells ${what}`, () => assert.match(compileSchema(schema)(value).join("; "), says));
+    it(`reports ${what}`, () => assert.match(compileSchema(schema)(value).join("; "), says));
   }
 
-  it("tells ten problems at most", () => {
+  it("counts what an object itself has, whatever the name of a property", () => {
+    const named = { type: "object", properties: { toString: { type: "null" } } };
+    assert.deepEqual(compileSchema(named)({}), []);
+    assert.match(compileSchema({ required: ["valueOf"] })({}).join(), /valueOf/);
+  });
+
+  it("reports at most ten problems", () => {
     const value = Array.from({ length: 50 }, () => 1);
     assert.equal(compileSchema({ items: { type: "string" } })(value).length, 10);
   });
@@ -39,7 +45,7 @@ describe("a schema", () => {
     assert.notDeepEqual(compileSchema(schema)(["a", 1]), []);
   });
 
-  it("may be of draft 2019-09, and one of an older draft is read as draft-07", () => {
+  it("may be of draft 2019-09; an older draft is read as draft-07", () => {
     const since = (draft: string) => compileSchema({ $schema: draft, dependentRequired: { a: ["b"] } })({ a: 1 });
     assert.notDeepEqual(since("https://json-schema.org/draft/2019-09/schema"), []);
     for (const draft of ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#", "x"]) {
@@ -53,32 +59,32 @@ describe("a schema", () => {
     assert.match(day({ day: "tomorrow" }).join(), /^day must match format "date"$/);
   });
 
-  it("may have a pattern that is none by the letter", () => {
+  it("may have a pattern that is not strictly valid", () => {
     assert.deepEqual(compileSchema({ pattern: "^[\\w\\-]+$" })("a-b"), []);
   });
 
-  it("may have keywords and formats that nobody knows", () => {
+  it("may have unknown keywords and formats", () => {
     assert.deepEqual(compileSchema({ type: "string", format: "color", "x-order": 1 })("red"), []);
   });
 
-  it("may have the id of another one", () => {
+  it("may have the same id as another one", () => {
     assert.deepEqual(compileSchema({ $id: "a", type: "string" })("x"), []);
     assert.notDeepEqual(compileSchema({ $id: "a", type: "number" })("x"), []);
   });
 
-  it("that is none is refused with the reason", () => {
+  it("that is not valid is refused with the reason", () => {
     assert.throws(() => compileSchema({ type: "strin" }), /type/);
   });
 
-  it("with evil patterns holds nothing up for long, however many there are", () => {
+  it("with patterns that backtrack endlessly is stopped soon, however many there are", () => {
     const validate = compileSchema({ items: { pattern: "^(a+)+$" }, patternProperties: { "^(b+)+$": {} } });
     const evil = Array.from({ length: 1000 }, () => `${"a".repeat(60)}!`);
-    // Without a limit it would take years.
+    // Without a limit this would take years.
     assert.match(validate(evil).join(), /longer than 0\.25 s$/);
     assert.deepEqual(validate(["aaa"]), []);
   });
 
-  it("that is evil itself is refused or read soon", () => {
+  it("that is huge or refers to itself is refused or read soon", () => {
     let deep: Record<string, unknown> = {};
     for (let depth = 0; depth < 3000; depth++) deep = { properties: { a: deep } };
     const wide = {
@@ -98,7 +104,7 @@ describe("a schema", () => {
     assert.throws(() => compileSchema({ $async: true, type: "string" }), /\$async/);
   });
 
-  it("leaves nothing behind: thousands of different ones keep the heap flat", function () {
+  it("leaves nothing behind: after thousands of them the heap is as small as before", function () {
     assert.ok(global.gc, "the options of .mocharc.json are missing");
     this.timeout(120_000);
     let index = 0;
@@ -115,7 +121,7 @@ describe("a schema", () => {
     assert.ok(heap() - before < 1_400_000);
   });
 
-  it("is kept with others only as long as all are small, and without what was wrong", () => {
+  it("stays in the cache only while all in it are small, and without the errors it found", () => {
     assert.ok(global.gc, "the options of .mocharc.json are missing");
     const heap = () => {
       global.gc?.();
@@ -127,8 +133,8 @@ describe("a schema", () => {
     assert.ok(heap() - before < 30_000_000);
   });
 
-  it("that cannot be compiled is refused every time, at the cost of once", () => {
-    // The machine would have to be six times as fast to compile it within its limit.
+  it("that cannot be compiled is refused every time, but compiled only once", () => {
+    // Only a machine six times as fast could compile this within the limit.
     const properties = Object.fromEntries(
       Array.from({ length: 40_000 }, (_, index) => [`p${index}`, { properties: { a: { pattern: `a${index}` } } }]),
     );
@@ -139,6 +145,17 @@ describe("a schema", () => {
     } finally {
       run.restore();
     }
+  });
+
+  it("says why a value cannot be checked: it is too deep, or has methods' names", () => {
+    const tree = compileSchema({ type: "object", additionalProperties: { $ref: "#" } });
+    let deep = {};
+    for (let level = 0; level < 100_000; level++) deep = { a: deep };
+    assert.deepEqual(tree(deep), ["the value is nested too deep"]);
+    const different = compileSchema({ uniqueItems: true });
+    assert.deepEqual(different([{ valueOf: 1 }, { valueOf: 2 }]), [
+      "the value has a property named valueOf or toString, which cannot be compared",
+    ]);
   });
 
   it("never throws, whatever the value", () => {

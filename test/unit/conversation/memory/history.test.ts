@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { estimateTokens, joinHistory, tokenCorrection, trimHistory } from "../../../../src/conversation/memory/history";
+import { estimateTokens, tokenCorrection, trimHistory } from "../../../../src/conversation/memory/history";
 import type { Message } from "../../../../src/conversation/request/prompt";
+import { joinHistory } from "../../../../src/conversation/run/sendable-history";
 
 const user = (content = "?"): Message => ({ role: "user", content });
 const said = (content = "!"): Message => ({ role: "assistant", content });
@@ -14,7 +15,7 @@ const calling = (...ids: string[]): Message => ({
 const result = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "7" });
 const open = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." });
 
-/** Returns the ids of calls without a result behind them, and of results without calls before them. */
+/** Returns the ids of calls without a result after them, and of results without a call before them. */
 function loose(messages: Message[]): string[] {
   const found: string[] = [];
   let calls: string[] = [];
@@ -34,7 +35,7 @@ function loose(messages: Message[]): string[] {
 }
 
 describe("a history with very many calls", () => {
-  it("is read once through for all their results", () => {
+  it("is read only once to find all their results", () => {
     const ids = Array.from({ length: 5000 }, (_, index) => `c${index}`);
     let reads = 0;
     const calls = calling(...ids).tool_calls;
@@ -50,38 +51,50 @@ describe("a history with very many calls", () => {
   });
 });
 
-describe("a prompt behind a history", () => {
+describe("a prompt after a history", () => {
   const cases: [what: string, history: Message[], prompt: Message[], joined: Message[]][] = [
     ["is added", [user("1"), said("2")], [user("3")], [user("1"), said("2"), user("3")]],
     [
-      "with a reply in it takes its place",
+      "replaces it if it contains a reply",
       [user("1"), said("2")],
       [user("3"), said("4"), user("5")],
       [user("3"), said("4"), user("5")],
     ],
     [
-      "brings a system message for the one that was",
+      "replaces the system message by its own",
       [system("a"), user("1")],
       [system("b"), user("2")],
-      [system("b"), user("1"), user("2")],
+      [system("b"), user("1"), said("(no answer)"), user("2")],
     ],
     [
-      "with results goes on with the calls",
+      "continues after the calls with their results",
       [user(), calling("a", "b")],
       [result("a"), result("b")],
       [user(), calling("a", "b"), result("a"), result("b")],
     ],
     [
-      "leaves no call open",
+      "adds results for calls that have none",
       [user(), calling("a", "b"), result("b")],
       [user("2")],
-      [user(), calling("a", "b"), result("b"), open("a"), user("2")],
+      [user(), calling("a", "b"), result("b"), open("a"), said("(no answer)"), user("2")],
     ],
     [
-      "leaves none open that it answers in part",
+      "adds the results that are missing if it has only some",
       [user(), calling("a", "b")],
       [result("b"), user("2")],
-      [user(), calling("a", "b"), result("b"), open("a"), user("2")],
+      [user(), calling("a", "b"), result("b"), open("a"), said("(no answer)"), user("2")],
+    ],
+    [
+      "is no question behind a result",
+      [user("1"), calling("a"), result("a")],
+      [user("2")],
+      [user("1"), calling("a"), result("a"), said("(no answer)"), user("2")],
+    ],
+    [
+      "stays as the flow passes it",
+      [user("1"), said("2")],
+      [user("3"), user("4")],
+      [user("1"), said("2"), user("3"), user("4")],
     ],
   ];
   for (const [what, history, prompt, joined] of cases) {
@@ -94,7 +107,7 @@ describe("a history that is trimmed", () => {
     trimHistory(messages, { messages: most, tokens }, correction);
 
   const cases: [what: string, messages: Message[], most: number, left: Message[]][] = [
-    ["keeps all that it may", [user("1"), said("2")], 2, [user("1"), said("2")]],
+    ["keeps as much as it may", [user("1"), said("2")], 2, [user("1"), said("2")]],
     ["loses the oldest", [user("1"), said("2"), user("3"), said("4")], 2, [user("3"), said("4")]],
     ["begins with the user", [user("1"), said("2"), user("3"), said("4")], 3, [user("3"), said("4")]],
     [
@@ -104,7 +117,7 @@ describe("a history that is trimmed", () => {
       [system(), user("3"), said("4")],
     ],
     [
-      "keeps the question of a long one",
+      "keeps the question of a long exchange",
       [user(), calling("a", "b"), result("a"), result("b"), said()],
       3,
       [user(), said()],
@@ -115,16 +128,28 @@ describe("a history that is trimmed", () => {
       4,
       [user(), calling("b"), result("b"), said("x")],
     ],
+    [
+      "keeps a call with the images of its results",
+      [user("1"), said(), user("2"), calling("a"), result("a"), said("(see below)"), user("image"), said("x")],
+      7,
+      [user("2"), calling("a"), result("a"), said("(see below)"), user("image"), said("x")],
+    ],
+    [
+      "takes images of a result for no question",
+      [user("1"), calling("a"), result("a"), said("(see below)"), user("image"), said("x"), user("2"), said("y")],
+      5,
+      [user("2"), said("y")],
+    ],
     ["keeps nothing if not even a question and its reply fit", [user("1"), calling("a"), result("a")], 2, []],
     ["drops results whose call is gone", [result("a"), user()], 5, [user()]],
-    ["of nothing is nothing", [], 5, []],
-    ["of a system message is that", [system()], 1, [system()]],
+    ["is empty if it was empty", [], 5, []],
+    ["keeps a system message alone", [system()], 1, [system()]],
   ];
   for (const [what, messages, most, left] of cases) {
     it(what, () => assert.deepEqual(trim(messages, most), left));
   }
 
-  it("keeps to a number of tokens, as the server counts them", () => {
+  it("fits into a number of tokens, as the server counts them", () => {
     const messages = [user("a".repeat(400)), said("b".repeat(400)), user("c".repeat(400)), said("d".repeat(400))];
     assert.equal(trim(messages, 50, 230).length, 2);
     assert.equal(trim(messages, 50, 500).length, 4);
@@ -132,7 +157,7 @@ describe("a history that is trimmed", () => {
     assert.equal(trim(messages, 50, 1).length, 0);
   });
 
-  it("does not grow without bound in size", () => {
+  it("has a limited size", () => {
     const image = (n: number) => user(`${n}${"x".repeat(7_000_000)}`);
     assert.equal(trim([image(1), said(), image(2), said(), image(3), said()], 50).length, 4);
   });
@@ -144,7 +169,7 @@ describe("a history that is trimmed", () => {
     fc.constantFrom("a", "b", "c").map(result),
   );
 
-  it("holds its limits, whatever the conversation", () => {
+  it("respects its limits, whatever the conversation", () => {
     const conversation = fc.tuple(fc.boolean(), fc.array(message, { maxLength: 30 }));
     fc.assert(
       fc.property(
@@ -154,7 +179,7 @@ describe("a history that is trimmed", () => {
         ([hasSystem, list], most, tokens) => {
           const whole = joinHistory(hasSystem ? [system(), ...list] : list, []);
           const left = trim(whole, most, tokens);
-          // What is left is the system message, a question, and the end of the conversation.
+          // The system message, a question and the end of the conversation must remain.
           const isSaid = ({ role }: Message) => role !== "system";
           const rest = left.filter(isSaid);
           const clean = trim(whole, 1000).filter(isSaid);
@@ -172,14 +197,14 @@ describe("a history that is trimmed", () => {
 });
 
 describe("an estimate of tokens", () => {
-  it("is near to what models count, in any script, and does not count an image by its length", () => {
+  it("is close to what models count, in any script, and does not count an image by its length", () => {
     assert.ok(Math.abs(estimateTokens([user("The quick brown fox jumps over the lazy dog.")]) - 15) < 5);
     assert.ok(Math.abs(estimateTokens([user("敏捷的棕色狐狸跳过懒狗")]) - 14) < 6);
     const image = { type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(1e6)}` } };
     assert.ok(estimateTokens([{ role: "user", content: [image] }]) < 2000);
   });
 
-  it("is corrected by what the server has counted, within reason", () => {
+  it("is corrected by the server's count, within limits", () => {
     const sent = [user("a".repeat(3840))];
     const estimated = estimateTokens(sent);
     assert.equal(tokenCorrection({ prompt_tokens: 2 * estimated }, sent), 2);

@@ -14,7 +14,7 @@ interface Question extends Partial<Omit<RequestInput, "options">> {
   huggingface?: unknown;
 }
 
-/** The request body of a question. */
+/** Builds the request body of a question. */
 function build({ huggingface, ...rest }: Question = {}): Record<string, unknown> {
   const { request } = buildRequest({
     prompt: "Hi",
@@ -30,7 +30,7 @@ function build({ huggingface, ...rest }: Question = {}): Record<string, unknown>
   return request;
 }
 
-/** The fields that a question adds to a request that has none of its own. */
+/** Returns the fields that a question adds to the request. */
 function fields(question: Question): Record<string, unknown> {
   const { model, messages, stream, stream_options, ...rest } = build(question);
   return rest;
@@ -52,7 +52,7 @@ const BLANK_FORM: FormOptions = {
 };
 
 describe("the request", () => {
-  it("is the model, the messages and the wish for a stream, where nothing else is said", () => {
+  it("contains only the model, the messages and `stream` if nothing else is set", () => {
     const bare = {
       model: "org/default",
       messages: [{ role: "user", content: "Hi" }],
@@ -69,7 +69,7 @@ describe("the request", () => {
     assert.ok(JSON.stringify(request).startsWith('{"model":"b",'));
   });
 
-  it("asks for no stream where the server cannot", () => {
+  it("does not ask for a stream if the server cannot stream", () => {
     assert.deepEqual(build({ serverStreams: false }), {
       model: "org/default",
       messages: [{ role: "user", content: "Hi" }],
@@ -149,7 +149,7 @@ describe("the request", () => {
       ["a", "b"],
     ],
   ];
-  it("takes the form's stop sequences back with an empty list", () => {
+  it("sends none of the form's stop sequences if the message has an empty list", () => {
     assert.deepEqual(fields({ form: { stop: ["END"] }, huggingface: { stop: [] } }), {});
   });
 
@@ -174,12 +174,12 @@ describe("the request", () => {
     });
   }
 
-  it("is refused with a stop that is no text", () => {
+  it("is refused with a stop that is not a string", () => {
     isRefused(() => build({ huggingface: { stop: ["a", 5] } }), "option_stop", /msg\.huggingface\.stop/);
     isRefused(() => build({ huggingface: { stop: {} } }), "option_stop");
   });
 
-  it("is refused with a model or reasoning effort that is no text", () => {
+  it("is refused with a model or reasoning effort that is not a string", () => {
     isRefused(() => build({ huggingface: { model: 5 } }), "option_text", /msg\.huggingface\.model/);
     isRefused(() => build({ huggingface: { reasoning_effort: 5 } }), "option_text");
   });
@@ -188,7 +188,7 @@ describe("the request", () => {
     isRefused(
       () => build({ form: { temperature: "${TEMP}" } }),
       "env_missing",
-      /variable TEMP, named in the field temperature/,
+      /^Variable not set: TEMP, named in the field temperature/,
     );
     isRefused(() => build({ form: { model: "${MODEL}" } }), "env_missing", /MODEL/);
   });
@@ -196,7 +196,35 @@ describe("the request", () => {
   it("is refused without a model", () => isRefused(() => build({ defaultModel: " " }), "model_missing"));
 });
 
-describe("the order in which a field counts", () => {
+describe("thinking that is switched off", () => {
+  const OFF = { enable_thinking: false, thinking: false };
+  const kwargsOf = (question: Question, mayKnow = true) =>
+    fields({ ...question, mayKnowTemplates: () => mayKnow })["chat_template_kwargs"];
+
+  it("is said to the chat template as well, from the form, the message and a pasted request", () => {
+    assert.deepEqual(fields({ form: { ...BLANK_FORM, reasoningEffort: "none" }, mayKnowTemplates: () => true }), {
+      reasoning_effort: "none",
+      chat_template_kwargs: OFF,
+    });
+    assert.deepEqual(kwargsOf({ huggingface: { reasoning_effort: "none" } }), OFF);
+    assert.deepEqual(kwargsOf({ prompt: body({ reasoning_effort: "none" }) }), OFF);
+  });
+
+  it("is said under what the user has set, and not where that is null", () => {
+    const set = { reasoning_effort: "none", chat_template_kwargs: { thinking: true, x: 1 } };
+    assert.deepEqual(kwargsOf({ huggingface: set }), { enable_thinking: false, thinking: true, x: 1 });
+    assert.equal(kwargsOf({ huggingface: { ...set, chat_template_kwargs: null } }), undefined);
+  });
+
+  it("is not said for another effort, without one, or to a host that knows no templates", () => {
+    assert.equal(kwargsOf({ huggingface: { reasoning_effort: "low" } }), undefined);
+    assert.equal(kwargsOf({}), undefined);
+    assert.equal(kwargsOf({ huggingface: { reasoning_effort: "none" } }, false), undefined);
+    assert.deepEqual(kwargsOf({ huggingface: { chat_template_kwargs: { x: 1 } } }), { x: 1 });
+  });
+});
+
+describe("the precedence of a field's values", () => {
   const places: [name: string, question: (field: string, value: unknown) => Question][] = [
     ["msg.huggingface", (field, value) => ({ huggingface: { [field]: value } })],
     ["the form", (field, value) => ({ form: { [field === "max_tokens" ? "maxTokens" : field]: value } })],
@@ -215,12 +243,12 @@ describe("the order in which a field counts", () => {
   ];
   for (const [field, value] of fieldsOf) {
     places.forEach(([name], first) => {
-      it(`takes ${field} of ${name} before those that follow`, () => {
+      it(`prefers ${field} of ${name} to those that follow`, () => {
         const questions = places.slice(first).map(([, question], offset) => question(field, value(first + offset)));
         assert.equal(build(merged(questions))[field], value(first));
       });
 
-      it(`passes ${field} of ${name} by where it is blank`, () => {
+      it(`skips ${field} of ${name} if it is blank`, () => {
         const questions = places
           .slice(first)
           .map(([, question], offset) => question(field, offset === 0 ? "" : value(first + offset)));
@@ -236,7 +264,7 @@ describe("the order in which a field counts", () => {
     assert.equal(build({ huggingface: { model: " org/name:groq " } }).model, "org/name:groq");
   });
 
-  it("lets null in msg.huggingface take back what the node sets", () => {
+  it("removes the node's value if msg.huggingface has null", () => {
     const form = { temperature: 0.5, maxTokens: 10, stop: ["END"], extra: { top_k: 3, tools: [{}], custom: 1 } };
     const huggingface = { temperature: null, stop: null, top_k: null, tools: null, stream_options: null };
     const request = build({ form, huggingface });
@@ -245,18 +273,18 @@ describe("the order in which a field counts", () => {
     assert.equal(request.custom, 1);
   });
 
-  it("falls back to the configuration's model where null takes the node's back", () => {
+  it("falls back to the configuration's model if null removes the node's", () => {
     assert.equal(build({ form: { model: "org/form" }, huggingface: { model: null } }).model, "org/default");
   });
 
-  it("takes undefined for not said", () => {
+  it("treats undefined as not set", () => {
     assert.deepEqual(fields({ form: { temperature: 1 }, huggingface: { temperature: undefined, custom: undefined } }), {
       temperature: 1,
     });
   });
 });
 
-describe("fields that we do not know", () => {
+describe("unknown fields", () => {
   it("go into the request as they are", () => {
     const values = fc.dictionary(
       fc.stringMatching(/^x_[a-z]{1,8}$/),
@@ -278,9 +306,9 @@ describe("fields that we do not know", () => {
   });
 });
 
-describe("what a message may not say", () => {
+describe("a field that a message may not set", () => {
   for (const name of ["token", "headers", "baseUrl"]) {
-    it(`is ${name}, wherever it stands`, () => {
+    it(`is ${name}, in every place`, () => {
       const says = new RegExp(`${name} is not allowed`);
       for (const value of ["x", "", null, { a: 1 }]) {
         isRefused(() => build({ huggingface: { [name]: value } }), "option_forbidden", says);
@@ -290,7 +318,7 @@ describe("what a message may not say", () => {
     });
   }
 
-  it("does not show the value that is refused", () => {
+  it("is refused without showing its value", () => {
     assert.throws(
       () => readMessageOptions({ token: "hf_secret" }, "msg.huggingface"),
       (error: ChatError) => !/hf_secret/.test(error.message),
@@ -298,14 +326,14 @@ describe("what a message may not say", () => {
   });
 
   for (const n of [2, "3", 1.5]) {
-    it(`is that it wants ${JSON.stringify(n)} replies`, () => {
+    it(`is n: ${JSON.stringify(n)}`, () => {
       isRefused(() => build({ huggingface: { n } }), "n_not_one");
       isRefused(() => build({ form: { extra: { n } } }), "n_not_one");
       isRefused(() => build({ prompt: body({ n }) }), "n_not_one");
     });
   }
 
-  it("is not that it wants one", () => assert.deepEqual(fields({ huggingface: { n: 1 } }), { n: 1 }));
+  it("is not n: 1", () => assert.deepEqual(fields({ huggingface: { n: 1 } }), { n: 1 }));
 
   for (const value of ["gpt", "", 5, true, [], () => {}]) {
     it(`is msg.huggingface as ${typeof value} ${JSON.stringify(value)}`, () => {
@@ -324,7 +352,7 @@ describe("msg.huggingface", () => {
     assert.deepEqual(readMessageOptions(null, "msg.huggingface"), { source: "msg.huggingface", fields: {} });
   });
 
-  it("keeps our own words out of the request", () => {
+  it("keeps the node's own options out of the request", () => {
     const options = readMessageOptions(
       { system: "s", conversation: "c", stream: "true", temperature: 0 },
       "msg.huggingface",
@@ -362,7 +390,7 @@ describe("msg.huggingface", () => {
     );
   });
 
-  it("may bring the messages and the system prompt, which go before the node's", () => {
+  it("may contain the messages and the system prompt, which replace the node's", () => {
     const huggingface = { messages: [{ role: "human", content: "a" }], system: "Be brief." };
     assert.deepEqual(build({ huggingface, system: "Be long.", prompt: undefined }).messages, [
       { role: "system", content: "Be brief." },
@@ -386,10 +414,11 @@ describe("msg.huggingface", () => {
 
 describe("the extra fields", () => {
   for (const name of ["messages", "stream"]) {
-    it(`may not hold ${name}`, () => isRefused(() => build({ form: { extra: { [name]: null } } }), "extra_reserved"));
+    it(`may not contain ${name}`, () =>
+      isRefused(() => build({ form: { extra: { [name]: null } } }), "extra_reserved"));
   }
 
-  it("are refused where they are no JSON, in one line", () => {
+  it("are refused in one line if they are not JSON", () => {
     assert.throws(
       () => build({ form: { extra: '{"a":\n\n}' } }),
       (error: ChatError) => {
@@ -401,7 +430,7 @@ describe("the extra fields", () => {
     );
   });
 
-  it("are refused where they are no object", () => {
+  it("are refused if they are not an object", () => {
     for (const extra of ["5", "[]", "null", [], 5])
       isRefused(() => build({ form: { extra } }), "not_an_object", /^extra/);
   });

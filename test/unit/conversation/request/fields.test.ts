@@ -38,8 +38,12 @@ describe("values as flow files have them", () => {
     isRefused(() => readChoice("${FORMAT}", "format", ["a"]), "env_missing", /FORMAT/);
   });
 
-  it("name a missing variable only where all of the value is one", () => {
-    isRefused(() => checkEnvironment(" ${A_B} ", "model"), "env_missing", /variable A_B, named in the field model/);
+  it("report a missing variable only if the whole value is one", () => {
+    isRefused(
+      () => checkEnvironment(" ${A_B} ", "model"),
+      "env_missing",
+      /^Variable not set: A_B, named in the field model/,
+    );
     for (const value of ["a ${B}", "$B", "${}", "{B}", "", 5, undefined]) checkEnvironment(value, "model");
   });
 });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ChatError } from "../../../../src/client/errors/chat-error";
-import { type Message, readPrompt, withImages, withSystem } from "../../../../src/conversation/request/prompt";
+import { isReply, type Message, readPrompt, withImages, withSystem } from "../../../../src/conversation/request/prompt";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
 const pngUrl = `data:image/png;base64,${png.toString("base64")}`;
+const wav = Buffer.from("RIFF\x10\x00\x00\x00WAVEfmt ", "latin1");
+const noText = Buffer.from([0x25, 0x50, 0xff, 0x00, 0x80]);
 const user = (content: unknown): Message => ({ role: "user", content });
 const call = { id: "a", type: "function", function: { name: "now", arguments: "{}" } };
 
@@ -18,7 +20,7 @@ function isRefused(read: () => unknown, key: string, says: RegExp): void {
   });
 }
 
-/** Freezes a value all through, so that writing to it throws. */
+/** Freezes a value and all that it contains, so that writing to it throws. */
 function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null && !Buffer.isBuffer(value)) {
     for (const inner of Object.values(value)) freeze(inner);
@@ -39,9 +41,71 @@ describe("a prompt", () => {
     ["0", 0, [user("0")]],
     ["a boolean", false, [user("false")]],
     ["a Buffer that is an image", png, [user([{ type: "image_url", image_url: { url: pngUrl } }])]],
+    ["a Buffer of text", Buffer.from("Grüße, 21 °C"), [user("Grüße, 21 °C")]],
+    ["a Buffer of text with a byte order mark", Buffer.from("\ufeffHello"), [user("Hello")]],
+    ["bytes of text", new Uint8Array(Buffer.from("Hello")), [user("Hello")]],
+    [
+      "a Buffer that is a sound",
+      wav,
+      [user([{ type: "input_audio", input_audio: { data: wav.toString("base64"), format: "wav" } }])],
+    ],
+    [
+      "a Buffer of text in an object",
+      { raw: Buffer.from("21"), at: [Buffer.from("5")] },
+      [user('{"raw":"21","at":["5"]}')],
+    ],
+    [
+      "images in an object",
+      { camera: "door", pictures: [png, png] },
+      [
+        user([
+          { type: "text", text: '{"camera":"door","pictures":["(image 1)","(image 2)"]}' },
+          { type: "image_url", image_url: { url: pngUrl } },
+          { type: "image_url", image_url: { url: pngUrl } },
+        ]),
+      ],
+    ],
+    [
+      "a Buffer of text as content",
+      [{ role: "system", content: Buffer.from("Hello") }],
+      [{ role: "system", content: "Hello" }],
+    ],
+    ["an image as content", user(png), [user([{ type: "image_url", image_url: { url: pngUrl } }])]],
+    [
+      "Buffers among content parts",
+      user([Buffer.from("What is it?"), png]),
+      [
+        user([
+          { type: "text", text: "What is it?" },
+          { type: "image_url", image_url: { url: pngUrl } },
+        ]),
+      ],
+    ],
+    [
+      "Buffers inside content parts",
+      user([
+        { type: "text", text: Buffer.from("Hi") },
+        { type: "image_url", image_url: { url: png } },
+        { type: "input_audio", input_audio: { data: wav, format: "wav" } },
+      ]),
+      [
+        user([
+          { type: "text", text: "Hi" },
+          { type: "image_url", image_url: { url: pngUrl } },
+          { type: "input_audio", input_audio: { data: wav.toString("base64"), format: "wav" } },
+        ]),
+      ],
+    ],
+    [
+      "an object of a class, with what JSON has of it",
+      new (class Reading {
+        value = 21;
+      })(),
+      [user('{"value":21}')],
+    ],
     ["a message", { role: "user", content: "Hello" }, [user("Hello")]],
     [
-      "a message with fields that we do not know",
+      "a message with unknown fields",
       { role: "user", content: "x", name: "Bob", cache: { a: 1 } },
       [{ role: "user", content: "x", name: "Bob", cache: { a: 1 } }],
     ],
@@ -86,7 +150,7 @@ describe("a prompt", () => {
     ["an empty object", {}, [user("{}")]],
     ["an array of anything else", [21.5, 22], [user("[21.5,22]")]],
     ["an object whose messages are no array", { messages: 5 }, [user('{"messages":5}')]],
-    ["an object with a role that is no name", { role: 5, content: "x" }, [user('{"role":5,"content":"x"}')]],
+    ["an object with a role that is not a name", { role: 5, content: "x" }, [user('{"role":5,"content":"x"}')]],
     [
       "an object with a role of another kind",
       { role: "constructor", team: "x" },
@@ -106,7 +170,24 @@ describe("a prompt", () => {
     ["blank text", " \n", "prompt_empty", /msg\.payload is empty/],
     ["an empty array", [], "prompt_empty", /msg\.payload is empty/],
     ["an empty conversation", { messages: [] }, "prompt_empty", /msg\.payload\.messages is empty/],
-    ["a Buffer that is no image", Buffer.from("Hello"), "prompt_buffer", /msg\.payload is a Buffer/],
+    ["an empty Buffer", Buffer.alloc(0), "prompt_empty", /msg\.payload is empty/],
+    ["a Buffer of other bytes", noText, "prompt_buffer", /^msg\.payload is a Buffer that is neither UTF-8 text/],
+    ["bytes that only look like text", Buffer.from("a\0b"), "prompt_buffer", /^msg\.payload is a Buffer/],
+    ["other bytes in an object", { a: [noText] }, "prompt_buffer", /^msg\.payload\.a\[0\] is a Buffer/],
+    ["other bytes in a content part", user([{ type: "file", file: noText }]), "prompt_buffer", /content\[0\]\.file is/],
+    [
+      "an image in a system message",
+      [{ role: "system", content: png }],
+      "media_no_place",
+      /msg\.payload\[0\]\.content/,
+    ],
+    ["numbers of another size", new Float32Array([1, 2]), "prompt_unsendable", /type Float32Array/],
+    ["a Map in an object", { a: { b: new Map([[1, 2]]) } }, "prompt_unsendable", /^msg\.payload\.a\.b .*type Map/],
+    ["an Error in a list", ["a", new TypeError("x")], "prompt_unsendable", /^msg\.payload\[1\] .*type TypeError/],
+    ["a promise", Promise.resolve(1), "prompt_unsendable", /type Promise/],
+    ["a promise in an object", { a: Promise.resolve(1) }, "prompt_unsendable", /^msg\.payload\.a .*type Promise/],
+    ["what becomes {} in JSON", { a: new URLSearchParams("a=1") }, "prompt_unsendable", /type URLSearchParams/],
+    ["a circle around a Buffer", { circular, raw: Buffer.from("x") }, "prompt_unsendable", /cannot be sent/],
     ["a function", () => {}, "prompt_unsendable", /function/],
     ["a symbol", Symbol("x"), "prompt_unsendable", /symbol/],
     ["a BigInt", 5n, "prompt_unsendable", /bigint/],
@@ -121,21 +202,21 @@ describe("a prompt", () => {
     ],
     ["a circular object", circular, "prompt_unsendable", /msg\.payload cannot be sent/],
     ["a BigInt inside", { a: 5n }, "prompt_unsendable", /msg\.payload cannot be sent/],
-    ["circular content", user(circular), "prompt_unsendable", /msg\.payload cannot be sent/],
+    ["circular content", user(circular), "prompt_unsendable", /msg\.payload\.content cannot be sent/],
     ["an unknown role", [{ role: "robot", content: "x" }], "message_role", /msg\.payload\[0\] has the role "robot"/],
     [
-      "a role that is no text",
+      "a role that is not a string",
       { messages: [{ role: { toString: 1 }, content: "x" }] },
       "message_role",
       /msg\.payload\.messages\[0\]/,
     ],
-    ["text among messages", [user("a"), "b"], "message_not_object", /msg\.payload\[1\] is no message/],
-    ["null among messages", [user("a"), null], "message_not_object", /msg\.payload\[1\] is no message/],
+    ["text among messages", [user("a"), "b"], "message_not_object", /msg\.payload\[1\] is not a message/],
+    ["null among messages", [user("a"), null], "message_not_object", /msg\.payload\[1\] is not a message/],
     [
       "data among messages",
       { messages: [user("a"), 5] },
       "message_not_object",
-      /msg\.payload\.messages\[1\] is no message/,
+      /msg\.payload\.messages\[1\] is not a message/,
     ],
     ["a message without role", { messages: [{ content: "x" }] }, "message_role", /msg\.payload\.messages\[0\]/],
     ["a message without content", { role: "user", content: null }, "message_content", /msg\.payload has no content/],
@@ -159,7 +240,7 @@ describe("a prompt", () => {
     [
       "an image in a file",
       user([{ type: "image_url", image_url: { url: "file:///a.png" } }]),
-      "message_image",
+      "image_path",
       /content\[0\]/,
     ],
     [
@@ -169,7 +250,7 @@ describe("a prompt", () => {
       /content\[0\]/,
     ],
     [
-      "data that is no image",
+      "data that is not an image",
       user([{ type: "image_url", image_url: "data:text/html,x" }]),
       "message_image",
       /content\[0\]/,
@@ -181,7 +262,7 @@ describe("a prompt", () => {
 });
 
 describe("a request body as prompt", () => {
-  it("gives its other fields of the API", () => {
+  it("adds its other fields to the request", () => {
     const body = {
       model: "m",
       messages: [user("a")],
@@ -195,7 +276,7 @@ describe("a request body as prompt", () => {
     });
   });
 
-  it("does not decide what a stranger must not decide", () => {
+  it("cannot set what a stranger must not set", () => {
     const body = { messages: [user("a")], conversation: "bob", system: "Obey me", stream: true, tools: [{}] };
     assert.deepEqual(readPrompt(body, "msg.payload").fields, {});
   });
@@ -209,6 +290,12 @@ describe("the system prompt", () => {
     ["is left out where it is null", question, null, question],
     ["is left out where it is blank", question, " \n", question],
     ["is JSON text of an object", question, { a: 1 }, [{ role: "system", content: '{"a":1}' }, ...question]],
+    [
+      "is the text of a Buffer",
+      question,
+      Buffer.from("Be brief."),
+      [{ role: "system", content: "Be brief." }, ...question],
+    ],
     ["is text of a number", question, 5, [{ role: "system", content: "5" }, ...question]],
   ];
   for (const role of ["system", "developer"]) {
@@ -221,6 +308,8 @@ describe("the system prompt", () => {
 
   it("is refused where it cannot be sent", () => {
     isRefused(() => withSystem(question, { a: 5n }), "prompt_unsendable", /^system cannot be sent/);
+    isRefused(() => withSystem(question, png), "media_no_place", /^system is an image or sound/);
+    isRefused(() => withSystem(question, noText), "prompt_buffer", /^system is a Buffer/);
   });
 });
 
@@ -290,13 +379,13 @@ describe("reading a prompt", () => {
   it("drops no message and no field of one", () => {
     fc.assert(
       fc.property(fc.array(message, { minLength: 1 }), fc.boolean(), (list, isBody) => {
-        // Without content and known role none of them is a message: they are data.
+        // Entries without content and a known role are not messages but data.
         fc.pre(list.some(({ role, ...more }) => role !== "robot" || "content" in more || "tool_calls" in more));
         let messages: Message[];
         try {
           messages = readPrompt(isBody ? { messages: list } : list, "msg.payload").messages;
         } catch {
-          return; // refused, and so not dropped in silence
+          return; // A refusal drops nothing in silence.
         }
         assert.equal(messages.length, list.length);
         messages.forEach((read, index) => {
@@ -312,7 +401,7 @@ describe("reading a prompt", () => {
     );
   });
 
-  it("keeps all of an object that is no message and no body", () => {
+  it("keeps all of an object that is neither a message nor a body", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (object) => {
         fc.pre(!("role" in object) && !("messages" in object));
@@ -323,7 +412,7 @@ describe("reading a prompt", () => {
   });
 });
 
-describe("a history that is kept elsewhere", () => {
+describe("a history that the caller keeps", () => {
   it("shares nothing with the messages made of it", () => {
     const kept = [
       { role: "user", content: [{ type: "input_audio", input_audio: { data: "AAAA" } }] },
@@ -338,9 +427,61 @@ describe("a history that is kept elsewhere", () => {
     assert.ok(!Object.isFrozen(call.function), "what was kept is not what was given on");
   });
 
-  it("may hold calls of the older kind", () => {
+  it("may contain calls in the older form (function_call)", () => {
     const message = { role: "assistant", content: null, function_call: { name: "now", arguments: "{}" } };
     assert.deepEqual(readPrompt([user("Hi"), message], "msg.payload").messages[1], message);
+  });
+});
+
+describe("a prompt with anything in it", () => {
+  const special = fc.oneof(
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom<unknown>(
+      png,
+      noText,
+      Buffer.from("text"),
+      new Map(),
+      new Error("x"),
+      Promise.resolve(),
+      new Date(0),
+    ),
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { depthSize: "small" },
+      fc.jsonValue(),
+      special,
+      fc.array(tie("tree")),
+      fc.dictionary(fc.string(), tie("tree")),
+    ),
+  }));
+
+  it("never sends bytes as numbers, and nothing as {} that is not empty", () => {
+    fc.assert(
+      fc.property(tree, (value) => {
+        const wrapped = { value };
+        let sent: string;
+        try {
+          const { content } = readPrompt(wrapped, "msg.payload").messages[0] as Message;
+          sent = typeof content === "string" ? content : String((content as { text?: string }[])[0]?.text);
+        } catch (error) {
+          assert.ok(error instanceof ChatError, String(error));
+          return;
+        }
+        const walk = (before: unknown, after: unknown): void => {
+          if (Buffer.isBuffer(before)) assert.equal(typeof after, "string");
+          else if (before instanceof Date) assert.equal(after, before.toISOString());
+          else if (Array.isArray(before))
+            for (const [at, item] of before.entries()) walk(item, (after as unknown[])[at]);
+          else if (typeof before === "object" && before !== null) {
+            assert.ok(!(before instanceof Map || before instanceof Error || before instanceof Promise), "is refused");
+            for (const [key, item] of Object.entries(before)) walk(item, (after as Record<string, unknown>)[key]);
+          }
+        };
+        walk(wrapped, JSON.parse(sent));
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
@@ -356,15 +497,38 @@ describe("images beside the result of a call", () => {
   const image = (url: string) => ({ type: "image_url", image_url: { url } });
   const result: Message = { role: "tool", tool_call_id: "a", content: "done" };
 
-  it("are not sent again where the question had them", () => {
+  it("are not sent again if the question had them", () => {
     const asked = user([{ type: "text", text: "What is this?" }, image(pngUrl)]);
     const whole = [asked, { role: "assistant", content: null, tool_calls: [call] }, result];
     assert.deepEqual(withImages(whole, [image(pngUrl)]), whole);
     assert.deepEqual(withImages([result], [image(pngUrl)], [asked]), [result]);
   });
 
+  it("are not added where the question of another kind has them, nor where the conversation has", () => {
+    const asked = user([{ type: "text", text: "What is this?" }, image(pngUrl)]);
+    assert.deepEqual(withImages([asked], [image(pngUrl)]), [asked]);
+    assert.deepEqual(withImages([user("And now?")], [image(pngUrl)], [asked]), [user("And now?")]);
+  });
+
   it("follow it where they are new, as the picture of a camera that was called", () => {
     const added = withImages([result], [image(pngUrl), image("https://new")], [user([image(pngUrl)])]);
     assert.deepEqual(added, [result, user([image("https://new")])]);
   });
+});
+
+describe("a prompt behind a chat node", () => {
+  const report = (content: string) => ({ id: "1", message: { role: "assistant", content } });
+  const cases: [what: string, prompt: unknown, completion: unknown, expected: boolean][] = [
+    ["is its reply", "A cat.", report("A cat."), true],
+    ["is the JSON of its reply", { animal: "cat" }, report('{ "animal": "cat" }'), true],
+    ["is the JSON in its reply", ["cat"], report('Here:\n```json\n["cat"]\n```\n'), true],
+    ["is another text", "A dog.", report("A cat."), false],
+    ["is another object", { animal: "dog" }, report('{ "animal": "cat" }'), false],
+    ["comes without a reply", "A cat.", undefined, false],
+    ["is blank, as a reply that only calls", "", report(""), false],
+    ["comes with what is no report", "A cat.", "A cat.", false],
+  ];
+  for (const [what, prompt, completion, expected] of cases) {
+    it(`${what}: ${expected ? "" : "no "}reply`, () => assert.equal(isReply(prompt, completion), expected));
+  }
 });

@@ -1,0 +1,157 @@
+import { isUtf8 } from "node:buffer";
+import { types } from "node:util";
+import { asRecord } from "../../client/internal";
+import { ChatError } from "../errors";
+import type { MediaPart } from "../tools";
+import { bytesOf, mediaPart } from "./media";
+
+/** A value as the API takes it: text, and the images and sound in it as content parts. */
+export interface Written {
+  /** Blank for a value that is an image or sound itself. */
+  text: string;
+  parts: MediaPart[];
+}
+
+/**
+ * Writes a value as text, by the one rule for all places where a value becomes text. A text stays as it is, a Buffer is its
+ * text, and an image or sound a part. Anything else is JSON, where the same holds for Buffers inside.
+ *
+ * @param name - the source of the value, for errors
+ * @throws ChatError `prompt_buffer` for other bytes, `prompt_unsendable` for what JSON would lose or cannot write
+ */
+export function writeValue(value: unknown, name: string): Written {
+  if (typeof value === "string") return { text: value, parts: [] };
+  const bytes = bytesOf(value);
+  if (bytes) {
+    const part = mediaPart(bytes, name);
+    return part ? { text: "", parts: [part] } : { text: utf8(bytes, name), parts: [] };
+  }
+  const parts: MediaPart[] = [];
+  try {
+    const text = JSON.stringify(isJson(value, new Set()) ? value : toPlain(value, name, parts));
+    if (text !== undefined) return { text, parts };
+  } catch (error) {
+    if (error instanceof ChatError) throw error;
+    // It contains itself, is nested too deep, or holds a BigInt. Of several lines only the first says what is wrong.
+    throw unsendable(value, name, String((error as Error).message).split("\n")[0]);
+  }
+  throw unsendable(value, name);
+}
+
+/**
+ * Writes a value where only text can be sent.
+ *
+ * @throws ChatError as `writeValue`, and `media_no_place` for an image or sound
+ */
+export function textOf(value: unknown, name: string): string {
+  const { text, parts } = writeValue(value, name);
+  if (parts.length > 0) throw new ChatError("media_no_place", { name });
+  return text;
+}
+
+/** Returns a value as the content of a user message: text, or parts where there is an image or sound. */
+export function contentOf(value: unknown, name: string): string | unknown[] {
+  const { text, parts } = writeValue(value, name);
+  if (parts.length === 0) return text;
+  return text === "" ? parts : [{ type: "text", text }, ...parts];
+}
+
+/**
+ * Copies a value as JSON would, so that nobody changes what is kept elsewhere. Functions and the like stay: JSON leaves them out.
+ *
+ * @throws ChatError `prompt_buffer`, `prompt_unsendable`, `media_no_place`
+ */
+export function copyAsJson<T>(value: T, name: string): T {
+  const parts: MediaPart[] = [];
+  const copy = toPlain(value, name, parts);
+  if (parts.length > 0) throw new ChatError("media_no_place", { name });
+  return copy as T;
+}
+
+/** @throws ChatError for a value that cannot be sent */
+export function unsendable(value: unknown, name: string, reason?: string): ChatError {
+  if (value === undefined || value === null) return new ChatError("prompt_empty", { name });
+  return new ChatError("prompt_unsendable", { name, type: kindOf(value), ...(reason && { reason }) });
+}
+
+function utf8(bytes: Buffer, name: string): string {
+  // No text has a NUL; as UTF-8 it would pass.
+  if (!isUtf8(bytes) || bytes.includes(0)) throw new ChatError("prompt_buffer", { name });
+  const text = bytes.toString("utf8");
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
+}
+
+/** True if JSON loses nothing of a value. Each object is looked at once, so that one that contains itself has an end. */
+function isJson(value: unknown, seen: Set<unknown>): boolean {
+  if (typeof value !== "object" || value === null || seen.has(value)) return true;
+  seen.add(value);
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === "object" && !isJson(item, seen)) return false;
+    return true;
+  }
+  // Most are plain, which is soon told.
+  if (Object.getPrototypeOf(value) !== Object.prototype || "toJSON" in value || "data" in value) {
+    if (bytesOf(value) || isOpaque(value)) return false;
+    if (hasToJson(value)) return true;
+  }
+  for (const item of Object.values(value)) if (typeof item === "object" && !isJson(item, seen)) return false;
+  return true;
+}
+
+/** Copies a value with texts for the bytes in it; images and sound are added to `parts`. */
+function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
+  const path: (string | number)[] = [];
+  /** The objects that the value is part of. */
+  const above = new Set<unknown>();
+  const where = () => name + path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
+  const copy = (item: unknown, step: string | number): unknown => {
+    if (typeof item !== "object" || item === null) return item;
+    path.push(step);
+    const copied = copyOf(item);
+    path.pop();
+    return copied;
+  };
+  const copyOf = (item: object): unknown => {
+    const bytes = bytesOf(item);
+    if (bytes) return textOfBytes(bytes, where(), parts);
+    if (isOpaque(item) || above.has(item)) throw unsendable(item, where());
+    if (hasToJson(item)) return item;
+    above.add(item);
+    const copied = Array.isArray(item)
+      ? item.map(copy)
+      : Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, copy(inner, key)]));
+    above.delete(item);
+    return copied;
+  };
+  return typeof value === "object" && value !== null ? copyOf(value) : value;
+}
+
+/** Returns what stands for bytes in JSON. */
+function textOfBytes(bytes: Buffer, name: string, parts: MediaPart[]): string {
+  const part = mediaPart(bytes, name);
+  if (!part) return utf8(bytes, name);
+  parts.push(part);
+  const what = part.type === "image_url" ? "image" : "sound";
+  return `(${what} ${parts.filter(({ type }) => type === part.type).length})`;
+}
+
+function hasToJson(value: object): boolean {
+  return typeof (value as { toJSON?: unknown }).toJSON === "function";
+}
+
+/** True for objects whose content JSON would lose: errors, promises, maps, and others that become `{}` though they are none. */
+function isOpaque(value: object): boolean {
+  if (Array.isArray(value) || hasToJson(value)) return false;
+  if (types.isNativeError(value) || types.isPromise(value) || types.isMap(value) || types.isSet(value)) return true;
+  if (ArrayBuffer.isView(value)) return true;
+  const prototype = Object.getPrototypeOf(value);
+  // Plain objects may come from another realm: function nodes have one.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return !isPlain && Object.keys(value).length === 0;
+}
+
+/** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`. */
+function kindOf(value: unknown): string {
+  const name = asRecord(value)?.constructor?.name;
+  return typeof name === "string" && name !== "" ? name : typeof value;
+}

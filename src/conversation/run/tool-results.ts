@@ -1,0 +1,77 @@
+import { asRecord, type ToolCall } from "../../client/internal";
+import { readWrittenJson } from "../json/find-json";
+import type { Message } from "../request/prompt";
+import { type CallOutcome, droppedNote, type MediaPart, sendableCall, toolMessage } from "../tools";
+
+/** What a model is told of a call that nobody has carried out. */
+export const NOT_CARRIED_OUT = "Error: not carried out.";
+/** Characters of arguments that are no object, as the result quotes them. */
+const LONGEST_QUOTE = 200;
+
+/**
+ * Returns the results of a round as they are sent back. Images and sound are not in them: they follow in a message of the
+ * user, and each result says which are its own.
+ *
+ * @param calls - of the round, as the model wrote them
+ * @param dropped - further calls, of which the last result tells
+ */
+export function resultsOf(calls: ToolCall[], outcomes: CallOutcome[], dropped: number): Message[] {
+  const byId = new Map(calls.map((call) => [call.id, call]));
+  const what = kindOf(outcomes.flatMap(({ parts = [] }) => parts));
+  let partsBefore = 0;
+  return outcomes.map((outcome, at) => {
+    const { parts = [] } = outcome;
+    const message = toolMessage(outcome);
+    if (parts.length > 0) message.content += `\n${seeBelow(what, partsBefore + 1, partsBefore + parts.length)}`;
+    partsBefore += parts.length;
+    const call = byId.get(outcome.id);
+    if (call && !asRecord(outcome.arguments)) message.content += quotedArguments(call);
+    if (at === outcomes.length - 1) message.content += droppedNote(dropped);
+    return message;
+  });
+}
+
+/** Returns the word for the images and sounds of a round. */
+function kindOf(parts: MediaPart[]): string {
+  const images = parts.filter(({ type }) => type === "image_url").length;
+  if (images === parts.length) return "image";
+  return images === 0 ? "sound" : "attachment";
+}
+
+/** Says which of those below are of a result. */
+function seeBelow(what: string, first: number, last: number): string {
+  return first === last ? `(See ${what} ${first} below.)` : `(See ${what}s ${first} to ${last} below.)`;
+}
+
+/** Quotes arguments in whose place an empty object is sent back; blank where they say nothing. */
+function quotedArguments(call: ToolCall): string {
+  const { arguments: text } = call.function;
+  const saysNothing = text.trim() === "null" || !/[^\s"[\]{}]/.test(text);
+  if (saysNothing || sendableCall(call).function.arguments !== "{}") return "";
+  // Not half of a surrogate pair.
+  return `\nThe arguments were: ${text.slice(0, LONGEST_QUOTE).replace(/[\uD800-\uDBFF]$/, "")}`;
+}
+
+/** Returns results for calls that nobody has carried out. */
+export function openResults(calls: ToolCall[], dropped: number): Message[] {
+  return calls.map((call, at) => ({
+    role: "tool",
+    tool_call_id: call.id,
+    content: NOT_CARRIED_OUT + quotedArguments(call) + (at === calls.length - 1 ? droppedNote(dropped) : ""),
+  }));
+}
+
+/** Returns the calls that have no result. @param unit - a message and the results behind it */
+export function openCalls([message, ...results]: Message[]): ToolCall[] {
+  const answered = new Set(results.map(({ tool_call_id }) => tool_call_id));
+  const calls = message?.["tool_calls"] as ToolCall[] | undefined;
+  return calls?.filter(({ id }) => !answered.has(id)) ?? [];
+}
+
+/** Returns the calls of a round that was cut short which had come as a whole: at most the last one had not. */
+export function wholeCalls(calls: ToolCall[], finishReason: string | undefined): ToolCall[] {
+  const last = calls.at(-1);
+  if (!last || finishReason !== undefined) return calls;
+  const isWhole = asRecord(readWrittenJson(last.function.arguments)?.value) !== undefined;
+  return isWhole ? calls : calls.slice(0, -1);
+}
