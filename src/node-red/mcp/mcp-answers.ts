@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from "node:util";
+import { asRecord, asText, nestingProblem, parseJson, type Redaction, toJson } from "../../client/internal";
+import type { McpResult, McpTool } from "./types";
+
+/** In characters, of all texts of a result. */
+export const LONGEST_RESULT = 100_000;
+/** In characters, of a text that is compared with the structured content. */
+const LONGEST_COMPARED = 1_000_000;
+
+type Content = McpResult["content"];
+
+/** Reads the tools of a list; what is no tool is left out. */
+export function readTools(list: readonly unknown[], redaction: Redaction): McpTool[] {
+  return list.flatMap((entry) => {
+    const { name, title, description, inputSchema, annotations } = asRecord(entry) ?? {};
+    const schema = asRecord(inputSchema);
+    if (typeof name !== "string" || name === "" || !schema || nestingProblem(schema) !== undefined) return [];
+    const text = asText(description) ?? asText(title);
+    const marks = readMarks(annotations);
+    return [
+      {
+        name,
+        ...(text !== undefined && { description: redaction.reply(text) }),
+        inputSchema: schema,
+        ...(marks && { annotations: marks }),
+      },
+    ];
+  });
+}
+
+function readMarks(value: unknown): McpTool["annotations"] {
+  const marks = asRecord(value);
+  if (!marks) return undefined;
+  const title = asText(marks["title"]);
+  const result: NonNullable<McpTool["annotations"]> = title === undefined ? {} : { title };
+  for (const name of ["readOnlyHint", "idempotentHint", "destructiveHint", "openWorldHint"] as const) {
+    const mark = marks[name];
+    if (typeof mark === "boolean") result[name] = mark;
+  }
+  return result;
+}
+
+/** Reads what a call came to: texts, images, and structured content as JSON, unless a text says the same. */
+export function readCallResult(value: unknown, redaction: Redaction): McpResult {
+  const { content, structuredContent, isError } = asRecord(value) ?? {};
+  const parts = (Array.isArray(content) ? content : []).flatMap((item) => readContent(asRecord(item) ?? {}));
+  const structured = structuredContent === undefined ? undefined : writeStructured(structuredContent, parts);
+  if (structured !== undefined) parts.push({ type: "text", text: structured });
+  const shown = parts.map((part) => (part.type === "text" ? { ...part, text: redaction.reply(part.text) } : part));
+  return { content: cutTexts(shown), isError: isError === true };
+}
+
+function readContent(item: Record<string, unknown>): Content {
+  const { type } = item;
+  const mimeType = asText(item["mimeType"]) ?? "unknown";
+  switch (type) {
+    case "text":
+      return [{ type, text: asText(item["text"]) ?? "" }];
+    case "image":
+      return [{ type, data: Buffer.from(asText(item["data"]) ?? "", "base64"), mimeType }];
+    case "resource": {
+      const resource = asRecord(item["resource"]) ?? {};
+      const text = asText(resource["text"]);
+      return [{ type: "text", text: text ?? note(`A file: ${asText(resource["uri"]) ?? "without address"}`) }];
+    }
+    case "resource_link":
+      return [{ type: "text", text: [item["name"], item["description"], item["uri"]].flatMap(asTexts).join(" ") }];
+    case "audio":
+      return [{ type: "text", text: note(`Sound of type ${mimeType}`) }];
+    default:
+      return [{ type: "text", text: note(`Content of type ${asText(type) ?? "unknown"}`) }];
+  }
+}
+
+function asTexts(value: unknown): string[] {
+  const text = asText(value);
+  return text === undefined ? [] : [text];
+}
+
+function note(what: string): string {
+  return `(${what}, which is left out.)`;
+}
+
+function writeStructured(value: unknown, parts: Content): string | undefined {
+  const problem = nestingProblem(value);
+  if (problem !== undefined) return `(Structured content is left out: ${problem}.)`;
+  const isSaid = parts.some(
+    (part) =>
+      part.type === "text" && part.text.length <= LONGEST_COMPARED && isDeepStrictEqual(parseJson(part.text), value),
+  );
+  return isSaid ? undefined : toJson(value);
+}
+
+/** Cuts the texts where they are too long together, and tells the model. */
+function cutTexts(parts: Content): Content {
+  const all = parts.reduce((sum, part) => sum + (part.type === "text" ? part.text.length : 0), 0);
+  if (all <= LONGEST_RESULT) return parts;
+  let left = LONGEST_RESULT;
+  const kept = parts.flatMap((part): Content => {
+    if (part.type !== "text") return [part];
+    // Not half of a surrogate pair.
+    const text = part.text.slice(0, left).replace(/[\uD800-\uDBFF]$/, "");
+    left -= Math.min(left, part.text.length);
+    return text === "" ? [] : [{ ...part, text }];
+  });
+  const said = `(Cut: the result has ${all} characters. These are the first ${LONGEST_RESULT}. Ask for less.)`;
+  return [...kept, { type: "text", text: said }];
+}

@@ -1,0 +1,204 @@
+import type { Client } from "@modelcontextprotocol/client";
+import { ConcurrencyLimiter, OriginFetch, type OriginOptions, untilAbort } from "../../client/internal";
+import { ChatError } from "../errors";
+import { type ListedTools, listTools } from "./list-pages";
+import { readCallResult } from "./mcp-answers";
+import { type McpFailure, readFailure } from "./mcp-errors";
+import { McpSession, type SessionOptions } from "./mcp-session";
+import type { McpResult, McpServer, McpTool } from "./types";
+
+/** How long a list is kept where neither the server says so nor tells of changes. */
+const KEPT_MS = 5 * 60 * 1000;
+/** Longest time for which a server may have a list kept. */
+const LONGEST_KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** Calls that run at the same time, and so sockets; further ones wait, and their time-out has not begun. */
+const MOST_AT_ONCE = 16;
+
+/** What a connection needs. */
+export interface McpOptions extends Omit<OriginOptions, "connectLimitMs"> {
+  id: string;
+  name: string;
+  believes: boolean;
+  /** For an answer, in seconds; 0 for none. */
+  timeout: number;
+}
+
+/** The list of tools, and until when it is kept. */
+interface ToolList {
+  tools: McpTool[];
+  byName: Map<string, McpTool>;
+  session: McpSession;
+  /** By `performance.now()`. */
+  keptUntil: number;
+  /** True if it is kept for as long as the server tells of changes. */
+  isWatched: boolean;
+}
+
+type Work<T> = (client: Client, options: SessionOptions) => Promise<T>;
+
+/** An MCP server, with one connection for all questions. */
+export class McpConnection implements McpServer {
+  readonly id: string;
+  readonly name: string;
+  readonly believes: boolean;
+  readonly #origin: OriginFetch;
+  readonly #seconds: number;
+  readonly #slots = new ConcurrencyLimiter(MOST_AT_ONCE, Number.POSITIVE_INFINITY);
+  #opening: Promise<McpSession> | undefined;
+  /** What `#opening` came to. */
+  #session: McpSession | undefined;
+  #list: ToolList | undefined;
+  #listing: Promise<ToolList> | undefined;
+  #changes = 0;
+  readonly #end = new AbortController();
+
+  /** @throws ChatError `invalid_input` for options that cannot work */
+  constructor({ id, name, believes, timeout, ...options }: McpOptions) {
+    this.id = id;
+    this.name = name;
+    this.believes = believes;
+    this.#seconds = timeout;
+    this.#origin = new OriginFetch({ ...options, connectLimitMs: timeout * 1000 });
+  }
+
+  async tools(signal: AbortSignal): Promise<McpTool[]> {
+    const list = this.#list;
+    if (list && this.#isFresh(list)) return list.tools;
+    // One list for all questions that want one now; it is not ended with one of them.
+    if (!this.#listing) {
+      const listing = this.#readList().finally(() => {
+        if (this.#listing === listing) this.#listing = undefined;
+      });
+      listing.catch(() => {});
+      this.#listing = listing;
+    }
+    return (await untilAbort(this.#listing, signal)).tools;
+  }
+
+  async call(name: string, args: Record<string, unknown>, signal: AbortSignal): Promise<McpResult> {
+    const tool = this.#list?.byName.get(name);
+    const { readOnlyHint, idempotentHint } = tool?.annotations ?? {};
+    const mayRepeat = this.believes && (readOnlyHint === true || idempotentHint === true);
+    // Some arguments also go into headers, where a schema says so.
+    const toolDefinition = tool && { name, inputSchema: { ...tool.inputSchema, type: "object" as const } };
+    const work: Work<unknown> = (client, options) =>
+      client.callTool({ name, arguments: args }, { ...options, ...(toolDefinition && { toolDefinition }) });
+    await this.#slots.acquire("new", signal);
+    try {
+      return readCallResult((await this.#run(work, signal, mayRepeat)).result, this.#origin.redaction);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      // What is wrong with a call is for the model to mend.
+      return { content: [{ type: "text", text: error.message }], isError: true };
+    } finally {
+      this.#slots.release();
+    }
+  }
+
+  /** Hides the secrets of this connection in a text. */
+  redact(text: string): string {
+    return this.#origin.redaction.error(text);
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    this.#end.abort();
+    this.#slots.close();
+    await this.#session?.close();
+    await this.#origin.close();
+  }
+
+  async #readList(): Promise<ToolList> {
+    const changes = this.#changes;
+    const { redaction, url } = this.#origin;
+    const work: Work<ListedTools> = (client, options) => listTools(client, options, redaction, url.host);
+    try {
+      const { result, session } = await this.#run(work, this.#end.signal, true);
+      const { tools, ttlMs } = result;
+      const told = ttlMs === undefined ? undefined : Math.min(Math.max(ttlMs, 0), LONGEST_KEPT_MS);
+      const list: ToolList = {
+        tools,
+        byName: new Map(tools.map((tool) => [tool.name, tool])),
+        session,
+        keptUntil: performance.now() + (told ?? KEPT_MS),
+        isWatched: told === undefined,
+      };
+      // It may be the list from before a change that was told meanwhile.
+      if (changes === this.#changes) this.#list = list;
+      return list;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      throw error.failure.error;
+    }
+  }
+
+  #isFresh({ session, keptUntil, isWatched }: ToolList): boolean {
+    return (isWatched && session.isListening) || performance.now() < keptUntil;
+  }
+
+  /** Runs an operation, and once more with a new connection where the server was gone and nothing can be done twice. */
+  async #run<T>(work: Work<T>, signal: AbortSignal, mayRepeat: boolean): Promise<{ result: T; session: McpSession }> {
+    for (let isFirst = true; ; isFirst = false) {
+      let session: McpSession | undefined;
+      try {
+        session = await untilAbort(this.#connected(), signal);
+        return { result: await session.run(work, signal), session };
+      } catch (thrown) {
+        const failure = readFailure(thrown, this.#origin, this.#seconds, session?.hasId === true);
+        if (this.#end.signal.aborted) throw new ChatError("cancelled");
+        if (failure.isGone && session) this.#drop(session);
+        // Where there was no connection before, a new one would fail like this one.
+        if (isFirst && failure.isGone && session && (failure.isUnsent || mayRepeat)) continue;
+        throw asThrown(failure, session !== undefined && !mayRepeat, this.#origin.url.host);
+      }
+    }
+  }
+
+  #connected(): Promise<McpSession> {
+    if (this.#end.signal.aborted) throw new ChatError("cancelled");
+    if (!this.#opening) {
+      const opening = McpSession.open(this.#origin, this.#seconds * 1000, () => {
+        this.#changes++;
+        this.#list = undefined;
+      });
+      this.#opening = opening;
+      opening.then(
+        (session) => {
+          this.#session = session;
+        },
+        () => {
+          this.#opening = undefined;
+        },
+      );
+    }
+    return this.#opening;
+  }
+
+  /** Forgets a session that is of no use to new operations. */
+  #drop(session: McpSession): void {
+    if (this.#session === session) {
+      this.#session = undefined;
+      this.#opening = undefined;
+    }
+    if (this.#list?.session === session) this.#list = undefined;
+    this.#origin.closeIdle();
+    session.retire();
+  }
+}
+
+/** The server has refused a request, and the connection is good. */
+class Refusal extends Error {
+  constructor(
+    message: string,
+    readonly failure: McpFailure,
+  ) {
+    super(message);
+  }
+}
+
+function asThrown(failure: McpFailure, mayHaveRun: boolean, host: string): Error {
+  if (failure.refusal !== undefined) return new Refusal(failure.refusal, failure);
+  if (failure.isGone && !failure.isUnsent && mayHaveRun) return new ChatError("mcp_interrupted", { host });
+  return failure.error;
+}
