@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from "node-red";
 import { addChatRoutes } from "./node-red/admin/chat-routes";
+import { addQuestionRoutes } from "./node-red/admin/question-routes";
 import type { ChatDef } from "./node-red/chat-options";
 import { ChatSession } from "./node-red/chat-session";
 import { reportPlatform } from "./node-red/platform-status";
@@ -11,10 +12,7 @@ export = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, def);
     showPlatform(this);
     const session = new ChatSession(RED, this, def);
-    this.on("input", (msg, send, done) => {
-      // Errors go to `done`; what `done` itself throws has nowhere else to go.
-      session.receive(msg, send, done).catch((error) => this.error(error));
-    });
+    this.on("input", session.onInput);
     // Link out nodes in return mode look for this method, as on core's link call node.
     Object.assign(this, { returnLinkMessage: session.returned.bind(session) });
     this.on("close", () => session.close());
@@ -22,4 +20,5 @@ export = (RED: NodeAPI): void => {
 
   RED.nodes.registerType("huggingface-chat", HuggingFaceChat);
   addChatRoutes(RED);
+  addQuestionRoutes(RED);
 };

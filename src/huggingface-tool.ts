@@ -1,13 +1,16 @@
 import type { NodeAPI } from "node-red";
-import { registerTool, type ToolDef, type ToolNode } from "./node-red/tool-registry";
+import { registerTool, type ToolDef, type ToolNode, watchReturns } from "./node-red/tool-registry";
+import { callCounter } from "./node-red/tool-status";
 
 export = (RED: NodeAPI): void => {
   function HuggingFaceTool(this: ToolNode, def: ToolDef) {
     RED.nodes.createNode(this, def);
     this.def = def;
     const unregister = registerTool(this);
+    const count = callCounter(RED, this);
     // What comes in has been made by a chat node: it starts the flow.
     this.on("input", (msg, send, done) => {
+      count();
       send(msg);
       done();
     });
@@ -15,4 +18,5 @@ export = (RED: NodeAPI): void => {
   }
 
   RED.nodes.registerType("huggingface-tool", HuggingFaceTool);
+  watchReturns(RED);
 };

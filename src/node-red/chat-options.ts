@@ -2,7 +2,7 @@ import type { NodeDef } from "node-red";
 import type { ChunkMode } from "../conversation/chunker";
 import type { HistoryLimits } from "../conversation/memory/history";
 import type { FormOptions } from "../conversation/request/build";
-import { defaultsOf, formReader } from "../conversation/request/fields";
+import { defaultsOf, formReader, readText } from "../conversation/request/fields";
 import { CHAT_FIELDS } from "../shared/chat-fields";
 import type { NameOf } from "../shared/field";
 import { label, type TypedInput } from "./typed-input";
@@ -26,17 +26,22 @@ export interface StreamSettings {
   isWanted: boolean;
   mode: ChunkMode;
   intervalMs: number;
+  /** Code of the language of sentences; blank for Node-RED's. */
+  language: string;
   withReasoning: boolean;
+  /** Whether there are messages on how much of the prompt is read. */
+  withProgress: boolean;
 }
 
 /**
  * Fills in the defaults of properties that are missing or blank. A prompt from the form stays blank, which is an error
- * later, and so do images from elsewhere than the message, which means none.
+ * later, and so do images and sound from elsewhere than the message, which means none.
  */
 export function withDefaults(def: Partial<ChatDef>): ChatDef {
   const mayBeBlank = [
     ...(["str", "template", "jsonata"].includes(def.promptType ?? "") ? ["prompt"] : []),
     ...((def.imagesType ?? "msg") === "msg" ? [] : ["images"]),
+    ...((def.audioType ?? "msg") === "msg" ? [] : ["audio"]),
   ];
   const set = Object.entries(def).filter(
     ([name, value]) => value != null && (value !== "" || mayBeBlank.includes(name)),
@@ -49,13 +54,15 @@ export function withDefaults(def: Partial<ChatDef>): ChatDef {
  *
  * @throws ChatError `invalid_input`
  */
-export function readStreamSettings(def: ChatDef): StreamSettings {
+function readStreamSettings(def: ChatDef): StreamSettings {
   const mode = readField.choice(def, "chunk");
   return {
     isWanted: readField.boolean(def, "stream"),
     mode,
-    intervalMs: mode === "interval" ? readField.number(def, "chunkInterval") : 0,
+    intervalMs: mode === "interval" || mode === "snapshot" ? readField.number(def, "chunkInterval") : 0,
+    language: mode === "sentence" ? readText(def.chunkLanguage, "chunkLanguage").trim() : "",
     withReasoning: readField.boolean(def, "streamReasoning"),
+    withProgress: readField.boolean(def, "progress"),
   };
 }
 
@@ -72,14 +79,14 @@ export function readHistoryLimits(def: ChatDef): HistoryLimits {
 }
 
 /** Returns what errors call the source of a typed input: `msg.payload`, or the field's own name. */
-export function inputName(def: ChatDef, name: "prompt" | "images"): string {
+export function inputName(def: ChatDef, name: "prompt" | "images" | "audio"): string {
   const { value, type } = typedInput(def, name);
   return ["msg", "flow", "global"].includes(type) ? label(value, type) : name;
 }
 
-/** Returns the properties of the message that hold the prompt and the images. */
+/** Returns the properties of the message that hold the prompt, the images and the sound. */
 export function heldProperties(def: ChatDef): string[] {
-  const inputs = [typedInput(def, "prompt"), typedInput(def, "images")];
+  const inputs = (["prompt", "images", "audio"] as const).map((name) => typedInput(def, name));
   return inputs.filter(({ type }) => type === "msg").map(({ value }) => String(value));
 }
 
@@ -88,4 +95,21 @@ export type InputName = NameOf<typeof CHAT_FIELDS, "typedInput">;
 /** Returns a typed input of the form. */
 export function typedInput(def: ChatDef, name: InputName): TypedInput {
   return { value: def[name], type: def[`${name}Type`] ?? "msg" };
+}
+
+/** What all questions of a node have from the form. */
+export interface FormSettings {
+  stream: StreamSettings;
+  maxSteps: number;
+  repairs: number;
+}
+
+/** @throws ChatError `invalid_input` */
+export function readFormSettings(def: ChatDef): FormSettings {
+  readField.choice(def, "onError");
+  return {
+    stream: readStreamSettings(def),
+    maxSteps: readField.number(def, "maxSteps"),
+    repairs: readField.number(def, "repairs"),
+  };
 }

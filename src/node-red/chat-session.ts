@@ -1,25 +1,27 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { asInputError, asRecord, type ChatError, isCancelled, reasonOf, untilAbort } from "../client/internal";
+import { addFigures, figuresOf } from "../conversation/run/report";
 import { abortedBeforeStart, type Outcome } from "../conversation/run/run-question";
+import { channel, OPEN_TELEMETRY, registered } from "../conversation/trace/listeners";
 import { type Arrival, Arrivals } from "./arrivals";
 import { ChatInputs } from "./chat-inputs";
 import { type ChatDef, withDefaults } from "./chat-options";
+import { type Controls, FORGET, readControls } from "./controls";
+import { putError } from "./error-reply";
 import { FlowTools } from "./flow-tools";
+import { keepTexts, keptTexts } from "./kept-texts";
 import { localizeError } from "./localize";
 import { Memory } from "./memory";
 import { type ChatMessage, putCompletion, putReply } from "./message-reply";
+import { nextMessages, offerMessage } from "./next-message";
+import { MOST_NOTED, notedQuestions, totalsOf } from "./question-log";
 import { type Progress, QuestionRunner, type Running } from "./question-runner";
-import { makeTranslate, type Translate } from "./red";
+import { editorId, makeTranslate, type Translate } from "./red";
 import { StatusLine } from "./status-line";
+import { beginTrace } from "./tracing";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 type Done = (error?: Error) => void;
-
-/** What a message wants that steers instead of asking. */
-interface Steers {
-  abort: boolean;
-  reset: boolean;
-}
 
 /** The fields of the form that say where something is written. */
 type WrittenField = "output" | "conversation";
@@ -38,14 +40,21 @@ export class ChatSession {
   readonly #flowTools: FlowTools;
   readonly #memory: Memory;
   readonly #questions: QuestionRunner;
+  /** What the editor calls this node, and what it shows of its questions. */
+  readonly #id: string;
+  readonly #noted: ReturnType<typeof notedQuestions>;
+  readonly #totals: ReturnType<typeof totalsOf>;
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef) {
     this.#RED = RED;
     this.#node = node;
     this.#def = withDefaults(def);
+    this.#id = editorId(node);
+    this.#noted = notedQuestions(this.#id);
+    this.#totals = totalsOf(this.#def.config ?? "");
     this.#translate = makeTranslate(RED);
-    this.#status = new StatusLine(node, this.#translate);
+    this.#status = new StatusLine(node, this.#translate, def.statusShows === "cost");
     this.#inputs = new ChatInputs(RED, node, this.#def);
     this.#flowTools = new FlowTools(RED, node);
     this.#memory = new Memory(node, this.#def);
@@ -58,16 +67,22 @@ export class ChatSession {
     });
   }
 
-  /** Takes a message: a question, or one that controls (`msg.abort`, `msg.reset`). Never rejects. */
-  async receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
-    let steers: Steers | undefined;
+  /** Takes a message: a question, or one that controls (`msg.abort`, `msg.reset`). */
+  onInput = (msg: ChatMessage, send: Send, done: Done): void => {
+    // Errors go to `done`; what `done` itself throws has nowhere else to go.
+    this.#receive(msg, send, done).catch((error) => this.#node.error(error));
+  };
+
+  async #receive(msg: ChatMessage, send: Send, done: Done): Promise<void> {
+    let controls: Controls | undefined;
     let refused: ChatError | undefined;
+    if (nextMessages.isWanted) offerMessage(this.#id, msg);
     try {
-      steers = { abort: msg.abort === true, reset: msg.reset === true };
+      if (msg.abort !== undefined || msg.reset !== undefined) controls = readControls(msg);
     } catch (error) {
       refused = asInputError(error);
     }
-    if (steers?.abort || steers?.reset) await this.#control(msg, steers, [...this.#running], done);
+    if (controls?.abort || controls?.reset) await this.#control(msg, controls, [...this.#running], done);
     else await this.#question(msg, send, done, refused);
   }
 
@@ -93,7 +108,7 @@ export class ChatSession {
   }
 
   /** @param before - the questions that came before: an abort is not meant for those that come while a key is read */
-  async #control(msg: ChatMessage, { abort, reset }: Steers, before: readonly Running[], done: Done): Promise<void> {
+  async #control(msg: ChatMessage, { abort, reset }: Controls, before: readonly Running[], done: Done): Promise<void> {
     const running = this.#begin();
     const arrival = reset ? this.#arrivals.arrive() : undefined;
     let error: ChatError | undefined;
@@ -104,7 +119,7 @@ export class ChatSession {
       running.conversation = conversation.catch(() => undefined);
       const key = await conversation;
       if (abort) {
-        abortAll(before, key);
+        abortAll(before, key, abort === "forget" ? FORGET : undefined);
         this.#memory.stopForgetting();
       }
       if (arrival) this.#forget(key, arrival, msg);
@@ -141,7 +156,10 @@ export class ChatSession {
     let error: ChatError | undefined;
     try {
       if (refused) throw refused;
-      await this.#questions.run(msg, send, running, status, progress).catch((cause) => {
+      const ask = () => this.#questions.run(msg, send, running, status, progress);
+      // As cheap as can be: most questions are not traced.
+      const isTraced = channel.hasSubscribers || registered[OPEN_TELEMETRY]?.trace !== undefined;
+      await (isTraced ? beginTrace(this.#node, msg, progress, ask) : ask()).catch((cause) => {
         // Aborted before anything was sent.
         if (!isCancelled(cause)) throw cause;
         progress.outcome = abortedBeforeStart();
@@ -152,15 +170,43 @@ export class ChatSession {
       error = localizeError(cause, this.#translate);
     }
     progress.lease?.end();
-    this.#running.delete(running);
-    if (this.#isClosed) return;
-    if (error) {
+    const failed = error;
+    const hasFailed = failed !== undefined;
+    if (error && !this.#isClosed) {
       putCompletion(msg, error.completion ?? progress.outcome?.completion);
       status.failed(error);
-    } else if (progress.outcome) {
-      status.done(progress.outcome.completion);
+      if (await this.#sendError(msg, error, running, send)) error = undefined;
     }
+    this.#running.delete(running);
+    if (this.#isClosed) return;
+    this.#note(progress, failed);
+    if (!hasFailed && progress.outcome) status.done(progress.outcome.completion);
     done(error);
+  }
+
+  /** Notes how a question ended, for the node's form. */
+  #note({ asked, outcome }: Progress, error: ChatError | undefined): void {
+    const completion = error?.completion ?? outcome?.completion;
+    const figures = figuresOf(completion, error?.code);
+    this.#noted.push(figures);
+    if (this.#noted.length > MOST_NOTED) this.#noted.shift();
+    addFigures(this.#totals, figures);
+    if (keptTexts.isWanted && asked) keepTexts(this.#id, asked(), completion?.message.content ?? "");
+  }
+
+  /** Sends the message of an error on output 1, where the form wants that. @returns false where it cannot be sent */
+  async #sendError(msg: ChatMessage, error: ChatError, running: Running, send: Send): Promise<boolean> {
+    if (this.#def.onError !== "reply") return false;
+    try {
+      await this.#write("output", running, (signal) =>
+        untilAbort(putError(this.#RED, this.#node, msg, this.#inputs.output, error), signal),
+      );
+    } catch {
+      // It may be frozen.
+      return false;
+    }
+    if (!this.#isClosed) send([msg, null, null]);
+    return true;
   }
 
   /** Writes what came of a question, also of one that was aborted. */
@@ -193,10 +239,10 @@ export class ChatSession {
 }
 
 /** Ends questions: those of a conversation, or all. One whose key is not known yet ends when it is. */
-function abortAll(questions: readonly Running[], conversation: string | undefined): void {
+function abortAll(questions: readonly Running[], conversation: string | undefined, reason?: Error): void {
   for (const running of questions) {
-    if (conversation === undefined) running.abort.abort();
-    else void running.conversation.then((own) => own === conversation && running.abort.abort());
+    if (conversation === undefined) running.abort.abort(reason);
+    else void running.conversation.then((own) => own === conversation && running.abort.abort(reason));
   }
 }
 

@@ -2,11 +2,14 @@ import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord, asText, type ChatClient, type ClientOptions, type ProxyChoice } from "../client/internal";
 import type { Grammar } from "../conversation/json/structured-output";
 import { checkEnvironment, defaultsOf, formReader, readObject } from "../conversation/request/fields";
+import type { Circuit } from "../conversation/run/circuit";
 import { CONFIG_FIELDS } from "../shared/config-fields";
 import type { NameOf } from "../shared/field";
+import { DEMO_URL } from "../shared/limits";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
-import { findNode, settingOf } from "./red";
+import type { NodeLimits } from "./node-limits";
+import { findNode, settingOf, versionOf } from "./red";
 import { type HeaderCredentials, readSecretHeaders } from "./secret-headers";
 
 /** The properties of a huggingface-config where nothing is set. */
@@ -37,6 +40,15 @@ export interface ConfigSettings {
   grammar: Grammar;
   /** Models to ask where the first one fails. */
   fallback: string[];
+  /** Whether prompts and replies stand in traces. */
+  traceContent: boolean;
+  /** Whether the provider that served a conversation is asked again. */
+  stickyProvider: boolean;
+  /** Id of the configuration that is asked when this one cannot be reached; "" for none. */
+  otherwise: string;
+  /** Knows whether it can be reached; only where another one is asked otherwise. */
+  circuit: Circuit | undefined;
+  isDemo: boolean;
 }
 
 /** A huggingface-config as the chat nodes see it. */
@@ -49,8 +61,16 @@ export interface ConfigNode extends Node<ConfigCredentials> {
    * @throws ChatError `invalid_input` if the configuration cannot work
    */
   open(): ConfigSettings;
+  /**
+   * Returns what is counted for its limits, undefined where it has none.
+   *
+   * @throws ChatError `invalid_input` for a limit that cannot be read
+   */
+  limits(): NodeLimits | undefined;
   /** Scheme, host and port of the server; undefined where the base URL is no address. */
   origin(): string | undefined;
+  /** Host name with its port, likewise. */
+  host(): string | undefined;
 }
 
 /** Core nodes that a configuration may point to, as far as they are used. */
@@ -77,7 +97,7 @@ export function readClientOptions(
   const options: ClientOptions = {
     baseUrl: text(def.baseUrl, "baseUrl"),
     token: text(credentials?.token, "token"),
-    timeout: number(def, "timeout"),
+    timeout: isBlank(def.timeout) ? undefined : readField.number(def, "timeout"),
     retries: number(def, "retries"),
     maxConcurrent: number(def, "maxConcurrent"),
     maxQueued: number(def, "maxQueued"),
@@ -86,6 +106,7 @@ export function readClientOptions(
     headers: headers(readHeaders(RED, node, def)),
     secretHeaders: headers(readMarkedHeaders(RED, node, credentials)),
     endpointsUseEnvironment: readEndpointsUseEnvironment(def),
+    product: product(RED),
     proxyRules: asRecord(settingOf(RED, "proxyOptions")) ?? {},
   };
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
@@ -95,9 +116,32 @@ export function readClientOptions(
   return options;
 }
 
-/** Reads the model for questions that name no other; "" for none. */
+/** Says by which programs the nodes run. */
+function product(RED: NodeAPI): string {
+  return `node-red/${versionOf(RED)} node/${process.versions.node}`;
+}
+
+/** Reads the model for questions that name no other; "" for none. The demo has one and needs no name for it. */
 export function readModel(def: ConfigDef): string {
-  return text(def.model, "model");
+  return text(def.model, "model") || (isDemoAddress(def.baseUrl) ? "demo" : "");
+}
+
+/** True for the base URL of the demo. */
+export function isDemoAddress(baseUrl: unknown): boolean {
+  return asText(baseUrl)?.trim() === DEMO_URL;
+}
+
+/**
+ * Refuses the demo where a variable leads to it: a flow that somebody has checked must not turn into one that invents its
+ * replies.
+ *
+ * @param written - the base URL as it stands in the flow; undefined where nobody knows
+ * @throws ChatError `base_url_invalid`
+ */
+export function checkDemo(baseUrl: unknown, written: unknown): void {
+  if (isDemoAddress(baseUrl) && written !== undefined && !isDemoAddress(written)) {
+    throw new ChatError("base_url_invalid", { url: DEMO_URL });
+  }
 }
 
 /** Reads whether to ask the server for a stream. */
@@ -105,9 +149,36 @@ export function readServerStreams(def: ConfigDef): boolean {
   return flag(def, "serverStreams");
 }
 
+/** Reads whether the provider that served a conversation is asked again. */
+export function readStickyProvider(def: ConfigDef): boolean {
+  return flag(def, "stickyProvider");
+}
+
+/** Reads the id of the configuration that is asked when this one cannot be reached. */
+export function readOtherwise(def: ConfigDef): string {
+  const id = asText(def.otherwise) ?? "";
+  return id === "_ADD_" ? "" : id;
+}
+
 /** Reads whether a token of the environment may go to a dedicated endpoint. */
 export function readEndpointsUseEnvironment(def: ConfigDef): boolean {
   return flag(def, "endpointsUseEnvironment");
+}
+
+/** Reads whether prompts and replies stand in traces. */
+export function readTraceContent(def: ConfigDef): boolean {
+  return flag(def, "traceContent");
+}
+
+/** True if something is limited. */
+export function hasLimits({ limits }: ConfigDef): boolean {
+  return Array.isArray(limits) ? limits.length > 0 : Boolean(limits);
+}
+
+/** Returns what is counted for the limits of a configuration that runs; undefined where there are none. */
+export function limitsOf(RED: NodeAPI, id: unknown): NodeLimits | undefined {
+  const node = typeof id === "string" ? findNode<ConfigNode>(RED, id) : undefined;
+  return typeof node?.limits === "function" ? node.limits() : undefined;
 }
 
 /** Reads the fallback models, in their order. */
@@ -132,7 +203,7 @@ function flag(def: ConfigDef, name: NameOf<typeof CONFIG_FIELDS, "flag">): boole
   return isBlank(def[name]) ? CONFIG_DEFAULTS[name] : readField.boolean(def, name);
 }
 
-function number(def: ConfigDef, name: NameOf<typeof CONFIG_FIELDS, "number">): number {
+function number(def: ConfigDef, name: Exclude<NameOf<typeof CONFIG_FIELDS, "number">, "timeout">): number {
   return isBlank(def[name]) ? CONFIG_DEFAULTS[name] : readField.number(def, name);
 }
 

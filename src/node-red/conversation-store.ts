@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Node } from "node-red";
 import { asRecord, isCancelled, reasonOf, untilAbort } from "../client/internal";
-import type { Message } from "../conversation/request/prompt";
+import type { Remembered } from "../conversation/memory/remembered";
 import { ChatError } from "./errors";
 import { codeOf } from "./read-again";
 import { contextOf, type NodeContext } from "./red";
@@ -15,18 +15,17 @@ const PREFIX = "hf_";
 const LONGEST_KEY = 1024;
 
 /** What stands in the context store for a conversation. Values are never changed: a store may hand out its own. */
-interface Entry {
+interface Entry extends Remembered {
   /** For a long one its hash. */
   key: string;
   /** When it was written, in ms since 1970. */
   used: number;
-  messages: Message[];
 }
 
 /** What is known of an entry without reading it. */
 interface Known {
   used: number;
-  /** Of its name, its key, and its messages as JSON, in characters. */
+  /** Of its name, its key, and what is remembered as JSON, in characters. */
   length: number;
 }
 
@@ -56,11 +55,11 @@ export class ConversationStore {
    * @returns what is remembered of a conversation; nothing for one that is not known
    * @throws ChatError `memory_unreadable`
    */
-  async load(key: string): Promise<Message[]> {
+  async load(key: string): Promise<Remembered> {
     try {
       const place = placeOf(key);
       const entry = await this.#read(place.name);
-      return entry?.key === place.key ? entry.messages : [];
+      return entry?.key === place.key ? entry : { messages: [], by: [] };
     } catch (error) {
       throw this.#error("memory_unreadable", error);
     }
@@ -70,13 +69,13 @@ export class ConversationStore {
    * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  async save(key: string, messages: Message[], signal: AbortSignal): Promise<void> {
+  async save(key: string, remembered: Remembered, signal: AbortSignal): Promise<void> {
     await this.#change(signal, async () => {
       const { name, ...place } = placeOf(key);
       const used = Date.now();
       // Before it is written: where the store fails here, nothing is remembered.
       const index = await this.#index();
-      const entry = { ...place, used, messages };
+      const entry = { ...place, used, ...remembered };
       await this.#write(name, entry);
       index.set(name, knownOf(name, entry));
       this.#tidied = this.#tidied.then(() => this.#tidy());
@@ -218,8 +217,8 @@ function placeOf(key: string): Place {
   return { name: PREFIX + (isWhole ? bytes.toString("hex") : `_${utf16.toString("hex")}`), key };
 }
 
-function knownOf(name: string, { key, used, messages }: Entry = { key: "", used: 0, messages: [] }): Known {
-  return { used, length: name.length + key.length + JSON.stringify(messages).length };
+function knownOf(name: string, { key, used, ...remembered }: Entry = { key: "", used: 0, messages: [] }): Known {
+  return { used, length: name.length + key.length + JSON.stringify(remembered).length };
 }
 
 function isEntry(value: unknown): value is Entry {

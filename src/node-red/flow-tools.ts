@@ -3,10 +3,14 @@ import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { isCancelled, LONGEST_TIMER_MS, untilAbort } from "../client/internal";
 import { readBoolean } from "../conversation/request/fields";
-import { readParameters, type Tool } from "../conversation/tools";
+import { checkNames, declare, readParameters, type Tool } from "../conversation/tools";
+import { type ChatDef, heldProperties, readField } from "./chat-options";
+import type { Judge } from "./judge";
 import { copyWithout } from "./message-copy";
 import { cloneOf, startFlow } from "./red";
-import { runningTool, type ToolNode } from "./tool-registry";
+import type { RunStatus } from "./status-line";
+import { type ReturnedMessage, readAnswer } from "./tool-answer";
+import { findTools, runningTool, type ToolNode } from "./tool-registry";
 
 /** Properties that a tool flow does not get: what steers or ends the question, and the way back of the flow that asks. */
 const LEFT_OUT = [
@@ -21,14 +25,12 @@ const LEFT_OUT = [
   "_linkSource",
 ];
 
-/** What comes back from a tool flow. */
-interface ReturnedMessage extends NodeMessage {
-  error?: unknown;
-}
+/** Those of the chat nodes that run. */
+const ofNodes = new WeakMap<Node, FlowTools>();
 
-/** What starts a tool flow. */
-interface StartMessage extends Record<string, unknown> {
-  tool: { id: string; name: string; node: string };
+/** Returns what carries out the calls of a chat node, which the way back of a tool flow leads to. */
+export function flowToolsOf(node: Node): FlowTools | undefined {
+  return ofNodes.get(node);
 }
 
 /**
@@ -44,6 +46,19 @@ export class FlowTools {
   constructor(RED: NodeAPI, node: Node) {
     this.#RED = RED;
     this.#node = node;
+    ofNodes.set(node, this);
+  }
+
+  /** Returns the functions that the picked tool nodes carry out. Those that are missing or disabled are not offered. */
+  picked(def: ChatDef, msg: NodeMessage, judge: Judge, status: RunStatus): Tool[] {
+    const { found, missing } = findTools(this.#RED, this.#node, def.tools);
+    judge.tools(found.length > 0, missing, status);
+    if (found.length === 0) return [];
+    const seconds = readField.number(def, "toolTimeout");
+    const onTimeout = (name: string) => judge.noReturn(name, seconds, status);
+    const tools = this.tools(found, msg, heldProperties(def), seconds * 1000, onTimeout);
+    checkNames(tools.map(declare));
+    return tools;
   }
 
   /**
@@ -51,10 +66,17 @@ export class FlowTools {
    *
    * @param inputs - the properties of the question that the prompt and the images come from
    * @param timeoutMs - for one call; 0 for no limit
+   * @param onTimeout - called when a flow has not answered in time
    * @throws ChatError `invalid_input` for a schema that is none
    */
-  tools(nodes: ToolNode[], question: NodeMessage, inputs: readonly string[], timeoutMs: number): Tool[] {
-    const base = copyWithout(this.#RED, question, LEFT_OUT, inputs);
+  tools(
+    nodes: ToolNode[],
+    question: NodeMessage,
+    inputs: readonly string[],
+    timeoutMs: number,
+    onTimeout: (name: string) => void,
+  ): Tool[] {
+    const base = this.base(question, inputs);
     return nodes.map((tool) => ({
       name: tool.name ?? "",
       description: String(tool.def.description ?? ""),
@@ -71,9 +93,18 @@ export class FlowTools {
         };
         // The flow may change what it gets; the other calls and the report of this one stay as they are.
         const own = cloneOf(this.#RED, msg);
-        return resultText(await this.#call(node, own, timeoutMs, signal));
+        const tooLate = () => {
+          onTimeout(call.name);
+          return new Error(`${call.name} has not answered within ${timeoutMs / 1000} s.`);
+        };
+        return readAnswer(this.#RED, await this.call(node, own, timeoutMs, signal, tooLate), call.arguments);
       },
     }));
+  }
+
+  /** Copies what a flow gets of a question. @param inputs - as in `tools` */
+  base(question: NodeMessage, inputs: readonly string[]): Record<string, unknown> {
+    return copyWithout(this.#RED, question, LEFT_OUT, inputs);
   }
 
   /** Takes a message that a link out node gives back. What nobody waits for is dropped. */
@@ -84,15 +115,27 @@ export class FlowTools {
     else this.#node.debug(`a tool flow has answered too late or twice (${id})`);
   }
 
-  /** Starts a tool flow and waits for what it gives back. */
-  async #call(node: ToolNode, msg: StartMessage, timeoutMs: number, signal: AbortSignal): Promise<ReturnedMessage> {
+  /**
+   * Starts a flow and waits for what it gives back.
+   *
+   * @param node - the first one of the flow
+   * @param timeoutMs - 0 for no limit
+   * @param tooLate - called when that is over
+   * @throws what `tooLate` returns, and Error for an abort
+   */
+  async call(
+    node: Node,
+    msg: object,
+    timeoutMs: number,
+    signal: AbortSignal,
+    tooLate: () => Error,
+  ): Promise<ReturnedMessage> {
     const id = randomBytes(14).toString("hex");
     // Every call of a round listens, and more than ten are no leak.
     setMaxListeners(0, signal);
     let timer: NodeJS.Timeout | undefined;
     const returned = new Promise<ReturnedMessage>((resolve, reject) => {
-      const onTimeout = () => reject(new Error(`${msg.tool.name} has not answered within ${timeoutMs / 1000} s.`));
-      if (timeoutMs > 0) timer = setTimeout(onTimeout, Math.min(timeoutMs, LONGEST_TIMER_MS));
+      if (timeoutMs > 0) timer = setTimeout(() => reject(tooLate()), Math.min(timeoutMs, LONGEST_TIMER_MS));
       this.#waiting.set(id, resolve);
     });
     try {
@@ -104,28 +147,5 @@ export class FlowTools {
       clearTimeout(timer);
       this.#waiting.delete(id);
     }
-  }
-}
-
-/** Returns a string as it is, anything else as JSON. An error on the message is a result, too: the model is told. */
-function resultText(msg: ReturnedMessage): string {
-  if (msg.error) throw new Error(errorText(msg.error));
-  if (typeof msg.payload === "string") return msg.payload;
-  try {
-    return JSON.stringify(msg.payload) ?? "";
-  } catch (error) {
-    // Of several lines only the first says what is wrong: a value in a circle, or a BigInt.
-    throw new Error(`Its answer cannot be written as JSON: ${String((error as Error).message).split("\n")[0]}.`);
-  }
-}
-
-function errorText(error: unknown): string {
-  if (typeof error === "string") return error;
-  const { message } = error as { message?: unknown };
-  if (typeof message === "string") return message;
-  try {
-    return JSON.stringify(error) ?? "It has failed.";
-  } catch {
-    return "It has failed.";
   }
 }

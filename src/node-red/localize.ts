@@ -1,14 +1,68 @@
-import { asChatError, type ChatError } from "../client/internal";
+import { asChatError, type ChatError, type ErrorParams, LONGEST_SUMMARY } from "../client/internal";
+import { CHAT_FIELDS } from "../shared/chat-fields";
+import { CONFIG_FIELDS } from "../shared/config-fields";
+import type { Field } from "../shared/field";
+import { MCP_FIELDS } from "../shared/mcp-fields";
 // For the words of Node-RED in the errors of the client.
 import "./errors";
 import type { Translate } from "./red";
 
+/** Keys of labels, by the name of a field in a flow and in the API. */
+const LABELS = new Map<string, string>();
+for (const [node, fields] of [
+  ["huggingface-mcp.", MCP_FIELDS],
+  ["huggingface-config.", CONFIG_FIELDS],
+  ["", CHAT_FIELDS],
+] as [string, readonly Field[]][]) {
+  for (const { name, api, heading = name } of fields) {
+    for (const word of [name, api]) if (word) LABELS.set(word, `${node}label.${heading}`);
+  }
+}
+
+/** Errors that name a field of a form, and the parameter with its name. */
+const NAMES_FIELD: Readonly<Record<string, "name" | "field">> = {
+  option_number: "name",
+  option_boolean: "name",
+  option_text: "name",
+  option_stop: "name",
+  option_choice: "name",
+  json_invalid: "name",
+  not_an_object: "name",
+  prompt_empty: "name",
+  env_missing: "field",
+  property_failed: "name",
+  property_promise: "name",
+  template_failed: "name",
+  context_unreadable: "name",
+  secret_withheld: "name",
+};
+
 /** Makes a ChatError in Node-RED's language of whatever was thrown. */
 export function localizeError(error: unknown, translate: Translate): ChatError {
   const known = asChatError(error);
-  const key = `errors.${known.key}`;
-  const text = translate(key, known.params);
-  // The test helper has no catalogue and gives the key back.
-  if (text && !text.endsWith(key)) known.message = text;
+  const params = withMistake(withLabel(known, translate), translate);
+  known.message = look(`errors.${known.key}`, translate, params) ?? known.message;
+  known.summary = look(`summary.${known.key}`, translate, params)?.slice(0, LONGEST_SUMMARY) ?? known.summary;
   return known;
+}
+
+/** Puts the label of a field in the place of its name: that is what a person sees in the form. */
+function withLabel({ key, params }: ChatError, translate: Translate): ErrorParams {
+  const place = NAMES_FIELD[key];
+  const label = place && LABELS.get(String(params[place]));
+  const text = label && look(label, translate);
+  return text ? { ...params, [place]: text } : params;
+}
+
+/** What is wrong with a schema is said as the form says it. */
+function withMistake(params: ErrorParams, translate: Translate): ErrorParams {
+  const { problem, place } = params;
+  const text = problem && look(`huggingface-config.schema.${problem}`, translate, params);
+  return text ? { ...params, reason: `${place}: ${text}` } : params;
+}
+
+/** @returns undefined where there is no text: Node-RED gives the key back then, and the test helper gives back all keys */
+function look(key: string, translate: Translate, params?: ErrorParams): string | undefined {
+  const text = translate(key, params);
+  return text && !text.endsWith(key) ? text : undefined;
 }

@@ -1,10 +1,13 @@
 import type { Node } from "node-red";
-import { type ChatClient, isCancelled, type Priority } from "../client/internal";
-import { tokenCorrection, trimHistory } from "../conversation/memory/history";
+import { type ChatClient, isCancelled, type Priority, untilAbort } from "../client/internal";
+import { tokenCorrection } from "../conversation/memory/history";
 import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
+import { recall, toRemember } from "../conversation/memory/remembered";
 import type { Question } from "../conversation/request/build";
-import { copyMessages, type Message } from "../conversation/request/prompt";
+import type { Message } from "../conversation/request/prompt";
 import type { Outcome } from "../conversation/run/run-question";
+import type { Origins } from "../conversation/run/sendable-history";
+import type { Arrival } from "./arrivals";
 import { type ChatDef, readHistoryLimits } from "./chat-options";
 import { ConversationStore } from "./conversation-store";
 import { type ReadOptions, readAgain } from "./read-again";
@@ -13,12 +16,14 @@ import { type ReadOptions, readAgain } from "./read-again";
 export interface ConversationLease {
   /** What is remembered; undefined where there is nothing to remember. */
   history?: Message[];
+  /** What is known of its messages beside them. */
+  origins?: Origins;
   /** `admitted` if the question has waited for its lease, so that it is not refused any more. */
   priority: Priority;
   /** How long it has waited. */
   waitedMs: number;
   /**
-   * Remembers how the question ended.
+   * Remembers how the question ended, unless nothing of it is kept.
    *
    * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
@@ -41,6 +46,33 @@ export class Memory {
   constructor(node: Node, def: ChatDef) {
     this.#def = def;
     this.#store = new ConversationStore(node, String(def.store ?? ""));
+  }
+
+  /**
+   * Takes a question's place in its conversation, behind all that came before, and brings what is remembered.
+   *
+   * @param key - may come later; undefined for a question that belongs to no conversation
+   * @returns undefined for a question without a key
+   * @throws ChatError of `begin`
+   */
+  async enter(
+    key: Promise<string | undefined>,
+    { before, entered }: Arrival,
+    client: ChatClient,
+    again: ReadOptions,
+    onWait: () => void,
+  ): Promise<ConversationLease | undefined> {
+    let begun: Promise<ConversationLease> | undefined;
+    try {
+      const known = await key;
+      if (known !== undefined) {
+        await untilAbort(before, again.signal);
+        begun = this.begin(known, client, again, onWait);
+      }
+    } finally {
+      entered();
+    }
+    return begun;
   }
 
   /**
@@ -69,16 +101,16 @@ export class Memory {
     try {
       const loaded = await readAgain(() => this.#store.load(key), again);
       return {
-        // A copy: a store may hand out its own, and messages of flows are changed.
-        history: copyMessages(trimHistory(loaded, { ...limits, tokens: undefined }, 1)),
+        ...recall(loaded, { ...limits, tokens: undefined }),
         waitedMs: performance.now() - queuedAt,
         priority: isBusy ? "admitted" : "new",
-        save: ({ completion, messages }, { request, added }, signal) => {
+        save: async ({ completion, messages, origins, isKept }, { request, added }, signal) => {
+          if (!isKept) return;
           const { response_format = "", tools = "" } = request;
           const sent = [...messages.slice(0, -1), response_format, tools];
-          const correction = tokenCorrection(completion.steps.at(-1)?.usage, sent) ?? 1;
-          const trimmed = trimHistory(copyMessages(messages.slice(added)), limits, correction);
-          return this.#store.save(key, trimmed, signal);
+          const { steps, truncated_prompt } = completion;
+          const correction = (!truncated_prompt && tokenCorrection(steps.at(-1)?.usage, sent)) || 1;
+          await this.#store.save(key, toRemember(messages.slice(added), origins, limits, correction), signal);
         },
         end: lock.release,
       };

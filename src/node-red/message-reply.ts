@@ -1,9 +1,10 @@
-import type { Node, NodeAPI, NodeMessageInFlow } from "node-red";
+import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
+import { reasonOf } from "../client/internal";
 import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
 import { ChatError } from "./errors";
-import { stepsOf } from "./red";
-import { label, storeTypedInput, type TypedInput } from "./typed-input";
+import { setProperty, stepsOf } from "./red";
+import { label, storeError, type TypedInput } from "./typed-input";
 
 /** The message of a question, as far as we read and write it. */
 export interface ChatMessage extends NodeMessageInFlow {
@@ -12,6 +13,7 @@ export interface ChatMessage extends NodeMessageInFlow {
   reset?: unknown;
   messages?: unknown;
   completion?: unknown;
+  error?: unknown;
 }
 
 /**
@@ -47,8 +49,50 @@ export async function putReply(
 ): Promise<void> {
   set(msg, "completion", completion satisfies Report);
   set(msg, "messages", messages);
+  // An error of a node before this one is over. Where it cannot be deleted it stays: the reply has been paid for.
+  Reflect.deleteProperty(msg, "error");
   if (calls.length > 0) set(msg, "payload", calls);
   else await storeTypedInput(RED, node, place, msg, reply);
+}
+
+/**
+ * Puts a value where a typed input of the kinds `msg`, `flow` and `global` points.
+ *
+ * @throws ChatError `invalid_input` if it cannot be put there, `output_failed` if a context store fails
+ */
+export async function storeTypedInput(
+  RED: NodeAPI,
+  node: Node,
+  { value: place, type }: TypedInput,
+  msg: NodeMessage,
+  value: unknown,
+): Promise<void> {
+  const property = String(place);
+  if (type !== "flow" && type !== "global") {
+    if (!storeInMessage(RED, msg, property, value)) {
+      throw new ChatError("output_path", { property: label(place, type) });
+    }
+    return;
+  }
+  const { key, store } = RED.util.parseContextStore(property);
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: unknown) =>
+      reject(storeError("output_failed", { property: label(place, type), reason: reasonOf(error) }, error));
+    try {
+      node.context()[type].set(key, value, store, (error?: Error) => (error ? fail(error) : resolve()));
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+/** Puts a value on a message. @returns false where it cannot be set */
+function storeInMessage(RED: NodeAPI, msg: NodeMessage, property: string, value: unknown): boolean {
+  try {
+    return setProperty(RED, msg, property, value);
+  } catch {
+    return false;
+  }
 }
 
 /** Sets a property that could be set before the question was asked; a flow may have frozen the message since. */

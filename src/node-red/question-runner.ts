@@ -1,33 +1,40 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, type ChatClient, onAbort, untilAbort } from "../client/internal";
+import { asInputError, mayKnowTemplates, onAbort } from "../client/internal";
 import { buildRequest, type MessageOptions, type Question, readMessageOptions } from "../conversation/request/build";
 import { readObject } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
 import { type Outcome, type QuestionListener, runQuestion } from "../conversation/run/run-question";
 import { UnsupportedParams } from "../conversation/run/unsupported-params";
-import { checkNames, declare, readFunctions, type Tool } from "../conversation/tools";
+import { declare, readFunctions, type Tool } from "../conversation/tools";
+import type { QuestionTrace } from "../conversation/trace/question-trace";
 import type { Arrivals } from "./arrivals";
-import type { ChatInputs, Inputs } from "./chat-inputs";
+import { type ChatInputs, type Inputs, reading } from "./chat-inputs";
 import {
   type ChatDef,
+  type FormSettings,
   heldProperties,
   inputName,
-  readField,
-  readStreamSettings,
+  readFormSettings,
   type StreamSettings,
 } from "./chat-options";
 import type { ConfigNode, ConfigSettings } from "./config-options";
+import { FORGET } from "./controls";
 import { withEnvironment } from "./environment";
 import { ChatError } from "./errors";
 import type { FlowTools } from "./flow-tools";
+import { Judge } from "./judge";
+import { keptTexts, lastText } from "./kept-texts";
 import { localizeError } from "./localize";
+import { type AddMcpTools, mcpToolsOf } from "./mcp/lazy";
 import type { ConversationLease, Memory } from "./memory";
 import { type ChatMessage, checkOutput, checkProperties } from "./message-reply";
+import { Notices } from "./notices";
+import { type Build, OtherServers } from "./other-server";
+import { type ProgressOutput, progressOutput } from "./progress-output";
 import type { ReadOptions } from "./read-again";
-import { findNode, isWired, type Translate } from "./red";
+import { findNode, type Translate } from "./red";
 import type { RunStatus } from "./status-line";
 import { StreamOutput } from "./stream-output";
-import { findTools } from "./tool-registry";
 
 type Send = (msg: NodeMessage | (NodeMessage | null)[]) => void;
 
@@ -43,19 +50,14 @@ export interface Progress {
   /** Must be ended; absent for a question without a conversation. */
   lease?: ConversationLease;
   outcome?: Outcome;
+  /** Absent where nobody listens. */
+  trace?: QuestionTrace;
+  /** Returns the text of the prompt, without secrets; set only while texts are kept. */
+  asked?: () => string;
   /** Remembers the outcome. */
   save?: (signal: AbortSignal) => Promise<void>;
 }
 
-/** What all questions of a node have from the form. */
-interface FormSettings {
-  stream: StreamSettings;
-  maxSteps: number;
-  repairs: number;
-}
-
-/** The output for Stream messages. */
-const STREAM = 1;
 /** Extra fields that say nothing. */
 const NO_FIELDS = new Set<unknown>(["", "{}"]);
 
@@ -76,21 +78,32 @@ export class QuestionRunner {
   readonly #node: Node;
   readonly #def: ChatDef;
   readonly #shared: Shared;
-  /** How the prompt and the images are called in messages to the user. */
-  readonly #names: { promptName: string; imagesName: string };
+  /** How the prompt, the images and the sound are called in messages to the user. */
+  readonly #names: { promptName: string; imagesName: string; audioName: string };
   readonly #unsupported = new UnsupportedParams();
   /** Read at the first question, since they may be wrong. */
   #formSettings: FormSettings | undefined;
-  /** What has been warned of since the deploy. */
-  readonly #warned = new Set<string>();
+  readonly #notices: Notices;
+  readonly #judge: Judge;
+  readonly #others: OtherServers;
+  /** Undefined where no server is chosen. */
+  readonly #mcp: AddMcpTools | undefined;
   #isClosed = false;
 
   constructor(RED: NodeAPI, node: Node, def: ChatDef, shared: Shared) {
     this.#RED = RED;
     this.#node = node;
     this.#def = def;
-    this.#names = { promptName: inputName(def, "prompt"), imagesName: inputName(def, "images") };
+    this.#names = {
+      promptName: inputName(def, "prompt"),
+      imagesName: inputName(def, "images"),
+      audioName: inputName(def, "audio"),
+    };
     this.#shared = shared;
+    this.#notices = new Notices(node, shared.translate);
+    this.#judge = new Judge(RED, node, def, this.#notices, shared.translate);
+    this.#others = new OtherServers(RED);
+    this.#mcp = mcpToolsOf({ RED, node, def, notices: this.#notices, ...shared });
   }
 
   /** Streams send nothing more. */
@@ -100,7 +113,7 @@ export class QuestionRunner {
 
   /** @throws ChatError; `cancelled` for an abort before anything was asked */
   async run(msg: ChatMessage, send: Send, running: Running, status: RunStatus, progress: Progress): Promise<void> {
-    const { inputs } = this.#shared;
+    const { arrivals, inputs, memory } = this.#shared;
     const config = this.#config();
     const options = reading(() => readMessageOptions(msg.huggingface, "msg.huggingface"));
     checkOutput(this.#RED, msg, inputs.output);
@@ -108,39 +121,54 @@ export class QuestionRunner {
     const { client } = settings;
     const { signal } = running.abort;
     const again = { signal, retries: client.retries, onRetry: status.retry };
-    const conversation = this.#conversation(msg, options, again, running);
+    const conversation = this.#conversation(msg, options, again, running, status);
     // As they are when the message comes: contexts may change while it waits.
     const values = inputs.read(msg, options, again);
     values.catch(() => {});
-    const lease = conversation && (await this.#begin(conversation, client, again, status));
+    const lease = conversation && (await memory.enter(conversation, arrivals.arrive(), client, again, status.waiting));
     if (lease) progress.lease = lease;
-    const form = this.#formSettings ?? this.#readFormSettings();
-    const tools = reading(() => this.#tools(msg));
+    this.#formSettings ??= readFormSettings(this.#def);
+    const form = this.#formSettings;
+    const own = isEmpty(this.#def.tools)
+      ? []
+      : reading(() => this.#shared.flowTools.picked(this.#def, msg, this.#judge, status));
+    const tools = this.#mcp ? await this.#mcp(own, msg, signal, status) : own;
     const read = await values.catch((error) => {
       throw asInputError(error);
     });
-    const question = reading(() => this.#question(read, options, settings, tools, lease?.history));
+    reading(() => this.#judge.prompt(msg, read.prompt, status));
+    const build: Build = (asked, its) => this.#question(read, asked, its, tools, lease?.history);
+    const question = reading(() => build(options, settings));
+    if (keptTexts.isWanted) progress.asked = () => client.redact(lastText(question.request.messages));
     if (question.ignoresSchema) {
-      this.#warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });
+      this.#notices.warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });
     }
     if (question.request["tools"] !== undefined) checkProperties(msg, ["payload"]);
-    const stream = reading(() => this.#openStream(msg, options.stream ?? form.stream.isWanted, form.stream, send));
+    const isStream = (options.stream ?? form.stream.isWanted) && this.#judge.stream(status);
+    const stream = isStream ? reading(() => this.#openStream(msg, form.stream, send)) : undefined;
+    const tellProgress = form.stream.withProgress ? this.#openProgress(msg, send) : undefined;
     const hurry = () => (this.#isClosed ? stream?.drop() : stream?.hurry());
     const stopListening = stream && onAbort(signal, hurry);
     try {
       const outcome = await runQuestion(client, question.request, {
         signal,
         ...(lease && { priority: lease.priority, waitedMs: lease.waitedMs }),
+        ...(lease?.origins && { origins: lease.origins }),
         fallback: settings.fallback,
         tools,
         maxSteps: form.maxSteps,
         repairs: form.repairs,
         output: question.output,
         unsupported: this.#unsupported,
-        listener: this.#listener(status, stream),
+        stickyProvider: settings.stickyProvider,
+        otherwise: settings.circuit && this.#others.of(config, settings, options, build),
+        listener: this.#listener(status, stream, tellProgress),
+        trace: progress.trace?.of(settings),
       });
       progress.outcome = outcome;
-      if (lease) progress.save = (writing) => lease.save(outcome, question, writing);
+      if (signal.reason === FORGET) outcome.messages = lease?.history ?? [];
+      else if (lease) progress.save = (writing) => lease.save(outcome, question, writing);
+      this.#judge.outcome(outcome, status);
     } finally {
       if (signal.aborted) hurry();
       await stream?.drained();
@@ -149,69 +177,57 @@ export class QuestionRunner {
     }
   }
 
-  /** Takes the question's place in its conversation, behind all that came before, and brings what is remembered. */
-  async #begin(
-    conversation: Promise<string | undefined>,
-    client: ChatClient,
-    again: ReadOptions,
-    status: RunStatus,
-  ): Promise<ConversationLease | undefined> {
-    const { memory, arrivals } = this.#shared;
-    const { before, entered } = arrivals.arrive();
-    let begun: Promise<ConversationLease> | undefined;
-    try {
-      const key = await conversation;
-      if (key !== undefined) {
-        await untilAbort(before, again.signal);
-        begun = memory.begin(key, client, again, status.waiting);
-      }
-    } finally {
-      entered();
-    }
-    return begun;
-  }
-
   /** Begins to read the key of a question's conversation. @returns undefined where it can have none */
   #conversation(
     msg: ChatMessage,
     options: MessageOptions,
     again: ReadOptions,
     running: Running,
+    status: RunStatus,
   ): Promise<string | undefined> | undefined {
     const { inputs } = this.#shared;
     if (options.conversation === undefined && !inputs.hasConversation) return undefined;
     const conversation = inputs.readConversation(msg, options, again);
     running.conversation = conversation.catch(() => undefined);
-    return conversation;
+    return conversation.then((key) => {
+      this.#judge.key(key, options, status);
+      return key;
+    });
   }
 
-  /** Opens the stream of a question, if it is wanted and its output is wired. */
-  #openStream(msg: ChatMessage, isWanted: boolean, settings: StreamSettings, send: Send): StreamOutput | undefined {
-    if (!isWanted || !isWired(this.#node, STREAM)) return undefined;
+  #openStream(msg: ChatMessage, settings: StreamSettings, send: Send): StreamOutput {
     return new StreamOutput(this.#RED, msg, heldProperties(this.#def), { ...settings, send });
   }
 
-  /** @throws ChatError `invalid_input` */
-  #readFormSettings(): FormSettings {
-    this.#formSettings = {
-      stream: readStreamSettings(this.#def),
-      maxSteps: readField.number(this.#def, "maxSteps"),
-      repairs: readField.number(this.#def, "repairs"),
-    };
-    return this.#formSettings;
+  #openProgress(msg: ChatMessage, send: Send): ProgressOutput | undefined {
+    return progressOutput(this.#RED, this.#node, msg, heldProperties(this.#def), send);
   }
 
-  #listener(status: RunStatus, stream: StreamOutput | undefined): QuestionListener {
+  #listener(
+    status: RunStatus,
+    stream: StreamOutput | undefined,
+    tellProgress: ProgressOutput | undefined,
+  ): QuestionListener {
     const { translate } = this.#shared;
     const { line } = status;
     return {
       onRoundStart: () => stream?.begin(),
       onTool: status.tool,
-      onCallsDropped: (params) => this.#warnOnce("warning.calls_dropped", params),
+      onCallsDropped: (params) => this.#notices.warnOnce("warning.calls_dropped", params),
       onWaiting: status.waiting,
       onAsking: status.asking,
+      onPromptProgress: (progress) => {
+        status.reading(progress);
+        if (!this.#isClosed) tellProgress?.(progress);
+      },
       onRetry: status.retry,
+      onPromptCut: (server, params) => this.#judge.promptCut(server, params, status),
+      onLimitNear: (limit) => this.#judge.limitNear(limit, status),
+      onPriceMissing: (params) => this.#notices.warnOnce("warning.price_missing", params, params.model),
+      onTextCall: (params) => this.#notices.warnOnce("warning.text_call", params, params.model),
       onFallback: (error) => localizeError(error, translate),
+      onOtherwise: (params) => this.#notices.raise(status, "otherwise", params, params.to),
+      onNoOtherwise: (params) => this.#notices.warnOnce("warning.no_otherwise", params),
       onRefused: (field, params) => this.#node.warn(translate(`warning.refused_${field}`, params)),
       onText: (delta) => {
         status.deltas++;
@@ -247,6 +263,7 @@ export class QuestionRunner {
       options,
       defaultModel: settings.model,
       serverStreams: settings.serverStreams,
+      mayKnowTemplates: () => mayKnowTemplates(settings.client.endpoint),
       grammar: settings.grammar,
       tools: isEmpty(def.functions) ? tools.map(declare) : [...tools.map(declare), ...readFunctions(def.functions)],
       toolChoice: { choice: def.toolChoice, name: def.toolName },
@@ -261,34 +278,5 @@ export class QuestionRunner {
     const config = findNode<ConfigNode>(this.#RED, this.#def.config ?? "");
     if (typeof config?.open !== "function") throw new ChatError("config_missing");
     return config;
-  }
-
-  /** Returns the functions that tool nodes carry out. Those that are missing or disabled are not offered. */
-  #tools(msg: ChatMessage): Tool[] {
-    if (isEmpty(this.#def.tools)) return [];
-    const { found, missing } = findTools(this.#RED, this.#node, this.#def.tools);
-    for (const id of missing) this.#warnOnce("warning.tool_missing", { id }, id);
-    if (found.length === 0) return [];
-    const timeoutMs = readField.number(this.#def, "toolTimeout") * 1000;
-    const tools = this.#shared.flowTools.tools(found, msg, heldProperties(this.#def), timeoutMs);
-    checkNames(tools.map(declare));
-    return tools;
-  }
-
-  /** @param what - it is warned of once for each of these */
-  #warnOnce(key: string, params: Record<string, string | number>, what = ""): void {
-    const warning = `${key} ${what}`;
-    if (this.#warned.has(warning)) return;
-    this.#warned.add(warning);
-    this.#node.warn(this.#shared.translate(key, params));
-  }
-}
-
-/** Reads parts of a message: these may throw when they are read, or be too deep to be copied. */
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw asInputError(error);
   }
 }

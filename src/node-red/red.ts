@@ -37,11 +37,36 @@ export interface VariableSource {
 }
 
 /**
- * Returns a setting of the settings file. The types list only some; `proxyOptions` and `envVarExcludes` are in Node-RED's
+ * Returns a setting of the settings file. The types list only some; those that are used here are in Node-RED's
  * own settings.js: https://nodered.org/docs/user-guide/runtime/configuration.
  */
-export function settingOf(RED: NodeAPI, name: "envVarExcludes" | "proxyOptions"): unknown {
+export function settingOf(RED: NodeAPI, name: "contextStorage" | "envVarExcludes" | "lang" | "proxyOptions"): unknown {
   return (RED.settings as unknown as Record<string, unknown>)[name];
+}
+
+/**
+ * Returns the id of this Node-RED, which it makes at its first start and keeps in its user directory
+ * (`@node-red/runtime/lib/index.js`); blank where it cannot be read.
+ */
+export function instanceIdOf(RED: NodeAPI): string {
+  const { get } = RED.settings as unknown as { get?(name: string): unknown };
+  try {
+    return String(get?.("instanceId") ?? "").replace(/\W/g, "");
+  } catch {
+    return "";
+  }
+}
+
+/** Returns Node-RED's version. The types promise a promise: `version` in `@node-red/runtime/lib/index.js` returns a text. */
+export function versionOf(RED: NodeAPI): string {
+  return RED.version() as unknown as string;
+}
+
+/** Returns the code of Node-RED's language, as `@node-red/util/lib/i18n.js` finds it; blank where nothing says. */
+export function languageOf(RED: NodeAPI): string {
+  const { LC_ALL, LC_MESSAGES, LANG } = process.env;
+  const lang = settingOf(RED, "lang");
+  return typeof lang === "string" && lang !== "" ? lang : (LC_ALL ?? LC_MESSAGES ?? LANG ?? "");
 }
 
 /**
@@ -50,6 +75,24 @@ export function settingOf(RED: NodeAPI, name: "envVarExcludes" | "proxyOptions")
  */
 export function findNode<T extends Node<object>>(RED: NodeAPI, id: string): T | undefined {
   return (RED.nodes.getNode(id) as T | null) ?? undefined;
+}
+
+/** What typed inputs ask of a node: `getSetting` and `evaluateNodeProperty` in `@node-red/util/lib/util.js`. */
+export interface NodeParts extends VariableSource {
+  id: string;
+  name: string;
+  context(): unknown;
+  warn(text: string): void;
+}
+
+/** Makes a node of what typed inputs ask of one, for a node that is not deployed as its form has it. */
+export function asNode(parts: NodeParts): Node {
+  return parts as unknown as Node;
+}
+
+/** Returns the id under which the editor knows a node: inside a subflow that of the template (`_alias` in `Flow.js`). */
+export function editorId(node: Node): string {
+  return (node as Node & { _alias?: string })._alias ?? node.id;
 }
 
 /** Returns the stored credentials of a node, running or not. Node-RED has nothing for a node without any. */
@@ -65,9 +108,20 @@ export function variableOf(RED: NodeAPI, node: Node | undefined, name: string): 
   return RED.util.getSetting(node as Node, name);
 }
 
-/** True if an output is wired. `wires` is a property of every node: `@node-red/runtime/lib/nodes/Node.js`. */
+/** Returns the ids that each output is wired to. `wires` is a property of every node: `@node-red/runtime/lib/nodes/Node.js`. */
+export function wiresOf(node: Node): string[][] {
+  return (node as unknown as { wires?: string[][] }).wires ?? [];
+}
+
+/** True if an output is wired. */
 export function isWired(node: Node, output: number): boolean {
-  return ((node as unknown as { wires?: string[][] }).wires?.[output]?.length ?? 0) > 0;
+  return (wiresOf(node)[output]?.length ?? 0) > 0;
+}
+
+/** Returns the names of the context stores that the settings file sets up; Node-RED's own is `memory`. */
+export function contextStores(RED: NodeAPI): string[] {
+  const names = Object.keys(asRecord(settingOf(RED, "contextStorage")) ?? {});
+  return names.length > 0 ? names : ["memory"];
 }
 
 /** Returns a node's context. The types lack the callbacks of `keys`. */
@@ -145,13 +199,21 @@ export type Translate = (key: string, params?: Record<string, string | number>) 
 /** A number that was written by us. */
 const NUMBER = /^[\d.]+$/;
 
-/** Returns what looks up the texts of the chat node, by keys without its name. Parameters may come from a stranger. */
+/** Where Node-RED keeps the texts of a node: `RED._` alone knows only those of the node that it was handed to. */
+const CATALOGUES = "@hf-flows/node-red-huggingface";
+
+/**
+ * Returns what looks up the texts of the chat node, by keys without its name; those of another node by keys such as
+ * `huggingface-config.label.timeout`. Parameters may come from a stranger.
+ */
 export function makeTranslate(RED: NodeAPI): Translate {
   return (key, params = {}) => {
     const clean = Object.entries(params).map(([name, value]) => [
       name,
       typeof value === "string" && !NUMBER.test(value) ? oneLine(value) : value,
     ]);
-    return RED._(`huggingface-chat.${key}`, Object.fromEntries(clean));
+    const [node = ""] = /^huggingface-\w+/.exec(key) ?? [];
+    const path = node ? `${node}:${key}` : `huggingface-chat:huggingface-chat.${key}`;
+    return RED._(`${CATALOGUES}/${path}`, Object.fromEntries(clean));
   };
 }

@@ -42,9 +42,11 @@ export function storedName(value: unknown): string | undefined {
 /**
  * The names of the secret headers of a configuration that is deployed, running or not, for its form. What the form has
  * kept is stored as values by then, so that its next change can go by these names.
+ *
+ * @param type - of the node
  */
-export function secretHeaderNames(RED: NodeAPI, id: string): string[] {
-  if (!isConfiguration(RED, id)) return [];
+export function secretHeaderNames(RED: NodeAPI, id: string, type = "huggingface-config"): string[] {
+  if (!isOfType(RED, id, type)) return [];
   const credentials: HeaderCredentials = credentialsOf(RED, id);
   const headers = readSecretHeaders(credentials);
   const { secretHeadersEdited, ...rest } = credentials;
@@ -54,10 +56,10 @@ export function secretHeaderNames(RED: NodeAPI, id: string): string[] {
   return Object.keys(headers);
 }
 
-function isConfiguration(RED: NodeAPI, id: string): boolean {
+function isOfType(RED: NodeAPI, id: string, type: string): boolean {
   let isFound = false;
   RED.nodes.eachNode((node) => {
-    isFound ||= node.id === id && node.type === "huggingface-config";
+    isFound ||= node.id === id && node.type === type;
   });
   return isFound;
 }

@@ -1,6 +1,8 @@
 import type { Node, NodeAPI, NodeDef } from "node-red";
 import type { TOOL_FIELDS } from "../shared/tool-fields";
 import { findNode } from "./red";
+import { canReturn } from "./return-check";
+import { showReturn } from "./tool-status";
 
 /** The properties of a huggingface-tool as a flow file holds them. */
 export interface ToolDef extends NodeDef, Omit<ToolFields, "name"> {}
@@ -22,6 +24,16 @@ export function registerTool(node: ToolNode): () => void {
   return () => {
     if (running.get(node.id) === node) running.delete(node.id);
   };
+}
+
+/**
+ * Shows on tool nodes whose flow cannot return that it does not. It depends on the wires of other nodes, so it is checked
+ * whenever flows have started.
+ */
+export function watchReturns(RED: NodeAPI): void {
+  RED.events.on("flows:started", () => {
+    for (const node of running.values()) showReturn(RED, node, canReturn(RED, node));
+  });
 }
 
 /**

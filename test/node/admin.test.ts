@@ -54,6 +54,54 @@ describe("the routes behind the form of a configuration", () => {
       assert.deepEqual(authorization(server), [`Bearer ${TOKEN}`]);
     });
 
+    const windows: [server: string, fingerprint: string, path: string, told: unknown, window: number | undefined][] = [
+      [
+        "llama.cpp",
+        "b4321-1a2b3c4d",
+        "/props",
+        { default_generation_settings: { n_ctx: 4096 }, model_path: "/home/me" },
+        4096,
+      ],
+      [
+        "Ollama",
+        "fp_ollama",
+        "/api/ps",
+        { models: [{ name: "x" }, { name: "org/a:latest", context_length: 8192 }] },
+        8192,
+      ],
+      [
+        "Ollama that has another model",
+        "fp_ollama",
+        "/api/ps",
+        { models: [{ name: "x", context_length: 1 }] },
+        undefined,
+      ],
+      [
+        "llama.cpp that tells nonsense",
+        "b1-a",
+        "/props",
+        { default_generation_settings: { n_ctx: "many" } },
+        undefined,
+      ],
+      ["llama.cpp that tells none", "b1-a", "/nowhere", {}, undefined],
+    ];
+    for (const [what, system_fingerprint, path, told, window] of windows) {
+      it(`tells the context window where the server does: ${what}`, async () => {
+        server.handle((request, response) => {
+          if (request.method === "POST") return json(response, 200, completion("Hi", { system_fingerprint }));
+          return request.url === path ? json(response, 200, told) : json(response, 404, { error: "no such path" });
+        });
+        const answer = await post("test", form());
+        assert.equal(answer.window, window);
+        assert.deepEqual(Object.keys(answer).sort(), [
+          ...["host", "model", "ms"],
+          ...(window === undefined ? [] : ["window"]),
+        ]);
+        // The token goes where the question went.
+        assert.deepEqual(authorization(server), [`Bearer ${TOKEN}`, `Bearer ${TOKEN}`]);
+      });
+    }
+
     it("takes what is in the form, deployed or not", async () => {
       await post("test", form({ model: "org/new", serverStreams: false, headers: { "x-mine": "1" } }, "hf_typed_now"));
       assert.equal(server.last.body.model, "org/new");
@@ -120,7 +168,7 @@ describe("the routes behind the form of a configuration", () => {
         }
         await post("test", form({ ...way, baseUrl: "https://router.huggingface.co/v1" }));
         const chats = tls.requests
-          .filter(({ url }) => url !== "/v1/models")
+          .filter(({ url }) => url?.endsWith("/chat/completions"))
           .map(({ headers }) => headers.authorization);
         assert.deepEqual(chats, ["Bearer hf_of_the_environment", undefined, undefined]);
         for (const token of ["", "hf_typed_now"]) {
@@ -173,7 +221,7 @@ describe("the routes behind the form of a configuration", () => {
         [{ serverStreams: "${SOME_SECRET}" }, /"\$\{SOME_SECRET\}"/],
         [{ headers: "${SOME_SECRET}" }, /\$\{SOME_SECRET\}/],
         [{ headers: "${JSON_LIKE}" }, /\$\{JSON_LIKE\}/],
-        [{ headers: "${LONG}" }, /headers/],
+        [{ headers: "${LONG}" }, /Headers/],
         [{ model: "${SOME_SECRET}" }, /no \$\{SOME_SECRET\}, \$\{SOME_SECRET\}/],
         [{ model: "${LONG}" }, /no \$\{LONG\}/],
       ];
@@ -247,13 +295,13 @@ describe("the routes behind the form of a configuration", () => {
         /Enter a valid token/,
       ],
       ["no such model", {}, (_, r) => json(r, 404, { error: "no such model" }), "not_found", /Check the model ID/],
-      ["no model", { model: "" }, undefined, "invalid_input", /No model is set/],
+      ["no model", { model: "" }, undefined, "invalid_input", /^No model set/],
       [
         "no such host",
         { baseUrl: "http://nowhere.invalid", retries: 0 },
         undefined,
         "provider_unavailable",
-        /was not found/,
+        /^Host not found/,
       ],
       [
         "nothing there",
@@ -324,9 +372,9 @@ describe("the routes behind the form of a configuration", () => {
     it("are, where the server is not reached or wants a token, the errors of a question", async () => {
       server.handle((_, response) => json(response, 401, { error: TOKEN }));
       for (const [body, code, says] of [
-        [form(), "auth_error", /does not accept the token/],
-        [form({}, ""), "auth_error", /wants a token/],
-        [form({ baseUrl: "http://nowhere.invalid" }), "provider_unavailable", /was not found/],
+        [form(), "auth_error", /^Token refused/],
+        [form({}, ""), "auth_error", /^Token missing/],
+        [form({ baseUrl: "http://nowhere.invalid" }), "provider_unavailable", /^Host not found/],
         [form({ baseUrl: "http://127.0.0.1:1" }), "provider_unavailable", /Nothing answers/],
       ] as const) {
         const { error } = await post("models", body);

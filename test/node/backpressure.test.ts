@@ -4,13 +4,13 @@ import { chatFlow, flowNode, type Message, type NodeRed } from "../support/node-
 import { type Handler, json, reply, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
-/** What happens when questions come faster than a model answers, as from a broker that delivers what it has. */
+/** For instance, a broker delivers all its messages at once. */
 describe("questions that come faster than they are answered", () => {
   let red: NodeRed;
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  /** Answers after a while, and counts how many it has at once. */
+  /** Answers after a while, and counts parallel requests. */
   function slowly(ms: number): { handler: Handler; most: () => number } {
     let running = 0;
     let most = 0;
@@ -23,7 +23,7 @@ describe("questions that come faster than they are answered", () => {
     return { handler, most: () => most };
   }
 
-  it("run as many at once as may, wait as many as may, and the others fail at once and can be sent again", async () => {
+  it("run up to the limit, wait up to the queue's limit, and otherwise fail at once and can be sent again", async () => {
     const { handler, most } = slowly(50);
     server.handle(handler);
     await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 3, maxQueued: 10 }));
@@ -46,7 +46,7 @@ describe("questions that come faster than they are answered", () => {
     await red.next("reply", 13);
   });
 
-  it("count towards the queue also where they wait for their turn in a conversation", async () => {
+  it("count towards the queue also while they wait for their turn in a conversation", async () => {
     server.handle(slowly(50).handler);
     const memory = { conversation: "topic", conversationType: "msg" };
     await red.deploy(chatFlow(server.url, memory, { maxConcurrent: 3, maxQueued: 2 }));

@@ -6,7 +6,7 @@ import { useNodeRed } from "../support/use-node-red";
 
 type Operation = "get" | "set" | "keys";
 
-/** Tells how many questions it has been sent. */
+/** Answers with the number of questions in the request. */
 const counting: Handler = (request, response, index) => {
   const questions = request.body.messages.filter((message: Message) => message.role === "user");
   return reply(`${questions.at(-1).content}#${questions.length}`)(request, response, index);
@@ -32,7 +32,7 @@ describe("a context store", () => {
     Object.assign(slowStore, original);
     slowStore.reset();
   };
-  /** Calls of an operation, about a key that is like this, come to nothing from now on. */
+  /** Makes an operation on matching keys never answer from now on. */
   const stall = (operation: Operation, about: RegExp) => {
     const operate = original[operation] as (...args: unknown[]) => void;
     Object.assign(slowStore, {
@@ -42,7 +42,7 @@ describe("a context store", () => {
       },
     });
   };
-  /** The next calls of an operation fail. */
+  /** Makes the next calls of an operation fail. */
   const failFor = (times: number, operation: "get" | "set") => {
     const operate = original[operation] as (...args: unknown[]) => void;
     let left = times;
@@ -68,11 +68,12 @@ describe("a context store", () => {
   const reads: [what: string, chat: Message][] = [
     ["of conversations", MEMORY],
     ["with the prompt", PROMPT],
+    ["that a template names", { prompt: "{{flow[slow].question}}", promptType: "template" }],
     ["with the key of the conversation", KEY],
   ];
   for (const [what, chat] of reads) {
     describe(`${what} that cannot be read`, () => {
-      it("is an error that may pass, before anything is asked", async () => {
+      it("is a retryable error, before anything is asked", async () => {
         await deploy(chat);
         failFor(1, "get");
         red.send("chat", { payload: "Hi", topic: "a" });
@@ -80,13 +81,13 @@ describe("a context store", () => {
         assert.equal(error.code, "provider_unavailable");
         assert.equal(error.cause.retryable, true);
         assert.equal(error.cause.code, "ECONNREFUSED");
-        assert.match(error.message, /could not be read .*it is away.* Nothing was asked/);
+        assert.match(error.message, /^Context store failed: .*could not be read.*: it is away.* Nothing was asked/);
         assert.equal(completion.attempts, 0);
         assert.equal(server.requests.length, 0);
         await ask("again");
       });
 
-      it("is read again as often as a connection is tried, and the status says so", async () => {
+      it("is read again as often as a connection is retried, and the status says so", async () => {
         await deploy(chat, { retries: 2 });
         failFor(2, "get");
         await ask("Hi");
@@ -131,7 +132,7 @@ describe("a context store", () => {
   ];
   for (const [what, chat, about] of writes) {
     describe(`${what} that cannot be written`, () => {
-      it("is an error that keeps the reply, which was paid for, and is not worth another try", async () => {
+      it("is an error that keeps the reply, which was paid for, and is not retryable", async () => {
         await deploy(chat, { retries: 2 });
         failFor(1, "set");
         red.send("chat", { payload: "Hi", topic: "a" });
@@ -221,7 +222,7 @@ describe("a context store", () => {
     assert.equal((await ask("three")).payload, "three#1");
   });
 
-  it("that is named by a path that is none is not to blame", async () => {
+  it("is not blamed for a path that is not valid", async () => {
     await deploy({ prompt: "a[", promptType: "flow" });
     red.send("chat", {});
     const { error } = await red.next("error");
@@ -232,7 +233,7 @@ describe("a context store", () => {
   describe("with keys of conversations that are very long", () => {
     const long = "Once upon a time ".repeat(100_000);
 
-    it("holds a hash of each, and they stay apart", async () => {
+    it("stores a hash of each, and keeps them separate", async () => {
       await deploy(MEMORY);
       const keys = [long, `${long}.`, `${long}\ud83d`, `${long}\ud83c`, "x".repeat(1024), "x".repeat(1025)];
       for (const turn of [1, 2]) {

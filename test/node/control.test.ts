@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chatFlow, type Message, type NodeDef, type NodeRed } from "../support/node-red";
+import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed } from "../support/node-red";
 import { chunk, inTurn, json, reply, sse, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -12,7 +12,7 @@ describe("huggingface-chat, cancelling", () => {
     (_, response) => sse(response, [chunk("Hel")], { done: false, end: false }),
   );
 
-  it("msg.abort ends a reply: what had come is the Reply, the connection is closed within 100 ms", async () => {
+  it("msg.abort ends a reply: what has arrived is the Reply, the connection is closed within 100 ms", async () => {
     await red.deploy(chatFlow(server.url, { stream: true }));
     red.send("chat", { payload: "Hi" });
     await red.next("stream");
@@ -47,7 +47,7 @@ describe("huggingface-chat, cancelling", () => {
     assert.deepEqual(replies.map((msg) => msg.topic).sort(), ["retry", "running", "waiting"]);
     for (const msg of replies) assert.equal(msg.completion.finish_reason, "aborted");
     assert.equal(server.requests.length, 2);
-    // The slot of the one that ran is given to the one that waits, in the moment in which both end.
+    // Both end in the moment when the waiting question gets the slot of the running one.
     const told = Object.fromEntries(replies.map(({ topic, completion }) => [topic, completion]));
     assert.deepEqual([told.running.attempts, told.waiting.attempts], [1, 0]);
     assert.deepEqual(told.waiting.steps, []);
@@ -79,11 +79,65 @@ describe("huggingface-chat, cancelling", () => {
     assert.equal(red.captured("reply").length + red.captured("error").length, 0);
   });
 
-  it("msg.abort that is not true is a question", async () => {
-    server.handle(reply("ok"));
-    await red.deploy(chatFlow(server.url));
-    red.send("chat", { payload: "Hi", abort: "no" });
-    assert.equal((await red.next("reply")).payload, "ok");
+  for (const value of [true, "true", 1]) {
+    for (const name of ["abort", "reset"]) {
+      it(`msg.${name} controls where it is ${JSON.stringify(value)}`, async () => {
+        await red.deploy(chatFlow(server.url));
+        red.send("chat", { payload: "Hi", [name]: value });
+        const [{ error } = {}] = await red.completed("chat");
+        assert.equal(error, undefined);
+        assert.equal(server.requests.length, 0);
+        assert.equal(red.captured("reply").length, 0);
+      });
+    }
+  }
+
+  for (const value of [false, "false", 0, "", null]) {
+    it(`a message asks where msg.abort and msg.reset are ${JSON.stringify(value)}`, async () => {
+      server.handle(reply("ok"));
+      await red.deploy(chatFlow(server.url));
+      red.send("chat", { payload: "Hi", abort: value, reset: value });
+      assert.equal((await red.next("reply")).payload, "ok");
+    });
+  }
+
+  for (const [name, value] of [
+    ["abort", "no"],
+    ["abort", {}],
+    ["reset", 2],
+    ["reset", "forget"],
+    ["reset", []],
+  ] as const) {
+    it(`msg.${name} that is ${JSON.stringify(value)} is refused before anything is asked`, async () => {
+      await red.deploy(chatFlow(server.url));
+      red.send("chat", { payload: "Hi", [name]: value });
+      const { error } = await red.next("error");
+      assert.equal(error.code, "invalid_input");
+      assert.ok(error.message.includes(`msg.${name}`), error.message);
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
+  it("msg.abort that is forget ends a question as if it had never been asked", async () => {
+    server.handle(reply("first"));
+    await red.deploy(chatFlow(server.url, { conversation: "topic", conversationType: "msg", stream: true }));
+    red.send("chat", { payload: "One", topic: "a" });
+    await red.next("reply");
+    const before = [
+      { role: "user", content: "One" },
+      { role: "assistant", content: "first" },
+    ];
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+    red.send("chat", { payload: "Two", topic: "a" });
+    await red.until(() => red.captured("stream").at(-1)?.payload === "Hel", "a piece");
+    red.send("chat", { abort: "forget", topic: "a" });
+    const msg = await red.next("reply");
+    assert.equal(msg.completion.finish_reason, "aborted");
+    assert.deepEqual(msg.messages, before);
+    server.handle(reply("third"));
+    red.send("chat", { payload: "Three", topic: "a" });
+    await red.next("reply");
+    assert.deepEqual(server.last.body.messages, [...before, { role: "user", content: "Three" }]);
   });
 });
 
@@ -138,7 +192,7 @@ describe("huggingface-chat, status", () => {
 
   const texts = () => red.statuses("chat").map((status) => status.text);
 
-  it("goes from asking over writing to tokens and seconds", async () => {
+  it("changes from asking to writing to tokens and seconds", async () => {
     server.handle((_, response) =>
       sse(
         response,
@@ -160,14 +214,54 @@ describe("huggingface-chat, status", () => {
     assert.match(texts()[1] ?? "", /^writing \d+$/);
   });
 
-  it("shows how many wait", async () => {
+  it("shows how many run and how many wait", async () => {
     server.handle((request, response, index) => setTimeout(() => reply("ok")(request, response, index), 400));
     await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 1 }));
     for (let index = 0; index < 4; index++) red.send("chat", { payload: "Hi" });
     await red.until(
+      () => texts().includes("1 running, 3 waiting"),
+      () => `1 running, 3 waiting, got ${texts()}`,
+    );
+  });
+
+  it("shows how many wait where those of another node run", async () => {
+    server.handle((_, response) => sse(response, [chunk("Hel")], { done: false, end: false }));
+    const other = { ...flowNode("other", "huggingface-chat", { config: "config" }) };
+    await red.deploy([...chatFlow(server.url, {}, { maxConcurrent: 1 }), other]);
+    red.send("other", { payload: "Hi" });
+    await server.waitFor(1);
+    for (let index = 0; index < 3; index++) red.send("chat", { payload: "Hi" });
+    await red.until(
       () => texts().includes("waiting (3)"),
       () => `waiting (3), got ${texts()}`,
     );
+  });
+
+  it("tells the seconds of a question without those in the queue", async () => {
+    server.handle((request, response, index) => setTimeout(() => reply("ok")(request, response, index), 600));
+    await red.deploy(chatFlow(server.url, {}, { maxConcurrent: 1 }));
+    for (let index = 0; index < 3; index++) red.send("chat", { payload: "Hi" });
+    await red.next("reply", 3);
+    await red.until(() => / s$/.test(texts().at(-1) ?? ""), "the result");
+    const seconds = Number(/(\d+\.\d) s$/.exec(texts().at(-1) ?? "")?.[1]);
+    assert.ok(seconds >= 0.5 && seconds < 1.1, `${texts().at(-1)}`);
+  });
+
+  it("is that of the failure where one of many fails and others end well behind it", async () => {
+    server.handle((request, response, index) => {
+      if (request.body.messages.at(-1).content === "bad") json(response, 400, { error: "said" });
+      else setTimeout(() => reply("ok")(request, response, index), 300);
+    });
+    await red.deploy(chatFlow(server.url));
+    for (const payload of ["good", "bad", "good"]) red.send("chat", { payload });
+    await red.completed("chat", 3);
+    await red.until(
+      () => red.statuses("chat").at(-1)?.text === "request rejected (400)",
+      () => `the failure, got ${texts()}`,
+    );
+    red.send("chat", { payload: "good" });
+    await red.completed("chat", 4);
+    await red.until(() => red.statuses("chat").at(-1)?.fill === "green", "success, when none runs any more");
   });
 
   it("shows a retry and when it comes", async () => {
@@ -248,7 +342,7 @@ describe("huggingface-chat, messages that are odd", () => {
       }),
     ],
   ];
-  /** Catch and complete nodes copy messages, which these do not bear. */
+  /** Deploys without Catch and Complete nodes: they copy messages, which fails for these. */
   const alone = (chat: Message = {}) =>
     chatFlow(server.url, chat).filter((node) => !["catch", "complete"].includes(node.type));
 
@@ -316,7 +410,7 @@ describe("huggingface-chat, messages that are odd", () => {
     await red.deploy(chatFlow(server.url, { conversation: "#:(file)::key", conversationType: "flow" }));
     const context = red.node("chat").context().flow;
     await new Promise((resolve) => context.set("key", "a", "file", resolve));
-    // The key of the question comes from a store that answers later than the abort does.
+    // The key of the question comes from a store that answers after the abort.
     red.send("chat", { payload: "Hi" });
     red.send("chat", { abort: true, huggingface: { conversation: "a", temperature: "hot" } });
     assert.equal((await red.next("reply")).completion.finish_reason, "aborted");

@@ -9,7 +9,16 @@ import {
   tlsConfig,
 } from "../support/node-red";
 import { startProxy } from "../support/proxy";
-import { completion, type Handler, json, reply, startServer, startTlsServer, type TestServer } from "../support/server";
+import {
+  completion,
+  type Handler,
+  inTurn,
+  json,
+  reply,
+  startServer,
+  startTlsServer,
+  type TestServer,
+} from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 
 const ROUTER = "https://router.huggingface.co/v1";
@@ -23,6 +32,7 @@ const MODELS = {
         { provider: "cheap", pricing: { input: 0.1, output: 0.3 } },
         { provider: "dear", pricing: { input: 2, output: 6 } },
         { provider: "unpriced" },
+        { provider: "caching", pricing: { input: 1, output: 2, cache_read_tokens: 0.1 } },
       ],
     },
   ],
@@ -73,18 +83,18 @@ describe("what a reply has cost", () => {
     red.send("chat", { payload: "Hi", ...message });
     return red.next("reply");
   };
-  /** The first question begins to fetch the list; this is once it is there. */
+  /** Waits until the list is there, which the first question starts to fetch. */
   const priced = async () => {
     await red.until(() => server.requests.some(({ url }) => url === "/v1/models"), "the list of models");
     await new Promise((resolve) => setTimeout(resolve, 100));
   };
 
-  /** The list may take its time: the questions do not wait for it. */
+  /** Asks until a reply has a cost, since questions do not wait for the list. */
   const untilPriced = async (): Promise<void> => {
     while (!("cost" in (await ask()).completion)) await new Promise((resolve) => setTimeout(resolve, 20));
   };
 
-  it("is told by the provider's prices", async () => {
+  it("is computed from the provider's prices", async () => {
     await deploy();
     await untilPriced();
     assert.equal((await ask()).completion.cost, 0.00025);
@@ -96,7 +106,7 @@ describe("what a reply has cost", () => {
     assert.equal(lists[0]?.headers.authorization, undefined, "it needs no token");
   });
 
-  it("is the sum of all rounds, or not told", async () => {
+  it("is the sum of all rounds, or absent", async () => {
     const inRounds = (first: Handler): Handler => {
       let round = 0;
       return (...args) => (round++ % 2 === 0 ? first : by("cheap", 10, 10))(...args);
@@ -126,7 +136,7 @@ describe("what a reply has cost", () => {
       (_, response) => json(response, 200, completion("ok", { usage: null }), { "x-inference-provider": "cheap" }),
     ],
   ] as [string, Handler][]) {
-    it(`is not told for ${what}`, async () => {
+    it(`is absent for ${what}`, async () => {
       chat = handler;
       await deploy();
       await ask();
@@ -152,6 +162,70 @@ describe("what a reply has cost", () => {
       assert.equal(red.captured("error").length, 0);
     });
   }
+
+  const charged: [what: string, usage: object, cost: number | undefined][] = [
+    ["usage.cost", { cost: 0.25 }, 0.25],
+    ["usage.estimated_cost", { estimated_cost: 0.000021 }, 0.000021],
+    ["nothing", { cost: 0 }, 0],
+    ["an estimate beside it", { estimated_cost: 3, cost: 2 }, 2],
+    ["a text", { cost: "0.1" }, 0.002],
+    ["less than nothing", { cost: -1 }, 0.002],
+  ];
+  it("is what the server itself says, before the price list", async () => {
+    await deploy();
+    await untilPriced();
+    for (const [what, usage, cost] of charged) {
+      const counts = { prompt_tokens: 1000, completion_tokens: 500 };
+      chat = (_, response) =>
+        json(response, 200, completion("ok", { usage: { ...counts, ...usage } }), {
+          "x-inference-provider": "caching",
+        });
+      assert.equal((await ask()).completion.cost, cost, what);
+    }
+  });
+
+  const caches: [what: string, usage: object, cost: number][] = [
+    ["OpenAI", { prompt_tokens_details: { cached_tokens: 900 } }, 0.00119],
+    ["Moonshot", { cached_tokens: 900 }, 0.00119],
+    ["DeepSeek", { prompt_cache_hit_tokens: 900 }, 0.00119],
+    ["one that counts more than there are", { cached_tokens: 5000 }, 0.0011],
+    ["one without a cache", { prompt_tokens_details: null }, 0.002],
+  ];
+  it("counts cached tokens at their price", async () => {
+    await deploy();
+    await untilPriced();
+    for (const [what, usage, cost] of caches) {
+      const counts = { prompt_tokens: 1000, completion_tokens: 500 };
+      const answer = completion("ok", { usage: { ...counts, ...usage } });
+      chat = (_, response) => json(response, 200, answer, { "x-inference-provider": "caching" });
+      assert.equal((await ask()).completion.cost, cost, what);
+      chat = (_, response) => json(response, 200, answer, { "x-inference-provider": "cheap" });
+      assert.equal((await ask()).completion.cost, 0.00025, `${what}, without a price for it`);
+    }
+  });
+
+  it("is shown as status where the node says so and it is known, summed over the rounds", async () => {
+    const round = (text: string, cost: object): Handler => {
+      return (_, response) =>
+        json(response, 200, completion(text, { usage: { prompt_tokens: 5, completion_tokens: 7, ...cost } }));
+    };
+    const plain = await startServer(inTurn(round("no", { cost: 0.00001234 }), round("{}", { cost: 0.001 })));
+    const shown = async () => {
+      await red.until(() => red.statuses("chat").at(-1)?.fill === "green", "a status");
+      return red.statuses("chat").at(-1)?.text ?? "";
+    };
+    await red.deploy(chatFlow(plain.url, { statusShows: "cost", format: "json_object" }));
+    assert.equal((await ask()).completion.cost, 0.00101234);
+    assert.match(await shown(), /^0\.00101 USD, \d+\.\d s$/);
+    plain.handle(round("{}", {}));
+    await ask();
+    await red.until(() => /^7 tokens/.test(red.statuses("chat").at(-1)?.text ?? ""), "tokens where no cost is known");
+    plain.handle(round("{}", { cost: 1 }));
+    await red.deploy(chatFlow(plain.url, { format: "json_object" }));
+    await ask();
+    assert.match(await shown(), /^7 tokens/, "tokens unless the node says otherwise");
+    await plain.close();
+  });
 
   it("is not looked up at other servers", async () => {
     const plain = await startServer(reply("ok"));

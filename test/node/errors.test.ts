@@ -8,45 +8,68 @@ describe("huggingface-chat, errors", () => {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  const failing: [string, Handler, string][] = [
-    ["400", (_, response) => json(response, 400, { error: { message: "said" } }), "invalid_input"],
-    ["401", (_, response) => json(response, 401, { error: "said" }), "auth_error"],
-    ["402", (_, response) => json(response, 402, { error: "said" }), "budget_exhausted"],
-    ["403", (_, response) => json(response, 403, { error: "said" }), "auth_error"],
-    ["404", (_, response) => json(response, 404, { message: "said" }), "not_found"],
-    ["408", (_, response) => json(response, 408, { detail: "said" }), "timeout"],
-    ["409", (_, response) => json(response, 409, { detail: "said" }), "provider_unavailable"],
-    ["410", (_, response) => json(response, 410, { error: "said" }), "not_found"],
-    ["413", (_, response) => json(response, 413, "said"), "invalid_input"],
-    ["415", (_, response) => json(response, 415, "said"), "invalid_input"],
-    ["421", (_, response) => json(response, 421, { message: "said" }), "not_found"],
-    ["422", (_, response) => json(response, 422, { detail: [{ msg: "said", loc: ["body"] }] }), "invalid_input"],
+  const failing: [what: string, handler: Handler, code: string, status: string][] = [
     [
-      "422 with a place that is no text",
+      "400",
+      (_, response) => json(response, 400, { error: { message: "said" } }),
+      "invalid_input",
+      "request rejected (400)",
+    ],
+    ["401", (_, response) => json(response, 401, { error: "said" }), "auth_error", "token missing (401)"],
+    ["402", (_, response) => json(response, 402, { error: "said" }), "budget_exhausted", "credits used up (402)"],
+    ["403", (_, response) => json(response, 403, { error: "said" }), "auth_error", "access denied (403)"],
+    ["404", (_, response) => json(response, 404, { message: "said" }), "not_found", "nothing at address (404)"],
+    ["408", (_, response) => json(response, 408, { detail: "said" }), "timeout", "server too slow (408)"],
+    ["409", (_, response) => json(response, 409, { detail: "said" }), "provider_unavailable", "server not ready (409)"],
+    ["410", (_, response) => json(response, 410, { error: "said" }), "not_found", "address retired (410)"],
+    ["413", (_, response) => json(response, 413, "said"), "invalid_input", "question too large (413)"],
+    ["415", (_, response) => json(response, 415, "said"), "invalid_input", "request rejected (415)"],
+    ["421", (_, response) => json(response, 421, { message: "said" }), "not_found", "nothing at address (421)"],
+    [
+      "422",
+      (_, response) => json(response, 422, { detail: [{ msg: "said", loc: ["body"] }] }),
+      "invalid_input",
+      "request rejected (422)",
+    ],
+    [
+      "422 with a place that is not a string",
       (_, response) => json(response, 422, '{"detail":[{"loc":[{"toString":1}],"msg":"said"}]}'),
       "invalid_input",
+      "request rejected (422)",
     ],
-    ["424", (_, response) => json(response, 424, { error: "said" }), "provider_unavailable"],
-    ["425", (_, response) => json(response, 425, { error: "said" }), "provider_unavailable"],
-    ["429", (_, response) => json(response, 429, { error: "said" }), "rate_limit"],
-    ["500", (_, response) => json(response, 500, { error: ["said"] }), "provider_unavailable"],
-    ["501", (_, response) => json(response, 501, { error: "said" }), "provider_unavailable"],
-    ["503", (_, response) => json(response, 503, { errors: [{ message: "said" }] }), "provider_unavailable"],
-    ["504", (_, response) => json(response, 504, { title: "said" }), "timeout"],
-    ["529", (_, response) => json(response, 529, "said"), "provider_unavailable"],
+    ["424", (_, response) => json(response, 424, { error: "said" }), "provider_unavailable", "server not ready (424)"],
+    ["425", (_, response) => json(response, 425, { error: "said" }), "provider_unavailable", "server not ready (425)"],
+    ["429", (_, response) => json(response, 429, { error: "said" }), "rate_limit", "rate limit (429)"],
+    ["500", (_, response) => json(response, 500, { error: ["said"] }), "provider_unavailable", "server error (500)"],
+    ["501", (_, response) => json(response, 501, { error: "said" }), "provider_unavailable", "not supported (501)"],
+    [
+      "503",
+      (_, response) => json(response, 503, { errors: [{ message: "said" }] }),
+      "provider_unavailable",
+      "server not ready (503)",
+    ],
+    ["504", (_, response) => json(response, 504, { title: "said" }), "timeout", "server too slow (504)"],
+    ["529", (_, response) => json(response, 529, "said"), "provider_unavailable", "server error (529)"],
     [
       "an error inside a stream",
       (_, response) => sse(response, [{ error: { message: "said" } }]),
       "provider_unavailable",
+      "error in the reply",
     ],
     [
       "an error inside a stream that names its status",
       (_, response) => sse(response, [{ error: { message: "said", http_status_code: 422 } }]),
       "invalid_input",
+      "request rejected (422)",
     ],
-    ["a JSON error with status 200", (_, response) => json(response, 200, { error: "said" }), "provider_unavailable"],
+    [
+      "a JSON error with status 200",
+      (_, response) => json(response, 200, { error: "said" }),
+      "provider_unavailable",
+      "error in the reply",
+    ],
   ];
-  for (const [what, handler, code] of failing) {
+  for (const [what, handler, code, status] of failing) {
     it(`${what} is ${code}, caught once with what the server said`, async () => {
       server.handle(handler);
       await red.deploy(chatFlow(server.url, {}, { retries: 0 }));
@@ -62,7 +85,7 @@ describe("huggingface-chat, errors", () => {
       assert.equal(red.completions("chat").length, 1, "done is called once");
       assert.equal(red.captured("error").length, 1, "and nothing is reported beside it");
       assert.equal(red.captured("reply").length, 0);
-      assert.deepEqual(red.statuses("chat").at(-1), { fill: "red", shape: "ring", text: code });
+      assert.deepEqual(red.statuses("chat").at(-1), { fill: "red", shape: "ring", text: status });
     });
   }
 

@@ -4,7 +4,7 @@ import { chunk, type Handler, json, reply, sse, type TestServer } from "../suppo
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
-/** Answers by the model that is asked. */
+/** Answers depending on the requested model. */
 const byModel =
   (handlers: Record<string, Handler>): Handler =>
   (request, response, index) =>
@@ -15,7 +15,7 @@ const status =
   (_, response) =>
     json(response, code, body);
 
-describe("models to fall back on", () => {
+describe("fallback models", () => {
   let red: NodeRed;
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
@@ -152,7 +152,7 @@ describe("models to fall back on", () => {
     );
   });
 
-  it("have refusals of their own", async () => {
+  it("have their own unsupported parameters", async () => {
     const second: Handler = (request, response, index) =>
       request.body.response_format
         ? json(response, 400, { error: "no response_format" })

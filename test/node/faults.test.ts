@@ -48,7 +48,7 @@ function assertSeen(caught: Message, { code, says, partial = "" }: Omit<Fault, "
   const { error, completion } = caught;
   assert.equal(error.code, code, error.message);
   if (says) assert.match(error.message, says);
-  // One line in the user's words, with all its places filled in.
+  // One line in the user's language, with all placeholders filled in.
   assert.doesNotMatch(error.message, /[\r\n]|__|undefined|Error:|\[object/);
   assert.equal(error.cause.attempts, 1);
   const text: string = completion.message.content;
@@ -56,7 +56,7 @@ function assertSeen(caught: Message, { code, says, partial = "" }: Omit<Fault, "
   assert.doesNotThrow(() => structuredClone(error.cause));
 }
 
-/** A stream that has begun ends with one closing message that says how. */
+/** Asserts that a stream that has begun ends with one closing message that says how. */
 function assertStreamIsClosed(messages: Message[], reason: string): void {
   if (messages.length === 0) return;
   const closing = messages.filter(({ complete }) => complete);

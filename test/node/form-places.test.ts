@@ -21,7 +21,7 @@ const post = async (url: string, route: string, body: unknown): Promise<Message>
   return JSON.parse(text.trimEnd().split("\n").at(-1) ?? "");
 };
 
-/** Everything that a form asks for, and what the server saw of it. */
+/** Sends every request that a form can send, and returns what the server received. */
 async function askAll(url: string, server: TestServer, def: Message = {}): Promise<(string | undefined)[]> {
   const form = { id: "config", def: { model: "org/a", baseUrl: server.url, ...def }, token: UNCHANGED };
   const from = server.requests.length;
@@ -31,7 +31,7 @@ async function askAll(url: string, server: TestServer, def: Message = {}): Promi
   await fetch(`${url}/huggingface/models/config`).then((response) => response.text());
   return server.requests.slice(from).map(({ headers }) => headers.authorization);
 }
-// The list of a deployed configuration is the one that its form has just asked for.
+// Three, since the fourth request uses the list that the form just fetched.
 const ALL_SENT = Array.from({ length: 3 }, () => `Bearer ${TOKEN}`);
 
 const subflow: NodeDef = { id: "sub", type: "subflow", name: "s", info: "", category: "", in: [], out: [], env: [] };
@@ -286,7 +286,7 @@ describe("variables in a form", () => {
       for (const name of ["OTHER_URL", "NO_URL", "NOT_SET"]) {
         const { error } = await test(`\${${name}}`);
         assert.equal(error.code, "invalid_input");
-        assert.match(error.message, /baseUrl/);
+        assert.match(error.message, /Base URL/);
         assert.doesNotMatch(error.message, /postgres|secret-name|127\.0\.0\.1/);
       }
       assert.equal(other.requests.length, 0);
@@ -300,13 +300,14 @@ describe("variables in a form", () => {
     await red.deploy(flow(true), credentials);
     const other = await startServer(handler);
     const fields: [name: string, chat: Message, config: Message][] = [
-      ["system", { system: "${OF_TAB}" }, {}],
-      ["temperature", { temperature: "${NUMBER}" }, {}],
-      ["system", { system: "$(OF_TAB)" }, {}],
-      ["extra", { extra: '{"x":{"y":"${OF_TAB}"}}' }, {}],
-      ["stop", { stop: ["a", "${OF_TAB}"] }, {}],
-      ["functions", { functions: [{ name: "f", description: "${OF_TAB}" }] }, {}],
-      ["timeout", {}, { timeout: "${OF_TAB}" }],
+      ["System prompt", { system: "${OF_TAB}" }, {}],
+      ["Prompt", { prompt: "${OF_TAB}" }, {}],
+      ["Temperature", { temperature: "${NUMBER}" }, {}],
+      ["System prompt", { system: "$(OF_TAB)" }, {}],
+      ["Extra fields", { extra: '{"x":{"y":"${OF_TAB}"}}' }, {}],
+      ["Stop at", { stop: ["a", "${OF_TAB}"] }, {}],
+      ["Functions", { functions: [{ name: "f", description: "${OF_TAB}" }] }, {}],
+      ["Timeout", {}, { timeout: "${OF_TAB}" }],
       ["headers.x-a", {}, { headers: '{"x-a":"${OF_TAB}"}' }],
     ];
     for (const [name, chatFields, config] of fields) {
@@ -315,7 +316,7 @@ describe("variables in a form", () => {
       assert.ok(error.message.includes(` ${name} `), error.message);
     }
     assert.equal(other.requests.length, 0);
-    assert.ok((await tryIt({ system: "plain", prompt: "${OF_TAB}" }, { baseUrl: other.url })).done);
+    assert.ok((await tryIt({ system: "plain", output: "${OF_TAB}" }, { baseUrl: other.url })).done);
     await other.close();
   });
 });

@@ -25,6 +25,18 @@ describe("functions declared in the form", () => {
     ]);
   });
 
+  it("that need no arguments get {} for what some models write in place of none", async () => {
+    const needy = { name: "needy", parameters: '{"type":"object","required":["on"]}' };
+    for (const args of ["null", "[]", '""', ""]) {
+      server.handle(callRound({ id: "a", name: "bell", args }, { id: "b", name: "needy", args: "[]" }));
+      await red.deploy(chatFlow(server.url, { functions: [{ name: "bell" }, needy] }));
+      red.send("chat", { payload: "Ring!" });
+      const { payload } = await red.next("calls");
+      assert.deepEqual(payload[0].arguments, {}, args);
+      assert.deepEqual(payload[1].arguments, []);
+    }
+  });
+
   it("and tool nodes may be called in one round; the tool nodes are first", async () => {
     server.handle(inTurn(callRound({ id: "a", name: "lamp" }, { id: "b", name: "weather" }), reply("done")));
     await red.deploy([...chatFlow(server.url, { functions: [lamp], tools: ["tool-weather"] }), ...weather]);
@@ -42,13 +54,13 @@ describe("functions declared in the form", () => {
 
   const refused: [what: string, functions: unknown, says: RegExp][] = [
     ["with a name that no server takes", [{ name: "two words" }], /"two words"/],
-    ["without a name", [{}], /needs another name/],
-    ["of one name", [lamp, lamp], /the name lamp/],
-    ["with parameters that are no JSON", [{ name: "a", parameters: "{" }], /no JSON schema/],
-    ["with parameters that are no schema", [{ name: "a", parameters: '{"type":"strin"}' }], /no JSON schema/],
+    ["without a name", [{}], /^Tool name not valid/],
+    ["of one name", [lamp, lamp], /^Tool name used twice: lamp/],
+    ["with parameters that are no JSON", [{ name: "a", parameters: "{" }], /^Tool schema not valid/],
+    ["with parameters that are no schema", [{ name: "a", parameters: '{"type":"strin"}' }], /^Tool schema not valid/],
     ["that are no list", { name: "a" }, /list/],
     ["that are no objects", ["a"], /list/],
-    ["of the name of a tool node", [{ name: "weather" }], /the name weather/],
+    ["of the name of a tool node", [{ name: "weather" }], /^Tool name used twice: weather/],
   ];
   for (const [what, functions, says] of refused) {
     it(`are refused ${what}`, async () => {

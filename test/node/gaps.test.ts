@@ -5,7 +5,7 @@ import { chatFlow, type Message, type NodeRed } from "../support/node-red";
 import { chunk, replyChunks, sseEvent, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
-/** A kind of reply or message that keeps others from having their turn: its size grows with the number. */
+/** A kind of reply or message that can block the event loop. Its size grows with the number. */
 interface Kind {
   /** the body of the reply, as events */
   body: (size: number) => string;
@@ -71,9 +71,9 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-/** How many times larger the second measurement is. */
+/** The second measurement is this many times larger. */
 const LARGER = 4;
-/** What a gap may grow beyond that, and how often it is measured if it does, since machines pause for other reasons, too. */
+/** How much more a gap may grow, and how often it is measured then, since machines also pause for other reasons. */
 const TOLERANCE = 3;
 const NOISE_MS = 100;
 const TIMES = 3;
@@ -86,7 +86,7 @@ describe("huggingface-chat, how long others wait", function () {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  /** The longest time, in ms, for which nothing else had its turn while a question was answered. */
+  /** Returns the longest time, in ms, for which the event loop was blocked while a question was answered. */
   async function longestGap({ body, beside }: Kind, size: number, isPacked: boolean): Promise<number> {
     const text = body(size);
     const bytes = isPacked ? gzipSync(text) : Buffer.from(text);
@@ -101,7 +101,7 @@ describe("huggingface-chat, how long others wait", function () {
     const done = red.completions("chat").length + 1;
     const gaps = monitorEventLoopDelay({ resolution: 2 });
     gaps.enable();
-    // It counts from its own last turn, so it must have had one before, and gets one behind.
+    // It measures from its last turn, so it needs one before and one after.
     await turns();
     gaps.reset();
     red.send("chat", msg);
@@ -114,7 +114,7 @@ describe("huggingface-chat, how long others wait", function () {
   for (const [what, kind] of Object.entries(KINDS)) {
     for (const isPacked of [false, true]) {
       it(`does not grow faster than the size: ${what}${isPacked ? ", packed" : ""}`, async () => {
-        // What is kept for tests would be kept for each chunk.
+        // The test's records of messages would grow with each chunk.
         const flow = chatFlow(server.url, kind.chat, { retries: 0 }).filter(({ id }) => id !== "stream-sink");
         await red.deploy(flow);
         await longestGap(kind, 1, isPacked);

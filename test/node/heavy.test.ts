@@ -4,13 +4,13 @@ import { chatFlow, level, type NodeRed, sink } from "../support/node-red";
 import { chunk, reply, replyChunks, sse, sseEvent, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
-/** What is big or deep, in a message or in a reply, and must not keep the rest of Node-RED waiting, or end it. */
+/** Big or deep values in messages and replies must neither block Node-RED nor crash it. */
 describe("what is heavy", () => {
   let red: NodeRed;
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  /** The most messages that reach a sink in one turn of the event loop, until there are so many of them. */
+  /** Returns the most messages that reach a sink in one turn of the event loop, until `count` have arrived. */
   async function mostInOneTurn(name: string, count: number): Promise<number> {
     let most = 0;
     let before = 0;
@@ -69,7 +69,7 @@ describe("what is heavy", () => {
     });
   }
 
-  it("is what a server sends behind its finish reason, without end", async () => {
+  it("is what a server sends endlessly after its finish reason", async () => {
     server.handle(async (_, response) => {
       await sse(response, replyChunks(["Hello"]), { done: false, end: false });
       const timer = setInterval(() => response.write(sseEvent({ choices: [] })), 20);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chatFlow, type Message, type NodeRed } from "../support/node-red";
+import { chatFlow, type Message, type NodeDef, type NodeRed } from "../support/node-red";
 import { reply, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
-/** The beginnings of files, which is all that is looked at. */
+/** Only the first bytes of these files are checked. */
 const FILES: Record<string, Buffer> = {
   png: Buffer.from("89504e470d0a1a0a0000000d49484452", "hex"),
   jpeg: Buffer.from("ffd8ffe000104a46494600010100", "hex"),
@@ -61,7 +61,7 @@ describe("images beside the prompt", () => {
     });
   }
 
-  it("join the last message of the user, or are one where there is none", async () => {
+  it("join the last user message, or become one if there is none", async () => {
     await red.deploy(chatFlow(server.url));
     const messages = [
       { role: "user", content: "Hi" },
@@ -91,14 +91,72 @@ describe("images beside the prompt", () => {
     for (const msg of red.captured("stream")) assert.deepEqual(msg.photo, { name: "cat" });
   });
 
+  it("are a question without words", async () => {
+    await red.deploy(chatFlow(server.url));
+    for (const payload of ["", undefined, " "]) {
+      red.send("chat", { payload, images: PNG });
+      await red.next("reply");
+      assert.deepEqual(server.last.body.messages, [{ role: "user", content: parts(PNG_URI).slice(1) }]);
+    }
+    red.send("chat", { payload: "", images: [] });
+    assert.match((await red.next("error")).error.message, /msg\.payload is empty/);
+  });
+
+  it("are not added again to a conversation that has them: by msg.messages, or remembered", async () => {
+    await red.deploy(chatFlow(server.url, { conversation: "topic", conversationType: "msg" }));
+    const question = { payload: "What is it?", images: [PNG, ADDRESS] };
+    for (const topic of [undefined, "a"]) {
+      red.send("chat", { ...question, topic });
+      const msg = await red.next("reply");
+      assert.ok(msg.images, "the message keeps them");
+      const next = topic ? "And now?" : [...msg.messages, { role: "user", content: "And now?" }];
+      red.send("chat", { ...msg, payload: next });
+      await red.next("reply");
+      const { messages } = server.last.body;
+      assert.equal(JSON.stringify(messages).split('image_url":{').length - 1, 2);
+      assert.equal(messages.at(-1).content, "And now?");
+    }
+    red.send("chat", { payload: "And this?", topic: "a", images: [PNG, `${ADDRESS}&new=1`] });
+    await red.next("reply");
+    assert.deepEqual(server.last.body.messages.at(-1).content, [
+      { type: "text", text: "And this?" },
+      { type: "image_url", image_url: { url: `${ADDRESS}&new=1` } },
+    ]);
+  });
+
+  it("are not sent to a chat node behind the one that had them", async () => {
+    const [first, ...nodes] = chatFlow(server.url).filter(({ id }) => id === "chat");
+    const others = chatFlow(server.url).filter(({ id }) => id !== "chat");
+    const chat = { ...first, id: "first", wires: [["chat"], [], []] };
+    assert.equal(nodes.length, 0);
+    await red.deploy([chat, { ...first, id: "chat" }, ...others] as NodeDef[]);
+    const before = server.requests.length;
+    red.send("first", { payload: "What is it?", images: PNG });
+    await red.next("reply");
+    assert.deepEqual(server.requests[before]?.body.messages[0].content, parts(PNG_URI));
+    assert.deepEqual(server.last.body.messages, [{ role: "user", content: "A cat." }]);
+  });
+
   const refused: [what: string, images: unknown, says: RegExp][] = [
-    ["text", "a cat", /msg\.images is no PNG/],
-    ["base64 of something else", Buffer.from("hello").toString("base64"), /msg\.images is no PNG/],
-    ["a Buffer of something else", Buffer.from("hello"), /msg\.images is no PNG/],
-    ["a picture of lines", "data:image/svg+xml,<svg/>", /msg\.images is no PNG/],
-    ["an address of another kind", "file:///etc/passwd", /msg\.images is no PNG/],
-    ["a number", 5, /msg\.images is no PNG/],
-    ["nothing among others", [PNG, null], /msg\.images\[1\] is no PNG/],
+    ["text", "a cat", /msg\.images is not a PNG/],
+    ["base64 of something else", Buffer.from("hello").toString("base64"), /msg\.images is not a PNG/],
+    ["a Buffer of something else", Buffer.from("hello"), /msg\.images is not a PNG/],
+    ["a picture of lines", "data:image/svg+xml,<svg/>", /msg\.images is not a PNG/],
+    [
+      "an address of a file",
+      "file:///etc/passwd",
+      /^Path in place of an image: msg\.images is "file:\/\/\/etc\/passwd".*Read the file/,
+    ],
+    ["a path", "/home/pi/cat.jpg", /^Path in place of an image: msg\.images is "\/home\/pi\/cat\.jpg".*Read the file/],
+    ["a path of Windows", "C:\\Users\\me\\cat", /^Path in place of an image: msg\.images is/],
+    ["the name of a file", "cat.png", /^Path in place of an image: msg\.images is/],
+    [
+      "an address without its beginning",
+      "www.example.com/cat.jpeg?s=1",
+      /^Path in place of an image: msg\.images .*https:\/\//,
+    ],
+    ["a number", 5, /msg\.images is not a PNG/],
+    ["nothing among others", [PNG, null], /msg\.images\[1\] is not a PNG/],
     ["too much", Buffer.concat([PNG, Buffer.alloc(10 * 1024 * 1024)]), /11 MB/],
     ["too much base64", Buffer.concat([PNG, Buffer.alloc(10 * 1024 * 1024)]).toString("base64"), /11 MB/],
   ];

@@ -14,13 +14,13 @@ const PARIS = { city: "Paris", degrees: 7.5 };
 const GOOD = JSON.stringify(PARIS);
 const BAD = '{"city":"Paris","degrees":"cold"}';
 
-/** Refuses requests that have a field of this name, as servers do that do not know it; answers others. */
+/** Rejects requests with a field of this name, as servers do that do not support it; answers others. */
 function refusing(field: string, status: number, body: unknown, otherwise: Handler): Handler {
   return (request, response, index) =>
     field in request.body ? json(response, status, body) : otherwise(request, response, index);
 }
 
-/** A reply of which the server says that it is not whole. */
+/** A reply that the server marks as incomplete. */
 const cut =
   (text: string, reason: string): Handler =>
   (_, response) =>
@@ -220,7 +220,7 @@ describe("replies in JSON", () => {
     });
 
     for (const text of ['{"user": {"city": "x"}, "items": [', '{"quote": "5" pipe", "size": {"city": 1}}']) {
-      it(`since they were broken off are no smaller ones: ${text}`, async () => {
+      it(`are not smaller values inside one that broke off: ${text}`, async () => {
         server.handle(inTurn(reply(text), reply(GOOD)));
         await deploy({ format: "json_object" });
         assert.deepEqual((await ask()).payload, PARIS);
@@ -258,7 +258,7 @@ describe("replies in JSON", () => {
       assert.deepEqual(warnings(), []);
     });
 
-    it("behind the result of a call do not demand the call again", async () => {
+    it("after the result of a call do not demand the call again", async () => {
       server.handle(inTurn(reply("no"), reply(GOOD)));
       await deploy({ ...BY_SCHEMA, functions: [{ name: "weather" }], toolChoice: "required" });
       const call = { id: "a", type: "function", function: { name: "weather", arguments: "{}" } };
@@ -300,7 +300,7 @@ describe("replies in JSON", () => {
     });
 
     it("since many blocks cannot be decided are an error as soon", async () => {
-      // A quarter of a second for each would be minutes.
+      // A quarter of a second for each would add up to minutes.
       server.handle(reply(`\`\`\`\n"${"a".repeat(60)}!"\n\`\`\`\n`.repeat(1000)));
       await deploy({ format: "json_schema", schema: '{"pattern":"^(a+)+$"}', repairs: 0 });
       assert.match((await askInVain()).error.message, /longer than 0\.25 s/);
@@ -445,12 +445,16 @@ describe("replies in JSON", () => {
 
   describe("are refused before any request", () => {
     const cases: [what: string, chat: Message, says: RegExp][] = [
-      ["without a schema", { format: "json_schema" }, /there is none/],
-      ["with a schema that is no JSON", { format: "json_schema", schema: "{" }, /schema is not valid JSON/],
-      ["with a schema that is none", { format: "json_schema", schema: '{"type":"strin"}' }, /cannot be used/],
+      ["without a schema", { format: "json_schema" }, /^No JSON schema/],
+      ["with a schema that is no JSON", { format: "json_schema", schema: "{" }, /^Properties is not valid JSON/],
+      [
+        "with a schema that is none",
+        { format: "json_schema", schema: '{"type":"strin"}' },
+        /^JSON schema not valid: type: not a type: it must be one of string, number, .*Correct it in the node/,
+      ],
       ["with a schema of a variable that is not set", { format: "json_schema", schema: "${NO_SCHEMA}" }, /NO_SCHEMA/],
       ["in a format that nobody knows", { format: "xml" }, /json_schema/],
-      ["with repairs that are no number", { ...BY_SCHEMA, repairs: "some" }, /repairs/],
+      ["with repairs that are no number", { ...BY_SCHEMA, repairs: "some" }, /^Repairs is/],
     ];
     for (const [what, chat, says] of cases) {
       it(what, async () => {

@@ -7,7 +7,7 @@ import { OwnNodeRed } from "../support/own-node-red";
 import { root } from "../support/root";
 import { json, reply, startServer, type TestServer } from "../support/server";
 
-/** Errors and status texts are in the language of Node-RED, as its settings say. */
+/** Errors and status texts are in the language of Node-RED's settings. */
 for (const language of ["de", "zh-TW"]) {
   describe(`huggingface-chat in a Node-RED that speaks ${language}`, function () {
     this.timeout(60_000);
@@ -25,6 +25,22 @@ for (const language of ["de", "zh-TW"]) {
           { id: "config", type: "huggingface-config", name: "", model: "m", baseUrl: server.url, retries: 0 },
           flowNode("in", "http in", { url: "/ask", method: "get", wires: [["chat"]] }),
           flowNode("chat", "huggingface-chat", { config: "config", prompt: "req.query.q", wires: [["out"], [], []] }),
+          flowNode("speak", "http in", { url: "/speak", method: "get", wires: [["speaker"]] }),
+          flowNode("speaker", "huggingface-chat", {
+            config: "config",
+            prompt: "req.query.q",
+            stream: true,
+            chunk: "sentence",
+            wires: [[], ["first"], []],
+          }),
+          // The first piece is the response.
+          flowNode("first", "switch", {
+            property: "parts.index",
+            propertyType: "msg",
+            rules: [{ t: "eq", v: "0", vt: "num" }],
+            outputs: 1,
+            wires: [["out"]],
+          }),
           flowNode("out", "http response", { statusCode: "", headers: {} }),
           flowNode("catch", "catch", { scope: null, uncaught: false, wires: [["say"]] }),
           flowNode("say", "change", {
@@ -53,6 +69,12 @@ for (const language of ["de", "zh-TW"]) {
       assert.equal(await ask(""), fillIn(texts.errors.prompt_empty, { name: "msg.req.query.q" }));
       server.handle((_, response) => json(response, 500, { error: "Busy" }));
       assert.equal(await ask("?q=Hi"), fillIn(texts.errors.server_failed, { status: 500, message: "Busy." }));
+    });
+
+    it("cuts sentences as that language does", async () => {
+      server.handle(reply("Er kommt am 3. Oktober. Danach geht er. Gut so!"));
+      const first = await (await fetch(`${red.url}/speak?q=Hi`)).text();
+      assert.equal(first, language === "de" ? "Er kommt am 3. Oktober. " : "Er kommt am 3. ");
     });
 
     it("says in it what it does", async () => {

@@ -61,7 +61,7 @@ describe("conversations at their edges", () => {
   const sent = (): Message[] => server.last.body.messages;
   const roles = (messages: Message[] = sent()) => messages.map(({ role }) => role);
   const texts = (messages: Message[] = sent()) => messages.map(({ content }) => content);
-  /** Operations wait until the test is over, or until `stalled` is run. */
+  /** Makes operations wait until the end of the test, or until `stalled` is called. */
   const stall = (operation: "get" | "set" | "keys") => {
     const operate = original[operation] as (...args: unknown[]) => void;
     Object.assign(slowStore, {
@@ -192,7 +192,7 @@ describe("conversations at their edges", () => {
     await red.completed("chat", 2, 1500);
   });
 
-  it("the way on from output 3 that the README tells stores no system prompt of the form", async () => {
+  it("the way on from output 3 that the reference tells stores no system prompt of the form", async () => {
     server.handle(inTurn(callRound({ id: "a", name: "lamp" }), reply("on"), reply("ok")));
     await deploy({ store: "slow", functions: [{ name: "lamp" }], system: "It is Monday.", systemType: "str" });
     red.send("chat", { payload: "Light!", topic: "a" });
@@ -241,7 +241,7 @@ describe("conversations at their edges", () => {
     "a null among messages": { key: "a", used: 1, messages: [null] },
     "a number among messages": { key: "a", used: 1, messages: [5] },
     "a message without role": { key: "a", used: 1, messages: [{}] },
-    "calls that are none": {
+    "calls that are not valid": {
       key: "a",
       used: 1,
       messages: [
@@ -282,7 +282,7 @@ describe("conversations at their edges", () => {
     await deploy({ conversation: "", conversationType: "str" }, { maxConcurrent: 1, serverStreams: false });
     for (let index = 0; index < 4; index++) red.send("chat", { payload: "Hi" });
     const rates = (await red.next("reply", 4)).map(({ completion }) => completion.timing.tokens_per_second);
-    // About 100 each; with the wait of the last one it would be a quarter of that.
+    // Each is about 100 ms; with the wait of the last one it would be a quarter of that.
     assert.ok(Math.min(...rates) > 30, JSON.stringify(rates));
   });
 
@@ -322,7 +322,7 @@ describe("conversations at their edges", () => {
     assert.deepEqual(asked, ["one", "two"]);
   });
 
-  it("a reset that comes behind a question stays behind it where keys come later", async () => {
+  it("a reset sent after a question runs after it, even if keys arrive later", async () => {
     await deploy({ conversation: "#:(slow)::who", conversationType: "flow", store: "slow" });
     slowStore.set("tab", "who", "k", () => {});
     red.send("chat", { payload: "one" });
@@ -349,7 +349,7 @@ describe("conversations at their edges", () => {
     assert.equal((await ask("q", "x\ud83d")).payload, "q#2");
   });
 
-  it("a late result of a call is no end of the conversation", async () => {
+  it("a late result of a call does not end the conversation", async () => {
     server.handle(
       inTurn(callRound({ id: "a", name: "lamp" }), counting, (request, response, index) => {
         const { messages } = request.body;
@@ -367,7 +367,7 @@ describe("conversations at their edges", () => {
     red.send("chat", { payload: [{ role: "tool", tool_call_id: "a", content: "on" }], topic: "a" });
     await red.completed("chat", 3);
     await ask("Go on.");
-    assert.deepEqual(roles(), ["user", "assistant", "tool", "user", "assistant", "user"]);
+    assert.deepEqual(roles(), ["user", "assistant", "tool", "assistant", "user", "assistant", "user"]);
   });
 
   it("what a node that was redeployed still has to remember does not take the place of what was said since", async () => {

@@ -42,7 +42,7 @@ describe("conversations that are remembered", () => {
       assert.equal(msg.payload, "two#2");
       assert.deepEqual(texts(), ["Be brief.", "one", "one#1", "two"]);
       assert.deepEqual(texts(msg.messages), ["Be brief.", "one", "one#1", "two", "two#2"]);
-      // Somebody changes what was handed out.
+      // A flow changes the messages that it received.
       msg.messages[1].content = "changed";
       msg.messages.length = 2;
       await ask("three");
@@ -64,6 +64,8 @@ describe("conversations that are remembered", () => {
         { role: "user", content: "one" },
         { role: "assistant", content: "one#1" },
       ],
+      by: [null, "test/model"],
+      providers: {},
     });
   });
 
@@ -87,7 +89,7 @@ describe("conversations that are remembered", () => {
       for (let turn = 1; turn <= 2; turn++) {
         for (const key of keys) assert.equal((await ask("q", key)).payload, `q#${turn}`, String(key).slice(0, 20));
       }
-      // The file store keeps them until they are forgotten.
+      // The file store keeps them until they are reset.
       red.send("chat", { reset: true });
       await red.completed("chat");
       assert.equal((await ask("q", "a")).payload, "q#1");
@@ -140,8 +142,8 @@ describe("conversations that are remembered", () => {
     for (let index = 0; index < 4; index++) red.send("chat", { payload: "Hi", topic: "a" });
     const caught = await red.next("error");
     assert.equal(caught.error.code, "rate_limit");
-    assert.match(caught.error.message, /^2 questions/);
-    // Nothing waits in another conversation.
+    assert.match(caught.error.message, /^Queue full: 2 questions/);
+    // Another conversation does not wait.
     red.send("chat", { payload: "Hi", topic: "b" });
     await server.waitFor(2);
     red.send("chat", { abort: true });
@@ -173,8 +175,9 @@ describe("conversations that are remembered", () => {
     red.send("chat", { payload: "Light!", topic: "a" });
     await red.next("calls");
     await ask("Never mind.");
-    assert.deepEqual(roles(), ["user", "assistant", "tool", "user"]);
+    assert.deepEqual(roles(), ["user", "assistant", "tool", "assistant", "user"]);
     assert.match(sent()[2]?.content, /not carried out/);
+    assert.equal(sent()[3]?.content, "(no answer)");
   });
 
   it("are replaced by a whole conversation", async () => {
@@ -247,7 +250,7 @@ describe("conversations that are remembered", () => {
       for (const topic of ["a", "b", "c"]) assert.equal((await ask("q", topic)).payload, "q#1");
     });
 
-    it("in their turn: behind the question that runs, before the one that follows; the message is done at once", async () => {
+    it("in order: after the running question, before the next one; the message is done at once", async () => {
       let finish = (): void => {};
       const running = new Promise<void>((resolve) => {
         finish = resolve;
@@ -338,7 +341,7 @@ describe("conversations that are remembered", () => {
       await deploy({ store: "slow" }, { retries: 0 });
       const caught = await askInVain("one");
       assert.equal(caught.error.code, "provider_unavailable");
-      assert.match(caught.error.message, /could not be read .* slow: the store is away/);
+      assert.match(caught.error.message, /^Context store failed: .*could not be read from slow: the store is away/);
       assert.equal(server.requests.length, 0);
       slowStore.failing = [];
       assert.equal((await ask("one")).payload, "one#1", "the next one works");
@@ -364,12 +367,13 @@ describe("conversations that are remembered", () => {
     });
   });
 
+  const LABELS: Record<string, string> = { maxMessages: "Messages kept", maxHistoryTokens: "Tokens kept" };
   for (const [name, value] of Object.entries({ maxMessages: 0, maxHistoryTokens: "some" })) {
     it(`are refused with ${name} = ${value}`, async () => {
       await deploy({ [name]: value });
       const caught = await askInVain("one");
       assert.equal(caught.error.code, "invalid_input");
-      assert.match(caught.error.message, new RegExp(name));
+      assert.match(caught.error.message, new RegExp(`^${LABELS[name]} is`));
     });
   }
 });

@@ -29,9 +29,15 @@ describe("the admin routes with adminAuth", function () {
     ["GET", "models/config", 200],
     ["GET", "environment/config", 200],
     ["GET", "headers/config", 200],
+    ["GET", "limits/config", 200],
+    ["GET", "questions/chat", 200],
+    ["GET", "totals/config", 200],
     ["POST", "models", 401],
     ["POST", "test", 401],
     ["POST", "try", 401],
+    // Of no chat node: one that is there would have them wait for a question.
+    ["POST", "next", 401],
+    ["POST", "texts", 401],
   ] as const) {
     it(`${method} ${route}: nobody without a login, ${ofReader === 200 ? "readers too" : "writers only"}`, async () => {
       const before = server.requests.length;

@@ -3,11 +3,11 @@ import { chatFlow, flowNode, getNodeRed, type Message, type NodeDef, type NodeRe
 import { type Handler, inTurn, pieces, reply, startServer, type TestServer } from "../support/server";
 import { loadWire, type WireCase, wireSkipReason } from "../support/wire";
 
-/** What a model asks for, and in the end says, turn by turn. */
+/** A recorded conversation: what the model calls in each turn, and its last reply. */
 interface Conversation {
   name: string;
   turns: WireCase[];
-  /** Whether the last turn was recorded; else the server ends with a plain reply. */
+  /** True if the last turn was recorded; otherwise the server ends with a plain reply. */
   isWhole: boolean;
 }
 
@@ -24,7 +24,7 @@ const PLAIN = {
   usage: { prompt_tokens: 3, completion_tokens: PIECES.length, total_tokens: 3 + PIECES.length },
 };
 const COUNTS = ["prompt_tokens", "completion_tokens", "total_tokens"];
-/** Ways to cut a reply; each gives the sizes of the pieces. */
+/** Ways to split a reply; each gives the sizes of the pieces. */
 const CUTS: Record<string, () => () => number> = {
   whole: () => () => Number.MAX_SAFE_INTEGER,
   "in small pieces": () => {
@@ -33,7 +33,7 @@ const CUTS: Record<string, () => () => number> = {
   },
 };
 
-/** The recorded conversations; a reply with calls that nothing follows is one, too. */
+/** Returns the recorded conversations, including single replies with calls. */
 function conversations(cases: WireCase[]): Conversation[] {
   const whole = new Map<string, WireCase[]>();
   const single: Conversation[] = [];
@@ -50,21 +50,21 @@ function conversations(cases: WireCase[]): Conversation[] {
 
 /** Answers with a recorded reply. */
 function recorded({ reply: { status, headers }, body }: WireCase, size: () => number): Handler {
-  // The recordings are unpacked, whatever their headers say.
+  // The recordings are stored decompressed, whatever their headers say.
   const { "content-encoding": _encoding, ...plain } = headers;
   return (_, response) => pieces(response, body, size, { status, headers: plain });
 }
 
 const callsOf = ({ expected }: WireCase) => (expected.tool_calls ?? []) as Call[];
 
-/** The calls of the turns, by name. */
+/** Returns the calls of the turns, by name. */
 function byName(turns: WireCase[]): Map<string, Call[]> {
   const names = new Map<string, Call[]>();
   for (const call of turns.flatMap(callsOf)) names.set(call.name, [...(names.get(call.name) ?? []), call]);
   return names;
 }
 
-/** A schema that the arguments of these calls meet, and others do not. */
+/** Makes a schema that only the arguments of these calls match. */
 function schemaOf(calls: Call[]): object {
   const names = [...new Set(calls.flatMap((call) => Object.keys(call.arguments)))];
   const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
@@ -103,7 +103,7 @@ function tools(turns: WireCase[]): NodeDef[] {
   ]);
 }
 
-/** Reasoning as a recorded reply has it: what the server wants back, under its own name. */
+/** Returns the reasoning of a recorded reply, under the name under which the server wants it back. */
 function recordedReasoning({ body, reply: { stream } }: WireCase): Record<string, unknown> {
   const chunks = stream
     ? [...body.toString().matchAll(/^data: (\{.*)$/gm)].map(([, data]) => JSON.parse(data as string))
@@ -115,17 +115,17 @@ function recordedReasoning({ body, reply: { stream } }: WireCase): Record<string
   return text ? { reasoning_content: text } : {};
 }
 
-/** The messages that a turn adds, as a flow sees them. */
+/** The messages that a turn adds; the reasoning before calls is part of them. */
 function added(turn: WireCase): Message[] {
   const calls = callsOf(turn);
   const text = turn.expected.text ?? "";
   return [
-    { role: "assistant", content: text === "" ? null : text, tool_calls: calls },
+    { role: "assistant", content: text === "" ? null : text, tool_calls: calls, ...recordedReasoning(turn) },
     ...calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: resultOf(call) })),
   ];
 }
 
-/** Messages with the arguments of calls parsed, since servers space their JSON as they like. */
+/** Parses the arguments of calls in messages, since the white space of their JSON varies. */
 function readable(messages: Message[]): Message[] {
   return messages.map(({ tool_calls, ...message }) => ({
     ...message,
@@ -138,7 +138,7 @@ function readable(messages: Message[]): Message[] {
   }));
 }
 
-/** The counts that the turns report, each summed. */
+/** Sums each count of the usage that the turns report. */
 function sumOf(turns: { usage?: Record<string, number> | null }[]) {
   return Object.fromEntries(
     COUNTS.map((name) => [name, turns.reduce((sum, { usage }) => sum + (usage?.[name] ?? 0), 0)]),
@@ -201,11 +201,10 @@ describe("recorded tool conversations", () => {
           );
         }
         for (const [at, { body }] of server.requests.entries()) {
-          const sent = rounds.slice(0, at).flatMap((turn) => {
-            const [assistant, ...results] = added(turn);
-            return [{ ...assistant, ...recordedReasoning(turn) }, ...results];
-          });
-          assert.deepEqual(trimmed(readable(body.messages)), trimmed([question, ...sent]));
+          assert.deepEqual(
+            trimmed(readable(body.messages)),
+            trimmed([question, ...rounds.slice(0, at).flatMap(added)]),
+          );
         }
         assertEnds(msg, rounds.flatMap(added));
         assert.deepEqual(
@@ -256,7 +255,6 @@ describe("recorded tool conversations", () => {
       assert.equal(msg.payload.trim(), last.text?.trim());
       assert.equal(msg.completion.finish_reason, last.finish_reason);
       const end = { role: "assistant", content: last.text };
-      // Without reasoning: that goes back inside the loop alone.
       assert.deepEqual(trimmed(readable(msg.messages)), trimmed([question, ...rest, end]));
     }
   }
@@ -264,7 +262,7 @@ describe("recorded tool conversations", () => {
 
 const counts = (usage: Message) => Object.fromEntries(COUNTS.map((name) => [name, usage[name]]));
 
-/** Texts without white space at their ends, as what they must come to is written. */
+/** Trims texts, since the expected ones are trimmed. */
 function trimmed(messages: Message[]): Message[] {
   return messages.map((message) => ({ ...message, content: message.content?.trim() ?? null }));
 }

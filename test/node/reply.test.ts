@@ -89,6 +89,31 @@ describe("huggingface-chat, Reply", () => {
     assert.doesNotMatch(JSON.stringify(msg.messages), /Hm/);
   });
 
+  it("keeps reasoning without a beginning off the stream, once the model is known to write so", async () => {
+    const thinking = ["The user", " greets.\n", "</think>\n\n", "Hel", "lo"];
+    const stream = (model: string, content: string[]) => {
+      server.handle((_, response) => sse(response, replyChunks(content)));
+      return ask(model);
+    };
+    const ask = async (model: string) => {
+      const before = red.captured("stream").length;
+      red.send("chat", { payload: "Hi", huggingface: { model, stream: true } });
+      const msg = await red.next("reply");
+      const parts = red.captured("stream").slice(before);
+      const said = (name: string) => parts.map((part) => (part as Message)[name] ?? "").join("");
+      return [msg.payload, msg.completion.message.reasoning, said("payload"), said("reasoning")];
+    };
+    await red.deploy(chatFlow(server.url, { streamReasoning: true }));
+    const first = ["Hello", "The user greets.", thinking.join(""), ""];
+    const known = ["Hello", "The user greets.", "Hello", "The user greets."];
+    assert.deepEqual(await stream("a/thinker", thinking), first);
+    assert.deepEqual(await stream("a/thinker", thinking), known);
+    assert.deepEqual(await stream("a/thinker", ["Just", " text"]), ["Just text", undefined, "Just text", ""]);
+    assert.deepEqual(await stream("another/model", thinking), first, "each model for itself");
+    await red.deploy(chatFlow(server.url, { streamReasoning: true }));
+    assert.deepEqual(await stream("a/thinker", thinking), first, "a deploy forgets");
+  });
+
   it("goes where the output field says", async () => {
     const places = [
       { output: "answer.text", outputType: "msg", read: (msg: { answer: { text: string } }) => msg.answer.text },
@@ -262,9 +287,9 @@ describe("huggingface-chat, what is sent", () => {
 
   it("says of a prompt that is not there that it is blank, and of JSONata what is wrong with it", async () => {
     for (const [prompt, promptType, says] of [
-      ["a.b.c", "msg", /^There is nothing to ask: msg\.a\.b\.c is empty/],
-      ["payload[", "jsonata", /could not be worked out: Expected .*end of expression|could not be worked out: .*\[/i],
-      ["$error('boom')", "jsonata", /could not be worked out: boom/],
+      ["a.b.c", "msg", /^Nothing to ask: msg\.a\.b\.c is empty/],
+      ["payload[", "jsonata", /^Cannot read jsonata payload\[ \(field Prompt\): Expected .*end of expression/i],
+      ["$error('boom')", "jsonata", /^Cannot read jsonata .*: boom/],
     ] as const) {
       await red.deploy(chatFlow(server.url, { prompt, promptType }));
       red.send("chat", { payload: "Hi" });
@@ -283,7 +308,7 @@ describe("huggingface-chat, what is sent", () => {
     const before = server.requests.length;
     red.send("chat", {});
     const { error } = await red.next("error");
-    assert.match(error.message, /^The field prompt \(flow\.q\) holds a promise/);
+    assert.match(error.message, /^Promise in flow\.q \(field Prompt\), not a value/);
     assert.equal(server.requests.length, before);
   });
 
@@ -408,20 +433,20 @@ describe("huggingface-chat, what is sent", () => {
   const refused: [string, object, object][] = [
     ["an empty prompt", {}, { payload: " " }],
     ["no prompt at all", {}, {}],
-    ["a Buffer that is no image", {}, { payload: Buffer.from("text") }],
+    ["a Buffer that is neither text nor an image", {}, { payload: Buffer.from([0xff, 0]) }],
     ["a role that is none", {}, { payload: [{ role: "robot", content: "Hi" }] }],
     ["a message without content", {}, { payload: [{ role: "user" }] }],
-    ["one thing that is no message among messages", {}, { payload: [{ role: "user", content: "Hi" }, 3] }],
+    ["one thing that is not a message among messages", {}, { payload: [{ role: "user", content: "Hi" }, 3] }],
     ["a tool result without its call", {}, { payload: { role: "tool", content: "3" } }],
     ["a token in msg.huggingface", {}, { payload: "Hi", huggingface: { token: "x" } }],
     ["headers in msg.huggingface", {}, { payload: "Hi", huggingface: { headers: {} } }],
     ["baseUrl in msg.huggingface", {}, { payload: "Hi", huggingface: { baseUrl: "x" } }],
     ["n above 1", {}, { payload: "Hi", huggingface: { n: 2 } }],
     ["n above 1 in the extra fields", { extra: { n: 2 } }, { payload: "Hi" }],
-    ["msg.huggingface that is no object", {}, { payload: "Hi", huggingface: "hot" }],
-    ["a temperature that is no number", { temperature: "hot" }, { payload: "Hi" }],
-    ["extra fields that are no JSON", { extra: "{a}" }, { payload: "Hi" }],
-    ["extra fields that are no object", { extra: "[1]" }, { payload: "Hi" }],
+    ["msg.huggingface that is not an object", {}, { payload: "Hi", huggingface: "hot" }],
+    ["a temperature that is not a number", { temperature: "hot" }, { payload: "Hi" }],
+    ["extra fields that are not JSON", { extra: "{a}" }, { payload: "Hi" }],
+    ["extra fields that are not an object", { extra: "[1]" }, { payload: "Hi" }],
     ["a variable that is not set", { temperature: "${NOT_SET_ANYWHERE}" }, { payload: "Hi" }],
     ["JSONata with a mistake", { prompt: "$x(", promptType: "jsonata" }, { payload: "Hi" }],
     ["a template with a mistake", { prompt: "{{#a}}", promptType: "template" }, { payload: "Hi" }],

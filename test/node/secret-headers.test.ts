@@ -16,7 +16,7 @@ const SECRET = "s3cret-of-the-team";
 const OTHER = "an0ther-secret-value";
 const UNCHANGED = "__PWRD__";
 
-/** Answers as a friendly server does that repeats every header. */
+/** Answers with all headers of the request. */
 const echo: Handler = ({ url, headers }, response) => {
   if (url === "/v1/models") return json(response, 200, { data: [{ id: "org/model" }] });
   return json(response, 200, { choices: [{ message: { content: JSON.stringify(headers) } }] });
@@ -46,7 +46,7 @@ describe("secret headers of a huggingface-config", () => {
     assert.equal(sent(server.last, "x-key-of-team"), SECRET);
   });
 
-  it("stand in no flow, message, log or error, whatever the header is called and the server repeats", async () => {
+  it("appear in no flow, message, log or error, whatever the header's name and whatever the server repeats", async () => {
     await red.deploy(chatFlow(server.url), secretHeaders({ "X-Team": SECRET, "X-Route": `Scheme ${OTHER}` }));
     const { payload } = await ask();
     assert.match(payload, /"x-team":"\*\*\*"/);
@@ -96,7 +96,7 @@ describe("secret headers of a huggingface-config", () => {
   for (const [what, credential, says] of [
     ["no JSON", `{"X-Team": ${SECRET}`, /secretHeaders/],
     ["no object", `["${SECRET}"]`, /secretHeaders/],
-    ["a value that is no text", JSON.stringify({ "X-Team": { a: SECRET } }), /X-Team/],
+    ["a value that is not a string", JSON.stringify({ "X-Team": { a: SECRET } }), /X-Team/],
     ["a name that cannot be", JSON.stringify({ "X Team": SECRET }), /x team/i],
     ["a value that cannot be sent", JSON.stringify({ "X-Team": `${SECRET}\né\u0100` }), /x-team/i],
     ["a header of the connection", JSON.stringify({ "Content-Length": SECRET }), /Content-Length/],
@@ -119,7 +119,7 @@ describe("secret headers of a huggingface-config", () => {
       flow().map((node) => (credentials[node.id] ? { ...node, credentials: credentials[node.id] } : node));
     const names = async (id = "config") =>
       ((await (await fetch(`${red.url}/huggingface/headers/${id}`)).json()) as { names?: string[] }).names;
-    /** Deploys as the editor does, which sends only the credentials that were changed. */
+    /** Deploys as the editor does, which sends only changed credentials. */
     const deploy = async (credentials: Record<string, Message>): Promise<void> => {
       await fetch(`${red.url}/flows`, {
         method: "POST",

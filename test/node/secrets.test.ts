@@ -31,7 +31,7 @@ const escaped = (text: string) =>
   text.replace(/./g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const sentToken = ({ headers }: SeenRequest) => headers.authorization?.replace("Bearer ", "") ?? "none";
 
-describe("what the tests look at for secrets", () => {
+describe("what the tests search for secrets", () => {
   let red: NodeRed;
   before(async () => {
     red = await getNodeRed();
@@ -69,12 +69,12 @@ describe("what the tests look at for secrets", () => {
 });
 
 describe("huggingface-chat, a server that echoes the token", () => {
-  // Here every message, log line and status is searched for it.
+  // After each test, every message, log line and status is searched for the token.
   let red: NodeRed;
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  /** As the tokenizers of models cut it. */
+  /** The token as models' tokenizers split it. */
   const cut = (text: string) => text.match(/.{1,3}/gs) ?? [];
   const echoes: [what: string, handler: Handler, reply: string, streamed: string][] = [
     [
@@ -87,7 +87,7 @@ describe("huggingface-chat, a server that echoes the token", () => {
       "in a reply, in pieces",
       (request, response) => sse(response, replyChunks(cut(`You sent ${sentToken(request)}.`))),
       "You sent ***.",
-      // Three letters are no beginning that a piece waits for.
+      // Three letters are too few to hold a delta back.
       "You sent hf_***.",
     ],
     [
@@ -165,7 +165,7 @@ describe("huggingface-chat, a server that echoes the token", () => {
     assert.equal((await told(() => ["no ", "secret"])).logprobs.content.length, 2);
   });
 
-  it("holds back nothing that only begins like it", async () => {
+  it("does not hold back what only begins like it", async () => {
     const text = "Bear with me: hf_abcDEF is the beginning, h";
     server.handle((_, response) => sse(response, replyChunks([...text])));
     await red.deploy(chatFlow(server.url, { stream: true }), credentials);
@@ -224,7 +224,7 @@ describe("huggingface-chat, a server that echoes the token", () => {
       json(response, 400, { error: { message: "bad", code: sentToken(request) } }),
     "in escapes": (request, response) =>
       json(response, 400, { error: { message: `{"auth":"${escaped(sentToken(request))}"}` } }),
-    "in escapes of what is no JSON": (request, response) =>
+    "in escapes of what is not JSON": (request, response) =>
       json(response, 500, `upstream said: {"auth":"${escaped(sentToken(request))}"}`),
     "in escapes of a body that is cut": (request, response) =>
       json(response, 500, `{"error":{"message":"${escaped(sentToken(request))}"},"pad":"${"x".repeat(70_000)}"}`),
@@ -294,7 +294,7 @@ describe("huggingface-chat, a server that echoes secret headers", () => {
   }
 });
 
-describe("huggingface-config, a token that others on the way could read", () => {
+describe("huggingface-config, a token sent unencrypted", () => {
   let red: NodeRed;
   before(async () => {
     red = await getNodeRed();
@@ -390,7 +390,11 @@ describe("huggingface-config, the token of the environment", () => {
           await red.deploy([...chatFlow(baseUrl, {}, { proxy: "proxy", tls: "tls", ...config }), ...nodes]);
           red.send("chat", { payload: "Hi" });
           assert.equal((await red.next("reply")).payload, "ok");
-          const { authorization } = target.last.headers;
+          const { authorization, "user-agent": agent = "" } = target.last.headers;
+          const versions = new RegExp(
+            `^node-red-huggingface/\\S+ node-red/${red.version} node/${process.versions.node}$`,
+          );
+          assert.equal(versions.test(agent), /^https:\/\/(router\.)?huggingface\.co\//.test(baseUrl), agent);
           assert.equal(authorization, isSent ? `Bearer ${TOKEN}` : undefined);
           assert.equal(JSON.stringify(target.last).includes(TOKEN), isSent);
         } finally {

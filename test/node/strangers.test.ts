@@ -11,7 +11,7 @@ describe("huggingface-chat behind an http-in node", () => {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));
 
-  /** An http-in node wired straight to a chat node, and what answers the stranger. */
+  /** Deploys an http-in node wired straight to a chat node, and what answers the stranger. */
   const flow = (chat: Message = {}) => [
     ...chatFlow(server.url, { conversation: "ours", system: "Ours.", tools: ["tool-own"], ...chat }).map((node) =>
       node.id === "chat" ? { ...node, wires: [["answer"], [], []] } : node,
@@ -82,7 +82,7 @@ describe("huggingface-chat behind an http-in node", () => {
       }
       const warnings = red.logOf("chat", level.warn).map(({ text }) => text);
       assert.equal(warnings.length, 1);
-      assert.match(warnings.join(), /response_format.* ignored.*"Format"/);
+      assert.match(warnings.join(), /response_format.* ignored.*"Response format"/);
     });
   }
 
@@ -124,7 +124,7 @@ describe("huggingface-chat behind an http-in node", () => {
 });
 
 describe("huggingface-chat, prototypes", () => {
-  // Here it is looked whether one was polluted.
+  // After each test, the prototypes are checked for pollution.
   let red: NodeRed;
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chatFlow, flowNode, type Message, type NodeRed, sink } from "../support/node-red";
-import { chunk, json, reply, replyChunks, sse, type TestServer } from "../support/server";
+import { chunk, type Handler, json, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
 describe("huggingface-chat, Stream", () => {
@@ -8,7 +8,7 @@ describe("huggingface-chat, Stream", () => {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its), reply("One. ", "Two, ", "still two. ", "Three"));
 
-  /** Asks, and gives the messages of output 2 once the question is over. */
+  /** Asks a question, and returns the messages of output 2 once it has ended. */
   async function stream(chat: Message = {}, msg: Message = { payload: "Hi" }): Promise<Message[]> {
     await red.deploy(chatFlow(server.url, { stream: true, ...chat }));
     red.forget();
@@ -47,25 +47,111 @@ describe("huggingface-chat, Stream", () => {
   });
 
   const modes: [string, Message, string[]][] = [
-    ["sentence", { chunk: "sentence" }, ["One. ", "Two, still two. ", "Three", ""]],
+    ["sentence", { chunk: "sentence" }, ["One. Two, still two. ", "Three", ""]],
     ["line", { chunk: "line" }, ["One. Two, still two. Three", ""]],
     ["interval", { chunk: "interval", chunkInterval: "5000" }, ["One. ", "Two, still two. Three", ""]],
   ];
   for (const [mode, chat, expected] of modes) {
-    it(`can be cut by ${mode}`, async () => {
+    it(`can be split by ${mode}`, async () => {
       assert.deepEqual(payloads(await stream(chat)), expected);
     });
   }
+
+  describe("by sentence", () => {
+    const TEXT = "Er kommt am 3. Oktober. Danach geht er.";
+    const cases: [chunkLanguage: string, pieces: string[]][] = [
+      ["de", ["Er kommt am 3. Oktober. ", "Danach geht er.", ""]],
+      ["de-AT", ["Er kommt am 3. Oktober. ", "Danach geht er.", ""]],
+      ["en", ["Er kommt am 3. ", "Oktober. Danach geht er.", ""]],
+    ];
+    beforeEach(() => server.handle(reply(...TEXT)));
+    for (const [chunkLanguage, pieces] of cases) {
+      it(`goes by the language of the form: ${chunkLanguage}`, async () => {
+        const sent = payloads(await stream({ chunk: "sentence", chunkLanguage }));
+        assert.equal(sent.join(""), TEXT);
+        assert.equal(sent[0], pieces[0]);
+      });
+    }
+  });
+
+  describe("as snapshots", () => {
+    const chat = { chunk: "snapshot", chunkInterval: 40 };
+    const words = Array.from({ length: 30 }, (_, index) => `word${index} `);
+    const paced: Handler = (_, response) => sse(response, replyChunks(words), { delayMs: 10 });
+
+    it("is the whole text so far in each message, at most one an interval, and in the closing one", async () => {
+      server.handle(paced);
+      const messages = await stream(chat, { payload: "Hi", topic: "t", parts: { id: "x", index: 0, count: 2 } });
+      const whole = words.join("");
+      const open = messages.slice(0, -1);
+      assert.ok(open.length >= 3 && open.length < 20, `${open.length} messages`);
+      for (const [index, { payload, step, topic, parts, complete }] of messages.entries()) {
+        assert.ok(
+          whole.startsWith(payload) && payload.length > (messages[index - 1]?.payload.length ?? 0) - 1,
+          payload,
+        );
+        assert.deepEqual({ step, topic, parts }, { step: 1, topic: "t", parts: undefined });
+        assert.equal(complete, index === messages.length - 1 || undefined);
+      }
+      assert.deepEqual(payloads(open), [...new Set(payloads(open))], "each has more than the one before");
+      assert.equal(messages.at(-1)?.payload, whole);
+      assert.equal(messages.at(-1)?.finish_reason, "stop");
+      const times = red.times("stream").slice(0, -1);
+      for (let at = 1; at < times.length; at++) assert.ok((times[at] ?? 0) - (times[at - 1] ?? 0) >= 30, String(times));
+    });
+
+    it("is one text, then the closing message with the same, where all comes at once", async () => {
+      assert.deepEqual(payloads(await stream({ ...chat, chunkInterval: 5000 })), [
+        "One. ",
+        "One. Two, still two. Three",
+      ]);
+    });
+
+    it("has the reasoning so far beside the text so far", async () => {
+      const delta = (more: Message) => chunk(undefined, { delta: more });
+      server.handle((_, response) =>
+        sse(
+          response,
+          [delta({ reasoning: "Hm, " }), delta({ reasoning: "well." }), ...replyChunks(["Yes", ", sure."])],
+          {
+            delayMs: 30,
+          },
+        ),
+      );
+      const messages = await stream({ ...chat, chunkInterval: 1, streamReasoning: true });
+      assert.deepEqual(
+        messages
+          .filter(({ reasoning }) => reasoning !== undefined)
+          .map(({ payload, reasoning }) => [payload, reasoning]),
+        [
+          ["", "Hm, "],
+          ["", "Hm, well."],
+        ],
+      );
+      assert.equal(messages.at(-1)?.payload, "Yes, sure.");
+    });
+
+    it("ends with what had come where the question is aborted", async () => {
+      server.handle(paced);
+      await red.deploy(chatFlow(server.url, { stream: true, ...chat }));
+      red.send("chat", { payload: "Hi" });
+      await red.next("stream", 2);
+      red.send("chat", { abort: true });
+      const { payload } = await red.next("reply");
+      const last = red.captured("stream").at(-1);
+      assert.deepEqual([last?.payload, last?.finish_reason, last?.complete], [payload, "aborted", true]);
+    });
+  });
 
   describe("of a piece with very many chunks", () => {
     const COUNT = 20_000;
     const floods: [string, string, boolean][] = [
       ["line", "\n", true],
       ["line", "A line.\n", false],
-      ["sentence", "A. ", true],
+      ["sentence", "A sentence. ", true],
     ];
 
-    /** The most messages that the node has sent and Node-RED has not delivered yet. */
+    /** Returns the largest number of messages sent but not yet delivered. */
     function watch(): () => number {
       interface Step {
         destination: { id: string };
@@ -178,7 +264,7 @@ describe("huggingface-chat, Stream", () => {
       assert.equal(messages.at(-1)?.complete, true);
     });
 
-    it("is given up without a word where the node is deployed anew", async () => {
+    it("stops silently when the node is redeployed", async () => {
       server.handle(reply("\n".repeat(1_000_000)));
       const flow = chatFlow(server.url, { stream: true, chunk: "line" });
       await red.deploy(flow);
@@ -246,7 +332,7 @@ describe("huggingface-chat, Stream", () => {
     assert.equal(req.body.text, "Hi");
   });
 
-  it("is put together again by a core join node in automatic mode", async () => {
+  it("is joined by a core join node in automatic mode", async () => {
     const flow = chatFlow(server.url, { stream: true, streamReasoning: true, wires: [[], ["join"], []] });
     const join = flowNode("join", "join", { mode: "auto", build: "string", wires: [["joined"]] });
     await red.deploy([...flow, join, sink("joined")]);
@@ -262,7 +348,7 @@ describe("huggingface-chat, Stream", () => {
     ]);
   });
 
-  it("has reasoning only when it is wanted, apart from the text", async () => {
+  it("has reasoning only if it is enabled, separate from the text", async () => {
     server.handle((_, response) =>
       sse(response, [
         chunk(undefined, { delta: { reasoning_content: "Hm" } }),
@@ -318,7 +404,7 @@ describe("huggingface-chat, Stream", () => {
     assert.equal(messages[0]?.finish_reason, "error");
   });
 
-  it("keeps its order and its messages apart when many run at once", async () => {
+  it("keeps its order and its messages separate when many run at once", async () => {
     const texts = Array.from({ length: 50 }, (_, index) => `${index} `);
     server.handle((_, response) => sse(response, replyChunks(texts), { delayMs: 0 }));
     await red.deploy(chatFlow(server.url, { stream: true }));

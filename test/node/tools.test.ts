@@ -6,7 +6,7 @@ import { useNodeRed } from "../support/use-node-red";
 
 const CITY = JSON.stringify({ type: "object", properties: { city: { type: "string" } }, required: ["city"] });
 
-/** A tool node and the flow that carries it out: a function node, and a link out in return mode. */
+/** Makes a tool node and its flow: a function node, and a link out in return mode. */
 function tool(name: string, func: string, properties: Message = {}): NodeDef[] {
   return [
     flowNode(`tool-${name}`, "huggingface-tool", {
@@ -24,7 +24,7 @@ function tool(name: string, func: string, properties: Message = {}): NodeDef[] {
   ];
 }
 
-/** Keeps the timers of this delay that run. */
+/** Records the running timers with this delay. */
 function recordTimers(delayMs: number) {
   const { setTimeout: set, clearTimeout: clear } = globalThis;
   const running = new Set<unknown>();
@@ -39,6 +39,9 @@ function recordTimers(delayMs: number) {
   }) as typeof clear;
   return { running, restore: () => Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }) };
 }
+
+const fnNode = (id: string, func: string, next: string): NodeDef =>
+  flowNode(id, "function", { outputs: 1, func, wires: [[next]] });
 
 const WEATHER_CALL: Call = { id: "a", name: "weather", args: '{"city":"P"}' };
 const WEATHER = "msg.payload = { degrees: 7, city: msg.payload.city }; return msg;";
@@ -94,7 +97,7 @@ describe("tools carried out by flows", () => {
     assert.equal(red.completions("chat").length, 1);
   });
 
-  it("run side by side; results are in the order of the calls", async () => {
+  it("run in parallel; results are in the order of the calls", async () => {
     server.handle(
       inTurn(
         callRound(
@@ -119,7 +122,7 @@ describe("tools carried out by flows", () => {
 
   const told: [string, Call, string, RegExp][] = [
     ["wrong arguments", { id: "a", name: "weather", args: '{"town":"Paris"}' }, WEATHER, /Wrong arguments.*city/],
-    ["arguments that are no JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not a valid JSON object/],
+    ["arguments that are not JSON", { id: "a", name: "weather", args: '{"city":' }, WEATHER, /not a valid JSON object/],
     [
       "arguments with a key __proto__",
       { id: "a", name: "weather", args: '{"city":"P","days":[{"__proto__":{"amount":1}}]}' },
@@ -147,7 +150,7 @@ describe("tools carried out by flows", () => {
     ],
   ];
   for (const [what, call, func, expected] of told) {
-    it(`tell the model of ${what}, which can mend its call`, async () => {
+    it(`tell the model of ${what}, so that it can correct its call`, async () => {
       server.handle(inTurn(callRound(call), reply("sorry")));
       await red.deploy(flow({ tools: ["tool-weather"], toolTimeout: "0.2" }, tool("weather", func)));
       red.send("chat", { payload: "Weather?" });
@@ -230,22 +233,25 @@ describe("tools carried out by flows", () => {
     });
   }
 
-  it("get back the reasoning of the round under the server's own name; the flow does not", async () => {
-    const [first, ...others] = [
-      chunk(undefined, { delta: { reasoning_content: "Hm" } }),
-      chunk(undefined, {
-        delta: { tool_calls: [{ index: 0, id: "a", function: { name: "weather", arguments: '{"city":"P"}' } }] },
-      }),
-      chunk(undefined, { finish_reason: "tool_calls" }),
-    ];
-    server.handle(inTurn((_, response) => sse(response, [first, ...others]), reply("ok")));
-    await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
-    red.send("chat", { payload: "Go" });
-    const msg = await red.next("reply");
-    assert.equal(server.last.body.messages[1].reasoning_content, "Hm");
-    assert.doesNotMatch(JSON.stringify(msg.messages), /Hm/);
-    assert.equal("echo" in msg.completion, false);
-  });
+  for (const reasoning of ["Hm", ""]) {
+    it(`get back the reasoning of the round under the server's own name: ${JSON.stringify(reasoning)}`, async () => {
+      const [first, ...others] = [
+        chunk(undefined, { delta: { reasoning_content: reasoning } }),
+        chunk(undefined, {
+          delta: { tool_calls: [{ index: 0, id: "a", function: { name: "weather", arguments: '{"city":"P"}' } }] },
+        }),
+        chunk(undefined, { finish_reason: "tool_calls" }),
+      ];
+      server.handle(inTurn((_, response) => sse(response, [first, ...others]), reply("ok")));
+      await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", WEATHER)));
+      red.send("chat", { payload: "Go" });
+      const msg = await red.next("reply");
+      for (const messages of [server.last.body.messages, msg.messages]) {
+        assert.equal(messages[1].reasoning_content, reasoning);
+      }
+      assert.equal("reasoningToReturn" in msg.completion, false);
+    });
+  }
 
   it("stream every round by itself", async () => {
     server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("o", "k")));
@@ -267,7 +273,20 @@ describe("tools carried out by flows", () => {
   const answers: [string, string, string | RegExp][] = [
     ["nothing", "delete msg.payload; return msg;", ""],
     ["a number", "msg.payload = 7; return msg;", "7"],
-    ["a Buffer", 'msg.payload = Buffer.from("7"); return msg;', '{"type":"Buffer","data":[55]}'],
+    ["a Buffer of text", 'msg.payload = Buffer.from("7 °C"); return msg;', "7 °C"],
+    ["a Buffer of text in an object", 'msg.payload = { raw: Buffer.from("7") }; return msg;', '{"raw":"7"}'],
+    [
+      "other bytes",
+      "msg.payload = Buffer.from([255, 0, 254]); return msg;",
+      /^Error: .*msg\.payload is a Buffer that is neither/,
+    ],
+    ["a Map", "msg.payload = new Map([[1, 2]]); return msg;", /^Error: .*msg\.payload is of type Map/],
+    [
+      "a promise in an object",
+      "msg.payload = { a: Promise.resolve(1) }; return msg;",
+      /^Error: .*msg\.payload\.a is of type Promise/,
+    ],
+    ["an Error", 'msg.payload = new Error("broken pump"); return msg;', "Error: broken pump"],
     ["a value in a circle", "msg.payload.self = msg.payload; return msg;", /^Error: .*JSON.*circular.*\.$/],
     ["a BigInt", "msg.payload = { big: 10n }; return msg;", /^Error: .*JSON.*BigInt.*\.$/],
     ["an error in a circle", "msg.error = { self: msg }; return msg;", /^Error: It has failed\.$/],
@@ -284,6 +303,75 @@ describe("tools carried out by flows", () => {
       assert.deepEqual(msg.completion.steps[0].tool_calls[0].arguments, { city: "P" });
     });
   }
+
+  const pictures: [what: string, func: string, told: RegExp][] = [
+    ["an image", "msg.payload = JPEG; return msg;", /image/],
+    [
+      "an image in an object",
+      'msg.payload = { camera: "door", picture: JPEG }; return msg;',
+      /^\{"camera":"door","picture":"\(image 1\)"\}/,
+    ],
+  ];
+  for (const [what, func, told] of pictures) {
+    it(`may answer with ${what}, which is no list of numbers`, async () => {
+      server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
+      const jpeg = "const JPEG = Buffer.concat([Buffer.from([255, 216, 255, 224]), Buffer.alloc(5000, 7)]);";
+      await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", jpeg + func)));
+      red.send("chat", { payload: "Go" });
+      const msg = await red.next("reply");
+      const { content } = server.last.body.messages.find(({ role }: Message) => role === "tool");
+      assert.match(content, told);
+      assert.ok(content.length < 200, content);
+      assert.match(msg.completion.steps[0].tool_calls[0].result, told);
+    });
+  }
+
+  const MEND = "msg.payload = 'yesterday: 6'; return msg;";
+  const failures: [what: string, mend: NodeDef[], catchWires: string[], told: string][] = [
+    ["as an error where nothing mends it", [], ["out-weather"], "Error: no sun"],
+    ["as what a function has made of it", [fnNode("mend", MEND, "out-weather")], ["mend"], "yesterday: 6"],
+    [
+      "as an error where nothing has changed the payload",
+      [fnNode("mend", "return msg;", "out-weather")],
+      ["mend"],
+      "Error: no sun",
+    ],
+    [
+      "as an error where the payload was taken off",
+      [fnNode("mend", "delete msg.payload; return msg;", "out-weather")],
+      ["mend"],
+      "Error: no sun",
+    ],
+  ];
+  for (const [what, mend, wires, told] of failures) {
+    it(`tell the model of what a catch node has caught ${what}`, async () => {
+      server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
+      const fail = tool("weather", 'node.error("no sun", msg); return null;');
+      await red.deploy(
+        flow({ tools: ["tool-weather"] }, fail, mend, [
+          flowNode("caught", "catch", { scope: ["do-weather"], uncaught: false, wires: [wires] }),
+        ]),
+      );
+      red.send("chat", { payload: "Go" });
+      await red.next("reply");
+      assert.equal(server.last.body.messages.at(-1).content, told);
+    });
+  }
+
+  it("tell the model of an error behind a payload that the failing flow had made, where the catch node returns it", async () => {
+    server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
+    const fail = tool("weather", 'msg.payload = "<html>"; node.error("no JSON", msg); return null;');
+    await red.deploy(
+      flow({ tools: ["tool-weather"] }, fail, [
+        flowNode("caught", "catch", { scope: null, uncaught: false, wires: [["out-weather"]] }),
+        flowNode("other", "catch", { scope: ["chat"], uncaught: false, wires: [["mend"]] }),
+        fnNode("mend", MEND, "out-weather"),
+      ]),
+    );
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.equal(server.last.body.messages.at(-1).content, "Error: no JSON");
+  });
 
   it("that change what they get do not change the report", async () => {
     server.handle(inTurn(callRound(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
@@ -310,7 +398,7 @@ describe("tools carried out by flows", () => {
     assert.match(server.last.body.messages.at(-1).content, /^Error: .*no sun/);
   });
 
-  it("that answer twice are taken at their first word", async () => {
+  it("that answer twice count with their first answer", async () => {
     server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
     const twice = 'for (const payload of ["first", "second"]) node.send({ ...RED.util.cloneMessage(msg), payload });';
     await red.deploy(flow({ tools: ["tool-weather"] }, tool("weather", twice)));
@@ -347,7 +435,7 @@ describe("tools carried out by flows", () => {
     });
   }
 
-  it("end in nothing where the chat node is deployed anew, and their answer is dropped", async () => {
+  it("are dropped with their answer when the chat node is redeployed", async () => {
     server.handle(inTurn(callRound(WEATHER_CALL), reply("ok")));
     const nodes = flow({ tools: ["tool-weather"] }, tool("weather", "return null;"));
     await red.deploy(nodes);
@@ -370,7 +458,7 @@ describe("tools carried out by flows", () => {
     );
   });
 
-  it("end in nothing where the chat node is closed, and leave no timer", async () => {
+  it("are dropped without a timer when the chat node is closed", async () => {
     server.handle(inTurn(callRound(WEATHER_CALL, { ...WEATHER_CALL, id: "b" }), reply("ok")));
     const timers = recordTimers(86_400_000);
     try {
@@ -412,7 +500,7 @@ describe("tools carried out by flows", () => {
           await callRound(WEATHER_CALL)(...args);
         }, reply("ok")),
       );
-      // Where a chat node has one tool alone, Node-RED deploys both anew: it takes a list of one id for that id.
+      // With only one tool, Node-RED would redeploy the chat node too: it treats a list of one id as that id.
       const nodes = flow({ tools: ["tool-weather", "tool-other"] }, tool("weather", WEATHER), tool("other", WEATHER));
       await red.deploy(nodes);
       red.send("chat", { payload: "Go" });
@@ -473,7 +561,15 @@ describe("tools carried out by flows", () => {
     red.send("chat", { abort: true });
     const msg = await red.next("reply");
     assert.equal(msg.completion.finish_reason, "aborted");
-    assert.deepEqual(msg.messages, [{ role: "user", content: "Go" }]);
+    assert.deepEqual(
+      msg.messages.map(({ role, content }: Message) => [role, content]),
+      [
+        ["user", "Go"],
+        ["assistant", null],
+        ["tool", "Error: It was cancelled."],
+        ["assistant", "(stopped)"],
+      ],
+    );
     await red.until(() => red.logOf("chat").some((entry) => /too late/.test(entry.text)), "the debug line");
     assert.equal(server.requests.length, 1);
     assert.equal(red.captured("reply").length, 1);
@@ -499,7 +595,7 @@ describe("tools carried out by flows", () => {
     assert.equal(server.requests[2]?.body.messages.at(-1).content, "expert says 7");
   });
 
-  it("leave the way back of a link call whole", async () => {
+  it("keep the return path of a link call", async () => {
     server.handle(inTurn(callRound({ id: "a", name: "weather", args: '{"city":"P"}' }), reply("ok")));
     const nodes = flow({ tools: ["tool-weather"], wires: [["back"], [], []] }, tool("weather", WEATHER));
     await red.deploy([
@@ -578,7 +674,13 @@ describe("tools carried out by flows", () => {
       await red.next("reply");
     }
     assert.equal("tools" in server.last.body, false);
-    assert.equal(red.logOf("chat", 30).length, 2, "one warning for each");
+    assert.equal(red.logOf("chat", 30).length, 1, "one warning, as all are");
+    assert.equal(red.statuses("chat").at(-1)?.text, "no tools available");
+    await red.deploy(flow({ tools: ["tool-weather", "gone"] }, tool("weather", WEATHER)));
+    red.send("chat", { payload: "Go" });
+    await red.next("reply");
+    assert.equal(server.last.body.tools.length, 1);
+    assert.match(red.logOf("chat", 30).at(-1)?.text ?? "", /The tool node gone is missing or disabled/);
   });
 
   it("of one name are refused", async () => {
@@ -657,8 +759,8 @@ describe("tools carried out by flows", () => {
     });
   }
 
-  it("with arguments for evil patterns are checked in one limited time for all", async () => {
-    // A quarter of a second for each would be more than a minute.
+  it("with arguments for patterns that backtrack endlessly share one time limit", async () => {
+    // A quarter of a second for each would add up to more than a minute.
     const args = JSON.stringify({ city: `${"a".repeat(60)}!` });
     const calls = Array.from({ length: 300 }, (_, index) => ({ id: `c${index}`, name: "weather", args }));
     server.handle(inTurn(callRound(...calls), reply("ok")));
@@ -796,13 +898,18 @@ describe("tools carried out by flows", () => {
     );
   });
 
-  for (const [name, value] of Object.entries({ maxSteps: -1, toolTimeout: -1, repairs: -1, chunkInterval: -1 })) {
-    it(`are refused with ${name} = ${value}`, async () => {
-      await red.deploy(flow({ tools: ["tool-weather"], chunk: "interval", [name]: value }, tool("weather", WEATHER)));
+  for (const [name, label] of [
+    ["maxSteps", "Max. tool rounds"],
+    ["toolTimeout", "Tool timeout"],
+    ["repairs", "Repairs"],
+    ["chunkInterval", "Interval"],
+  ] as const) {
+    it(`are refused with ${name} = -1`, async () => {
+      await red.deploy(flow({ tools: ["tool-weather"], chunk: "interval", [name]: -1 }, tool("weather", WEATHER)));
       red.send("chat", { payload: "Weather?" });
       const caught = await red.next("error");
       assert.equal(caught.error.code, "invalid_input");
-      assert.match(caught.error.message, new RegExp(name));
+      assert.ok(caught.error.message.startsWith(`${label} is "-1"`), caught.error.message);
     });
   }
 });

@@ -1,27 +1,40 @@
 import type { NodeAPI } from "node-red";
-import { asRecord, asText, redactDeltas } from "../../client/internal";
-import { buildRequest, readMessageOptions } from "../../conversation/request/build";
-import { checkEnvironment, readBoolean, readObject } from "../../conversation/request/fields";
+import { asRecord, mayKnowTemplates, redactDeltas, type SentRequest } from "../../client/internal";
+import { buildRequest } from "../../conversation/request/build";
+import { readObject } from "../../conversation/request/fields";
 import type { Report } from "../../conversation/run/report";
-import { runQuestion } from "../../conversation/run/run-question";
-import { type Declaration, declare, readFunctions, readParameters } from "../../conversation/tools";
+import { type QuestionListener, runQuestion } from "../../conversation/run/run-question";
+import { readFunctions } from "../../conversation/tools";
 import type { TokenCounts, TryDone, TryForm, TryLine } from "../../shared/admin-api";
-import { type ChatDef, readField, withDefaults } from "../chat-options";
-import { readFallback, readGrammar, readModel, readServerStreams } from "../config-options";
+import { inputName, readField, withDefaults } from "../chat-options";
+import {
+  limitsOf,
+  readFallback,
+  readGrammar,
+  readModel,
+  readServerStreams,
+  readStickyProvider,
+} from "../config-options";
 import { ChatError } from "../errors";
-import { renderTemplate } from "../typed-input";
+import { localizeError } from "../localize";
+import { makeTranslate } from "../red";
 import { DeployedNodes } from "./deployed";
 import { checkVariables, formClient, type Unchecked } from "./form-client";
 import { addPost, errorBody } from "./routes";
+import { shownRequest } from "./shown-request";
+import { hasMessage, readTryInputs } from "./try-inputs";
+import { type BuildForForm, TryOtherwise } from "./try-otherwise";
+import { ranCall, readTryTools } from "./try-tools";
 import { mapTexts, Variables } from "./variables";
 
 /** Properties of a chat node that nothing is read from here: a variable in one goes nowhere. */
-const UNUSED = ["config", "name", "info", "prompt", "images", "audio", "conversation", "store", "output", "tools"];
+const UNUSED = ["config", "name", "info", "output", "tools"];
 
 /**
  * The route behind the try-it box of the chat node's form: it asks a prompt with what is in the form right now, deployed
- * or not, and streams what comes, one JSON object a line: `{ text }`, `{ reasoning }`, and at the end `{ done }` or
- * `{ error }`. Tools are offered, and their calls are shown and not run. Nothing is remembered.
+ * or not, and streams what comes, one JSON object a line: `{ text }`, `{ reasoning }`, if wanted `{ request }`, and at the
+ * end `{ done }` or `{ error }`. Prompt, system prompt, images, sound and key are read as a question reads them. Tools are
+ * offered; their calls are shown, and run only if the body says so. What is remembered is read; nothing is remembered.
  */
 export function addChatRoutes(RED: NodeAPI): void {
   addPost(RED, "/huggingface/try", "huggingface-chat.write", async ({ body }, response, signal) => {
@@ -43,52 +56,94 @@ export function addChatRoutes(RED: NodeAPI): void {
 }
 
 /**
- * @param trial - `{ prompt, chat, tools, config }`: the text, the chat node's properties with its id and place, those of the
- *   picked tool nodes, and the configuration as `formClient` takes it
+ * @param trial - what to ask, the chat node's properties with its id and place, those of the picked tool nodes, and the
+ *   configuration as `formClient` takes it
  */
 async function tryPrompt(
   RED: NodeAPI,
-  { prompt, chat, tools, config }: Unchecked<TryForm>,
+  trial: Unchecked<TryForm>,
   variables: Variables,
   signal: AbortSignal,
   write: (line: TryLine) => void,
 ): Promise<void> {
+  const { chat, config, message, wantsRequest } = trial;
   if (!config) throw new ChatError("config_missing");
   const nodes = new DeployedNodes(RED);
-  const { client, def: configDef, isTrusted, withheld } = formClient(RED, config, nodes, variables);
+  const first = formClient(RED, config, nodes, variables);
+  const other = new TryOtherwise(RED, first, trial.otherwise, nodes, variables);
+  const { client, isTrusted } = first;
+  const redact = (text: string) => other.form?.client.redact(client.redact(text)) ?? client.redact(text);
+  const hide = (text: string) => variables.hideParts(redact(text));
+  const hideWhole = (text: string) => variables.hide(redact(text));
+  const withheld = () => ({ ...first.withheld, ...other.form?.withheld });
   try {
-    const def = withDefaults(readChat(asRecord(chat) ?? {}, nodes, isTrusted, variables));
-    const { request, output } = buildRequest({
-      prompt,
-      promptName: "prompt",
-      system: systemPrompt(def, prompt),
-      form: def,
-      options: readMessageOptions(undefined, "msg.huggingface"),
-      defaultModel: readModel(configDef),
-      serverStreams: readServerStreams(configDef),
-      grammar: readGrammar(configDef),
-      tools: [...readTools(tools), ...readFunctions(def.functions)],
-      toolChoice: { choice: def.toolChoice, name: def.toolName },
-    });
+    client.meter = limitsOf(RED, first.id)?.meter;
+    const place = asRecord(chat) ?? {};
+    const def = withDefaults(readChat(place, nodes, isTrusted, variables));
+    const warnings: string[] = [];
+    const onWarning = (text: string) => warnings.push(hide(text));
+    const around = { RED, nodes, place, variables, isTrusted, onWarning };
+    const { msg, options, inputs, key, history, origins } = await readTryInputs(around, def, trial, signal);
+    const tools = await readTryTools(around, def, trial, msg, signal);
+    const promptName = hasMessage(message) ? inputName(def, "prompt") : "prompt";
+    const build: BuildForForm = (form, model) =>
+      buildRequest({
+        ...inputs,
+        promptName,
+        imagesName: inputName(def, "images"),
+        audioName: inputName(def, "audio"),
+        ...(history && { history }),
+        form: def,
+        options: model === undefined ? options : { ...options, fields: { ...options.fields, model } },
+        defaultModel: readModel(form.def),
+        serverStreams: readServerStreams(form.def),
+        mayKnowTemplates: () => mayKnowTemplates(form.client.endpoint),
+        grammar: readGrammar(form.def),
+        tools: [...tools.declarations, ...readFunctions(def.functions)],
+        toolChoice: { choice: def.toolChoice, name: def.toolName },
+      });
+    const { request, output } = build(first);
     // What is waiting of a text comes before its end, whichever that is.
-    const listener = redactDeltas(
+    const deltas = redactDeltas(
       { onText: (text) => write({ text }), onReasoning: (reasoning) => write({ reasoning }) },
       variables.redaction,
     );
+    const translate = makeTranslate(RED);
+    const listener: QuestionListener = {
+      ...deltas,
+      onFallback: (error) => localizeError(error, translate),
+      onOtherwise: (params) => onWarning(translate("notice.otherwise.warning", params)),
+      onNoOtherwise: (params) => onWarning(translate("warning.no_otherwise", params)),
+    };
+    const onRequest = (sent: SentRequest) => {
+      const secretHeaders = new Set([...first.secretHeaders, ...(other.form?.secretHeaders ?? [])]);
+      write({ request: shownRequest(sent, secretHeaders, hideWhole) });
+    };
     const { calls, completion, reply } = await runQuestion(client, request, {
       signal,
       output,
+      ...(origins && { origins }),
+      ...(tools.own.length > 0 && { tools: tools.own, maxSteps: readField.number(def, "maxSteps") }),
       repairs: readField.number(def, "repairs"),
-      fallback: readFallback(configDef),
-      listener,
-    }).finally(listener.end);
-    const written = mapTexts({ calls, ...(output && { reply }) }, variables.redaction.reply);
-    const hide = (text: string) => variables.hideParts(client.redact(text));
-    write({ done: { ...mapTexts(factsOf(completion), hide), ...written, ...withheld } });
+      fallback: readFallback(first.def),
+      stickyProvider: readStickyProvider(first.def),
+      otherwise: other.of(build),
+      listener: wantsRequest === true ? { ...listener, onRequest } : listener,
+    }).finally(deltas.end);
+    const ran = tools.own.length > 0 && completion.steps.flatMap(({ tool_calls }) => tool_calls.map(ranCall));
+    const written = mapTexts({ calls, ...(ran && { ran }), ...(output && { reply }) }, (text) =>
+      variables.redaction.reply(redact(text)),
+    );
+    const known = {
+      ...(warnings.length > 0 && { warnings }),
+      ...(key !== undefined && { conversation: { key: hideWhole(key), messages: history?.length ?? 0 } }),
+    };
+    write({ done: { ...mapTexts(factsOf(completion), hide), ...known, ...written, ...withheld() } });
   } catch (error) {
-    write({ ...errorBody(RED, variables.hideError(error)), ...withheld });
+    write({ ...errorBody(RED, variables.hideError(error)), ...withheld() });
   } finally {
     await client.close();
+    await other.close();
   }
 }
 
@@ -131,25 +186,4 @@ function factsOf({
     ([, count]) => typeof count === "number",
   );
   return { cost, fallbacks, finish_reason, model, provider, timing, usage: Object.fromEntries(tokens) as TokenCounts };
-}
-
-/** Returns the system prompt; none where it comes from a message or a context, which a form does not have. */
-function systemPrompt({ system, systemType }: ChatDef, prompt: unknown): unknown {
-  if (systemType === "str" || systemType === "template") checkEnvironment(system, "system");
-  if (systemType === "str") return system;
-  return systemType === "template" ? renderTemplate(String(system ?? ""), { payload: prompt }, "system") : undefined;
-}
-
-function readTools(tools: unknown): Declaration[] {
-  if (!Array.isArray(tools)) return [];
-  return tools.map((tool) => {
-    const { name, description, parameters, strict } = asRecord(tool) ?? {};
-    const called = asText(name) ?? "";
-    return declare({
-      name: called,
-      description: asText(description) ?? "",
-      parameters: readParameters(called, parameters),
-      strict: readBoolean(strict || false, "strict"),
-    });
-  });
 }

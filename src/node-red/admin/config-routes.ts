@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import type { NodeAPI } from "node-red";
-import { asRecord, type ClientOptions, environmentToken, type ModelEntry } from "../../client/internal";
+import { asRecord, type ClientOptions, environmentToken, type ModelEntry, reasonOf } from "../../client/internal";
 import { BoundedMap } from "../../conversation/bounded-map";
 import {
   type EnvironmentResponse,
+  type ErrorResponse,
   type HeadersResponse,
+  type LimitsResponse,
   type ModelsResponse,
+  type TestOwner,
   type TestResponse,
   UNCHANGED,
 } from "../../shared/admin-api";
-import { readModel, readServerStreams } from "../config-options";
+import { limitsOf, readModel, readServerStreams } from "../config-options";
 import { ChatError } from "../errors";
 import type { AdminRequest } from "../red";
 import { secretHeaderNames } from "../secret-headers";
@@ -21,6 +24,8 @@ import { mapTexts, Variables } from "./variables";
 /** Lists change with the hours; a dialog that is opened again should be quick. */
 const FRESH_MS = 5 * 60 * 1000;
 const MOST_LISTS = 20;
+/** Longest wait for whose token it is. */
+const OWNER_MS = 10_000;
 
 /**
  * The routes behind the form of a configuration. A reader of flows gets the list of models of a configuration that is
@@ -74,19 +79,40 @@ export function addConfigRoutes(RED: NodeAPI): void {
     return list({ id, def, token: UNCHANGED }, signal);
   };
 
+  /** Asks Hugging Face whose token it is. Without an answer the test goes on. */
+  const ownerOf = async ({ client }: FormConfig, variables: Variables, signal: AbortSignal): Promise<TestOwner> => {
+    try {
+      const account = await client.account(AbortSignal.any([signal, AbortSignal.timeout(OWNER_MS)]));
+      return account ? { account: mapTexts(account, (text) => variables.hide(text)) } : {};
+    } catch (error) {
+      RED.log.debug(`huggingface-config: no owner of the token: ${variables.hide(client.redact(reasonOf(error)))}`);
+      return {};
+    }
+  };
+
   const test = ({ body }: AdminRequest, signal: AbortSignal) => {
-    const run = async ({ client, def }: FormConfig, variables: Variables): Promise<TestResponse> => {
+    const run = async (form: FormConfig, variables: Variables): Promise<TestResponse | (ErrorResponse & TestOwner)> => {
+      const owner = await ownerOf(form, variables, signal);
+      const result = ask(form, variables).catch((error) => errorBody(RED, variables.hideError(error)));
+      return { ...(await result), ...owner };
+    };
+    const ask = async ({ client, def }: FormConfig, variables: Variables): Promise<TestResponse> => {
       const model = readModel(def);
       if (model === "") throw new ChatError("model_missing");
       const messages = [{ role: "user", content: "Hi" }];
       const stream = readServerStreams(def);
       const completion = await client.complete({ model, messages, stream, max_tokens: 1 }, { signal });
       const { provider, timing } = completion;
+      const window = await client.contextWindow(model, completion, signal).catch((error) => {
+        RED.log.debug(`huggingface-config: no context window: ${variables.hide(client.redact(reasonOf(error)))}`);
+        return undefined;
+      });
       return {
         model: variables.hide(client.redact(completion.model ?? model)),
         host: variables.hideParts(client.endpoint.host),
         ms: timing.total_ms,
         ...(provider && { provider: variables.hide(provider) }),
+        ...(window !== undefined && { window }),
       };
     };
     // Somebody waits before the form: the first failure is what they want to know.
@@ -107,11 +133,17 @@ export function addConfigRoutes(RED: NodeAPI): void {
     names: secretHeaderNames(RED, params["id"] ?? ""),
   });
 
+  /** What is used of the limits: numbers only. */
+  const limits = async ({ params }: AdminRequest): Promise<LimitsResponse> => ({
+    limits: (await limitsOf(RED, params["id"])?.use()) ?? [],
+  });
+
   const read = "huggingface-config.read";
   const write = "huggingface-config.write";
   addGet(RED, "/huggingface/models/:id", read, respondWith(RED, listDeployed));
   addGet(RED, "/huggingface/environment/:id", read, respondWith(RED, environment));
   addGet(RED, "/huggingface/headers/:id", read, respondWith(RED, headers));
+  addGet(RED, "/huggingface/limits/:id", read, respondWith(RED, limits));
   addPost(
     RED,
     "/huggingface/models",

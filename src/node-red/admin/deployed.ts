@@ -1,4 +1,4 @@
-import type { NodeAPI, NodeDef } from "node-red";
+import type { Node, NodeAPI, NodeDef } from "node-red";
 import { asRecord } from "../../client/internal";
 import { credentialsOf, evaluateVariable, findNode, settingOf, variableOf } from "../red";
 
@@ -41,6 +41,16 @@ export class DeployedNodes {
   /** Returns credentials as they are stored: variables in them are not yet replaced. */
   credentials(id: string): Record<string, unknown> {
     return credentialsOf(this.#RED, id);
+  }
+
+  /** Finds a node that runs and has the contexts of this place: the node itself, or one beside it. */
+  runningAt({ id, z }: Place): Node | undefined {
+    const beside = [...this.#nodes.values()].filter((node) => z !== undefined && node.z === z);
+    for (const candidate of [id, ...beside.map((node) => node.id)]) {
+      const running = typeof candidate === "string" ? findNode(this.#RED, candidate) : undefined;
+      if (running) return running;
+    }
+    return undefined;
   }
 
   /** Finds the variables of a node at this place, as it has them when it runs. */

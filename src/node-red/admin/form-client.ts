@@ -10,7 +10,7 @@ import {
 } from "../../client/internal";
 import { checkEnvironment, readObject } from "../../conversation/request/fields";
 import { type ConfigForm, UNCHANGED, type Withheld } from "../../shared/admin-api";
-import { type ConfigDef, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
+import { type ConfigDef, checkDemo, readClientOptions, readEndpointsUseEnvironment } from "../config-options";
 import { ChatError } from "../errors";
 import { findNode } from "../red";
 import { readSecretHeaders, storedName, withStored } from "../secret-headers";
@@ -22,10 +22,13 @@ export type Unchecked<Body> = { [Name in keyof Body]?: unknown };
 
 /** The configuration as it stands in an open form. */
 export interface FormConfig {
+  id: unknown;
   def: ConfigDef;
   client: ChatClient;
   /** What its requests depend on beside the address: other lists of models may be seen with it. */
   identity: string;
+  /** Names of headers whose values are secret because their row says so, in lower case. */
+  secretHeaders: ReadonlySet<string>;
   /** True if secrets and variables may go to its address. */
   isTrusted: boolean;
   withheld: Withheld;
@@ -75,9 +78,11 @@ export function formClient(
   const endpointsUseEnvironment = options.endpointsUseEnvironment !== false && mayUseEndpoints(nodes, deployed);
   const client = new ChatClient({ ...options, useEnvironment: isTrusted, endpointsUseEnvironment, ...changes });
   return {
+    id,
     def,
     client,
     identity: JSON.stringify([client.baseUrl, sent, options.headers, marked, def.billTo, def.tls, def.proxy]),
+    secretHeaders: new Set(Object.keys(marked).map((name) => name.toLowerCase())),
     isTrusted,
     withheld: isTrusted
       ? {}
@@ -93,6 +98,7 @@ function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variab
   const baseUrl = asText(variables.resolve(written, lookup)) ?? "";
   if (holdsVariable(written)) {
     checkEnvironment(baseUrl, "baseUrl");
+    checkDemo(baseUrl, written);
     // An error of the address would quote it.
     if (originOf(baseUrl) === undefined) throw new ChatError("secret_withheld", { name: "baseUrl" });
   }
@@ -103,7 +109,7 @@ function readAddress(written: unknown, deployed: unknown, lookup: Lookup, variab
 const NO_NODE = { id: "", type: "huggingface-config", name: "", z: "" };
 
 /** Reads the secret headers of a form: those that were typed, and those that stay as they are stored. */
-function readFormHeaders(credentials: Record<string, unknown>, written: unknown) {
+export function readFormHeaders(credentials: Record<string, unknown>, written: unknown) {
   const stored = readSecretHeaders(credentials);
   const all = asRecord(written);
   if (!all) return { typed: {}, kept: stored };
@@ -151,12 +157,13 @@ export function checkVariables(fields: Record<string, unknown>): void {
   }
 }
 
-function prefixed(prefix: string, fields: Record<string, unknown>): Record<string, unknown> {
+/** Puts something in front of the names of fields. */
+export function prefixed(prefix: string, fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
 }
 
 /** Reads the client's options. A proxy node that does not run is read as it was deployed. */
-function readOptions(
+export function readOptions(
   RED: NodeAPI,
   def: ConfigDef,
   credentials: Record<string, unknown>,

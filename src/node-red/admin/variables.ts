@@ -39,6 +39,11 @@ export class Variables {
     return mapItems(value, (item) => this.resolve(item, lookup));
   }
 
+  /** Takes note of a value that was found in another way, so that it is hidden, too. */
+  note(name: string, value: unknown): void {
+    if (value !== undefined && value !== null) this.#note(value, `\${${name}}`);
+  }
+
   /** Returns the redaction for texts of a server: values of four and more characters, in a model's reply of eight and more. */
   get redaction(): Redaction {
     this.#redaction ??= makeRedaction([...this.#shownAs].map(([value, shownAs]) => ({ value, shownAs })));

@@ -9,6 +9,7 @@ import { root } from "../../support/root";
 
 describeErrors("node-red", ChatError, NODE_RED_ERRORS, {
   config_missing: [],
+  control_invalid: ["name"],
   property_failed: ["name", "property", "reason"],
   property_promise: ["name", "property"],
   template_failed: ["name", "reason"],
@@ -21,36 +22,52 @@ describeErrors("node-red", ChatError, NODE_RED_ERRORS, {
   memory_unwritable: ["store", "reason"],
   tls_invalid: [],
   secret_withheld: ["name"],
+  other_withheld: [],
+  mcp_url_invalid: ["url"],
+  mcp_url_credentials: [],
+  mcp_login: ["status", "host"],
+  mcp_token_refused: ["status", "host", "message"],
+  mcp_forbidden: ["status", "host", "message"],
+  mcp_rate_limited: ["status", "host", "message"],
+  mcp_not_found: ["status", "host", "message"],
+  mcp_silent: ["host", "seconds"],
+  mcp_interrupted: ["host"],
+  mcp_unreachable: ["host", "reason"],
+  mcp_status: ["status", "host", "message"],
+  mcp_redirected: ["status", "location"],
+  mcp_refused: ["host", "message"],
+  mcp_endless: ["host", "pages"],
+  mcp_senseless: ["host", "message"],
 });
 
 describe("the errors of all layers", () => {
   const tables = [CLIENT_ERRORS, CONVERSATION_ERRORS, NODE_RED_ERRORS].map(sentencesOf);
   const sentences = new Map(tables.flatMap((table) => [...table]));
 
-  it("have each key in one table", () => {
+  it("have each key in one table only", () => {
     assert.equal(
       sentences.size,
       tables.reduce((sum, table) => sum + table.size, 0),
     );
   });
 
-  it("are what the English catalogue says, key by key", () => {
+  it("match the English catalogue, key by key", () => {
     const file = path.join(root, "nodes/locales/en-US/huggingface-chat.json");
     const { errors } = JSON.parse(readFileSync(file, "utf8"))["huggingface-chat"];
     assert.deepEqual(errors, { ...Object.fromEntries(sentences), ...REWORDED });
   });
 
-  it("are one class, for which the keys of all layers are known", () => {
+  it("are one class that knows the keys of all layers", () => {
     const made = [new ChatError("cancelled"), new ChatError("n_not_one"), new ChatError("config_missing")];
     assert.deepEqual(
       made.map(({ code }) => code),
       ["cancelled", "invalid_input", "invalid_input"],
     );
-    // @ts-expect-error: of none
+    // @ts-expect-error: of no layer
     assert.ok(new ChatError("config_gone"));
   });
 
-  it("are reworded only where a sentence of the client differs, with the same parameters", () => {
+  it("are reworded only if the sentence differs from the client's, with the same parameters", () => {
     const places = (text: string) => [...new Set(text.match(/__\w+?__/g))].sort();
     for (const [key, text] of Object.entries(REWORDED)) {
       const own = sentencesOf(CLIENT_ERRORS).get(key) ?? assert.fail(`${key} is not of the client`);
