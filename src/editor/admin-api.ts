@@ -2,7 +2,7 @@ import type { ErrorResponse, Withheld } from "../shared/admin-api.js";
 import { text } from "./red.js";
 
 /**
- * Sends a form to an admin route. By `$.ajax`, since the editor adds the user's token to its requests, and not to those of
+ * Sends a form to an admin route. Uses `$.ajax`, since the editor adds the user's token to its requests but not to those of
  * `fetch`.
  *
  * @returns the response, or an error: the node's, or one that says that Node-RED did not answer
@@ -41,4 +41,46 @@ export function describeWithheld({ isTokenWithheld, isHeaderWithheld, isEnvironm
 /** True if a response is an error. */
 export function isError(response: object): response is ErrorResponse {
   return "error" in response;
+}
+
+/**
+ * Sends a form to an admin route that responds line by line, with an XHR of our own for streaming. Blank lines keep the
+ * connection alive.
+ *
+ * @param take called with each line: an error for one that is not of Node-RED, but of a proxy or a login page
+ */
+export function streamLines<Line extends Partial<ErrorResponse>>(
+  route: string,
+  body: object,
+  take: (line: Line) => void,
+): JQuery.jqXHR {
+  let taken = 0;
+  const takeLines = (answer: string): void => {
+    for (let end = answer.indexOf("\n", taken); end >= 0; end = answer.indexOf("\n", taken)) {
+      const line = answer.slice(taken, end);
+      taken = end + 1;
+      if (line !== "") take(readLine(line) as Line);
+    }
+  };
+  return $.ajax({
+    url: `huggingface/${route}`,
+    method: "POST",
+    contentType: "application/json",
+    dataType: "text",
+    data: JSON.stringify(body),
+    xhr: () => {
+      const xhr = new XMLHttpRequest();
+      xhr.addEventListener("progress", () => takeLines(xhr.responseText));
+      xhr.addEventListener("load", () => xhr.status === 200 && takeLines(xhr.responseText));
+      return xhr;
+    },
+  });
+}
+
+function readLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { error: { code: "editor", message: text("test.unreachable", { status: 200 }) } };
+  }
 }

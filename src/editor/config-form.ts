@@ -1,16 +1,21 @@
-import type { ConfigForm, EnvironmentResponse, HeadersResponse } from "../shared/admin-api.js";
+import type { EnvironmentResponse, TotalsResponse } from "../shared/admin-api.js";
+import { allowedSilence } from "../shared/home-host.js";
 import { createConnectionTest } from "./connection-test.js";
-import { createHeaderList, type HeaderList } from "./fields/header-list.js";
-import { HEADER_CREDENTIALS, hasSecretHeaders, readSecretHeaders, writeSecretHeaders } from "./fields/header-rows.js";
+import { createCredentialFields } from "./fields/credential-fields.js";
+import { createLimitBoxes, showUsedLimits } from "./fields/limit-boxes.js";
+import { createServerField } from "./fields/server-field.js";
 import { createTextList } from "./fields/text-list.js";
 import { pickModel } from "./models/model-picker.js";
-import { createTabs, type EditedNode, type NodeForm, text } from "./red.js";
+import { showPrice } from "./models/model-rows.js";
+import { configOf, reachTexts, showReach } from "./reach.js";
+import { createTabs, type EditedNode, make, type NodeForm, text } from "./red.js";
 
 const field = (property: string): JQuery => $(`#node-config-input-${property}`);
 const container = (property: string): HTMLElement => $(`#node-config-input-${property}-container`)[0] as HTMLElement;
 
 /** Makes what the form of a configuration needs beyond its template. */
 export function createConfigForm(node: EditedNode): NodeForm {
+  globalThis.huggingfaceEditor.editedConfig = node;
   const tabs = createTabs("huggingface-config", ["model", "limits", "requests"], node, () => {});
   const fallback = createTextList(
     container("fallback"),
@@ -22,83 +27,92 @@ export function createConfigForm(node: EditedNode): NodeForm {
     },
     { show: (text) => text, read: (written) => written.trim() },
   );
-  const headers = createHeaderList(container("headers"), node["headers"], {
-    name: node._("huggingface-config.placeholder.headerName"),
-    value: node._("huggingface-config.placeholder.headerValue"),
-  });
-  showSecretHeaders(node, headers);
-  const read = () => readForm(node, headers);
-  const connectionTest = createConnectionTest($("#huggingface-config-test")[0] as HTMLElement, read);
+  const credentials = createCredentialFields(node, "headers", ["name", "fallback", "limits"]);
+  const boxes = $<HTMLInputElement>(".huggingface-config-limit").get();
+  const limits = createLimitBoxes(node["limits"], boxes);
+  showUsedLimits(node, $("#huggingface-config-limits-used"));
+  const connectionTest = createConnectionTest($("#huggingface-config-test")[0] as HTMLElement, credentials.read);
   $("#huggingface-config-pick").on("click", () => {
     const model = field("model");
-    pickModel(read(), String(model.val() ?? ""), (picked) => model.val(picked).trigger("change"));
+    pickModel(credentials.read(), String(model.val() ?? ""), (picked) => model.val(picked).trigger("change"));
   });
+  createServerField(node);
   showEnvironment(node);
+  showTotals(node);
+  showTimeout(node);
+  showWhere();
   return {
     resize: () => tabs.resize(),
     save: () => {
       node["fallback"] = fallback.value();
-      node["headers"] = headers.value();
-      saveSecretHeaders(node, headers);
-      saveCredential(node, "token");
+      node["limits"] = limits.value();
+      credentials.save();
     },
-    close: () => connectionTest.destroy(),
+    close: () => {
+      connectionTest.destroy();
+      globalThis.huggingfaceEditor.editedConfig = undefined;
+    },
   };
 }
 
-/** Shows the secret headers: what was changed since the last deploy, else what Node-RED has stored, without the values. */
-function showSecretHeaders(node: EditedNode, headers: HeaderList): void {
-  const changed = readSecretHeaders(node.credentials);
-  if (changed || !hasSecretHeaders(node.credentials)) {
-    headers.addSecret(changed ?? {});
-    return;
-  }
-  const hint = $("#huggingface-config-headers-problem");
-  $.getJSON(`huggingface/headers/${encodeURIComponent(node.id)}`, ({ names }: Partial<HeadersResponse>) => {
-    if (!names) hint.text(text("secret.unknown"));
-    else headers.addSecret(Object.fromEntries(names.map((name) => [name, { stored: name }])));
-  }).fail(() => hint.text(text("secret.unknown")));
-}
-
-/** Puts the secret headers where the editor looks for credentials. */
-function saveSecretHeaders(node: EditedNode, headers: HeaderList): void {
-  const changed = headers.changedSecretHeaders();
-  const written: Partial<Record<string, string>> = changed ? writeSecretHeaders(changed) : {};
-  for (const name of HEADER_CREDENTIALS) {
-    const value = written[name];
-    if (value === undefined) field(name).removeAttr("id");
-    else field(name).val(value);
-    saveCredential(node, name);
-  }
-}
-
-/** None where there was none is no change; the editor would take it for one, and restart all that use this node. */
-function saveCredential(node: EditedNode, name: "token" | (typeof HEADER_CREDENTIALS)[number]): void {
-  const input = field(name);
-  if (input.val() === "" && !node.credentials?.[`has_${name}`]) input.removeAttr("id");
-}
-
-/** What is in the form right now, deployed or not: for the test and the list of models. */
-function readForm(node: EditedNode, headers: HeaderList): ConfigForm {
-  const names = Object.keys(RED.nodes.getType(node.type).defaults).filter(
-    (name) => !["name", "fallback", "headers"].includes(name),
-  );
-  const fields = names.map((name) => {
-    const input = field(name);
-    const value = input.is(":checkbox") ? input.prop("checked") : input.val();
-    return [name, value === "_ADD_" ? "" : value];
-  });
-  const def = { ...Object.fromEntries(fields), headers: headers.headers() };
-  return { id: node.id, def, token: String(field("token").val() ?? ""), secretHeaders: headers.secretHeaders() };
-}
-
-/** Says which variable of the environment the token would come from: of the address that the form was opened with. */
+/** Shows which environment variable the token would come from, for the address at the opening of the form. */
 function showEnvironment(node: EditedNode): void {
   const hint = $("#huggingface-config-environment");
   const baseUrl = field("baseUrl");
   const opened = baseUrl.val();
-  baseUrl.on("input", () => hint.toggle(baseUrl.val() === opened));
+  const show = () => {
+    const isKnown = hint.text() !== "" && baseUrl.val() === opened;
+    hint.toggle(isKnown);
+    $("#huggingface-config-token-tip").toggle(!isKnown);
+  };
+  baseUrl.on("input", show);
   $.getJSON(`huggingface/environment/${encodeURIComponent(node.id)}`, ({ variable }: EnvironmentResponse) => {
     if (variable) hint.text(node._("huggingface-config.tip.environment", { variable }));
+    show();
   });
+}
+
+/** Says whether the questions stay in the own network. */
+function showWhere(): void {
+  const show = () => {
+    const texts = reachTexts({ baseUrl: field("baseUrl").val() }, configOf(field("otherwise").val()));
+    showReach($("#huggingface-config-reach"), $("#huggingface-config-otherwise-reach"), texts);
+  };
+  field("baseUrl").on("input change", show);
+  field("otherwise").on("change", show);
+  show();
+}
+
+/** Shows what the configuration's questions came to. */
+function showTotals(node: EditedNode): void {
+  $.getJSON(`huggingface/totals/${encodeURIComponent(node.id)}`, (totals: Partial<TotalsResponse>) => {
+    const { since, questions = 0, failed = 0, prompt_tokens = 0, completion_tokens = 0, cost = 0 } = totals;
+    if (since === undefined) return;
+    const tokens = prompt_tokens + completion_tokens;
+    const params = { since: new Date(since).toLocaleString(), questions, failed, tokens, cost: showPrice(cost) };
+    const hint = make("div", { class: "huggingface-hint huggingface-totals" }, text("questions.totals", params));
+    $("#huggingface-config-test").after(hint);
+    RED.tray.resize();
+  });
+}
+
+/** Says what a blank time-out means: that depends on where the server is. */
+function showTimeout(node: EditedNode): void {
+  const baseUrl = field("baseUrl");
+  const show = () => {
+    const { first, later } = allowedSilence(hostOf(String(baseUrl.val() ?? "")));
+    const both = node._("huggingface-config.placeholder.timeoutAtHome", { first: String(first), later: String(later) });
+    field("timeout").attr("placeholder", first === later ? String(later) : both);
+  };
+  baseUrl.on("input change", show);
+  show();
+}
+
+/** @returns "" for what is not an address */
+function hostOf(baseUrl: string): string {
+  try {
+    return new URL(baseUrl.trim()).hostname;
+  } catch {
+    return "";
+  }
 }

@@ -1,139 +1,16 @@
 /// <reference types="jquery" />
 
-import type { HeaderCredentials } from "./fields/header-rows.js";
+import type {
+  CodeEditor,
+  EditableList,
+  EditedNode,
+  EditorGlobal,
+  ListOptions,
+  Tabs,
+  TrayButton,
+} from "./editor-types.js";
 
-/** What the forms use of Node-RED's editor; the published types lack much of it. */
-interface EditorGlobal {
-  _(key: string, params?: Record<string, string | number>): string;
-  nodes: {
-    node(id: string): FlowNode | null | undefined;
-    filterNodes(filter: { type: string }): FlowNode[];
-    eachNode(callback: (node: FlowNode) => void): void;
-    eachConfig(callback: (node: FlowNode) => void): void;
-    eachWorkspace(callback: (tab: { id: string; label: string }) => void): void;
-    subflow(id: unknown): { id: string; name?: string } | undefined;
-    getType(type: string): NodeType;
-  };
-  editor: {
-    createEditor(options: { element: JQuery; mode: string; value: string }): CodeEditor;
-    /** Opens a text in a tray of its own. */
-    editText(options: { mode: string; value: string; focus: boolean; complete(text: string): void }): void;
-    validateNode(node: FlowNode): boolean;
-  };
-  view: { redraw(): void };
-  tabs: { create(options: { id: string; onchange(tab: { id: string }): void }): Tabs };
-  sidebar: { config: { refresh(): void } };
-  settings: { context?: { default: string; stores: string[] } };
-  validators: {
-    typedInput(options: {
-      typeField: string;
-      allowBlank: boolean;
-    }): (this: EditedNode, value: unknown, options: { label: string }) => true | string;
-  };
-  tray: {
-    show(options: TrayOptions): void;
-    close(done?: () => void): void;
-    resize(): void;
-  };
-}
-
-/** A type of node, as it is registered. */
-interface NodeType {
-  category: string;
-  defaults: Record<string, { value: unknown; type?: string }>;
-  credentials?: Record<string, object>;
-}
-
-/** A code editor, whether it is Monaco or Ace. */
-export interface CodeEditor {
-  getValue(): string;
-  setValue(text: string, cursor?: number): void;
-  getSession(): { on(event: "change", listener: () => void): void };
-  /** Monaco's only */
-  getModel?(): { dispose(): void } | null;
-  setModel?(model: null): void;
-  updateOptions?(options: { folding: boolean }): void;
-  resize(): void;
-  destroy(): void;
-}
-
-interface TrayButton {
-  id: string;
-  text: string;
-  class?: string;
-  click(): void;
-}
-
-interface TrayOptions {
-  title: string;
-  /** In pixels; `Infinity` for all that there is. */
-  width?: number;
-  buttons: TrayButton[];
-  open(tray: JQuery): void;
-  resize(): void;
-  close(): void;
-}
-
-/** Tabs within a form. */
-export interface Tabs {
-  addTab(tab: { id: string; label: string }): void;
-  activateTab(id: string): void;
-  resize(): void;
-}
-
-/** A node as the editor has it, deployed or not. */
-export interface FlowNode {
-  id: string;
-  type: string;
-  name?: string;
-  model?: string;
-  z?: string;
-  /** disabled */
-  d?: boolean;
-  /** What the editor knows of them: of a stored password, only that it is there. */
-  credentials?: { token?: string; has_token?: boolean } & HeaderCredentials;
-  [property: string]: unknown;
-}
-
-/** What the form of a node needs beyond its template, as long as it is open. */
-export interface NodeForm {
-  resize(): void;
-  /** puts values where the editor looks for the properties, or on the node itself */
-  save(): void;
-  /** ends what would go on, or stay in memory */
-  close(): void;
-}
-
-/** What the editor's callbacks ask of an open form. */
-export interface OpenForm {
-  resize(): void;
-  save(): void;
-  cancel(): void;
-}
-
-/** A node that is edited, or checked. */
-export interface EditedNode extends FlowNode {
-  _(key: string, params?: Record<string, string | number>): string;
-}
-
-interface ListOptions<T> {
-  addButton: string;
-  height: "auto";
-  removable: boolean;
-  sortable: boolean;
-  scrollOnAdd: boolean;
-  addItem(content: JQuery, index: number, data: T): void;
-  removeItem(): void;
-  sortItems(): void;
-}
-
-/** A list whose lines can be added, removed and sorted. */
-export interface EditableList<T> {
-  add(data: T): void;
-  /** the data of its lines, in their order; without a line that is fading out */
-  data(): T[];
-  clear(): void;
-}
+export type { CodeEditor, EditableList, EditedNode, FlowNode, NodeForm, OpenForm, Tabs } from "./editor-types.js";
 
 declare global {
   interface JQuery {
@@ -163,7 +40,7 @@ export function createTabs(type: string, names: string[], node: EditedNode, show
   return tabs;
 }
 
-/** A text that all forms share, in the editor's language. */
+/** Returns a text that all forms share, in the editor's language. */
 export function text(key: string, params?: Record<string, string | number>): string {
   return RED._(`@hf-flows/node-red-huggingface/huggingface-config:huggingface-config.${key}`, params);
 }
@@ -190,6 +67,8 @@ export function editableList<T extends object>(
 ): EditableList<T> {
   const list = $(element) as JQuery & { editableList(options: object | string, argument?: object): JQuery };
   list.editableList({ height: "auto", removable: true, sortable: true, scrollOnAdd: false, ...options });
+  // Without lines, it says so in its frame. Not before: the editor would keep the list at the height that it has then.
+  element.dataset["empty"] = text("rows.none");
   return {
     add: (data) => void list.editableList("addItem", data),
     data: () =>
@@ -221,10 +100,10 @@ export function makeLineAccessible(content: JQuery, moved: () => void): void {
 }
 
 /**
- * The buttons of a tray that is opened over a form.
+ * Makes the buttons of a tray that is opened over a form.
  *
- * @param read reads what was chosen, while the tray is still there
- * @param done takes it when the tray is gone: until then the form below is not in the page, and would not find its own fields
+ * @param read returns the choice while the tray is still open
+ * @param done called with the choice after the tray has closed: only then is the form below in the page again, with its fields
  */
 export function dialogButtons<T>(read: () => T, done: (value: T) => void): TrayButton[] {
   return [
@@ -241,7 +120,7 @@ export function dialogButtons<T>(read: () => T, done: (value: T) => void): TrayB
   ];
 }
 
-/** An element with attributes; texts as `textContent` only. */
+/** Makes an element with attributes; texts are set as `textContent` only. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Record<string, string> = {},
@@ -254,8 +133,8 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Makes a code editor for JSON. Without folding in Monaco: it asks a worker for what can be folded, and looks at the
- * text when the answer comes, without a look whether the text is still there ("Model is disposed").
+ * Makes a code editor for JSON. Disables folding in Monaco, which asks a worker for foldable ranges, and reads the
+ * text when the answer arrives without checking that it still exists ("Model is disposed").
  */
 export function createJsonEditor(element: HTMLElement, value: string): CodeEditor {
   const editor = RED.editor.createEditor({ element: $(element), mode: "ace/mode/json", value });
@@ -264,8 +143,8 @@ export function createJsonEditor(element: HTMLElement, value: string): CodeEdito
 }
 
 /**
- * Ends a code editor. The editor's own way takes Monaco's text away under requests that are still under way (marks),
- * which then fail: parted from the text first, Monaco gives them up.
+ * Ends a code editor. Node-RED's own way disposes of Monaco's text during pending requests (marks),
+ * which then fail. Detached from the text first, Monaco cancels them.
  */
 export function destroyEditor(editor: CodeEditor): void {
   const model = editor.getModel?.();
@@ -274,9 +153,9 @@ export function destroyEditor(editor: CodeEditor): void {
   model?.dispose();
 }
 
-/** A button of the forms' size. */
-export function makeButton(label: string, icon: string, click: () => void): HTMLButtonElement {
-  const button = make("button", { type: "button", class: "red-ui-button red-ui-button-small" });
+/** Makes a button of the forms' size. */
+export function makeButton(label: string, icon: string, click: (event: MouseEvent) => void): HTMLButtonElement {
+  const button = make("button", { type: "button", class: "red-ui-button" });
   button.append(make("i", { class: `fa ${icon}` }), ` ${label}`);
   button.addEventListener("click", click);
   return button;

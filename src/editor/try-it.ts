@@ -1,16 +1,22 @@
 import type { TryDone, TryForm, TryLine } from "../shared/admin-api.js";
-import { describeWithheld } from "./admin-api.js";
+import { describeWithheld, streamLines } from "./admin-api.js";
 import { showPrice } from "./models/model-rows.js";
 import { make, makeButton, text } from "./red.js";
+import { createWorkbench } from "./workbench.js";
 
 /**
- * Makes the box that sends a prompt with what is in the form right now, and shows what comes as it comes.
+ * Makes the box that sends a prompt with the open form's values, and shows the reply as it arrives.
  *
- * @param element what it is put into
+ * @param element the box's parent
+ * @param id of the chat node
  * @param read reads the form
- * @returns what ends a question that runs
+ * @returns a function that cancels a running question
  */
-export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "prompt">): { destroy(): void } {
+export function createTryIt(
+  element: HTMLElement,
+  id: string,
+  read: () => Omit<TryForm, "prompt">,
+): { destroy(): void } {
   const label = text("try.prompt");
   const prompt = make("textarea", {
     class: "huggingface-try-prompt",
@@ -35,6 +41,7 @@ export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "pro
       reasoning.append(line.reasoning);
       details.hidden = false;
     }
+    if (line.request) bench.take(line.request);
     if (line.error) fail(`${line.error.message} ${describeWithheld(line)}`.trimEnd());
     if (line.done) showEnd(line.done);
     RED.tray.resize();
@@ -44,6 +51,7 @@ export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "pro
     calls.textContent = done.calls.map((call) => `${call.name}(${JSON.stringify(call.arguments)})`).join("\n");
     calls.hidden = done.calls.length === 0;
     figures.textContent = describe(done);
+    bench.show(done);
   };
   const fail = (message: string): void => {
     figures.textContent = message;
@@ -55,11 +63,18 @@ export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "pro
     button.querySelector("i")?.setAttribute("class", `fa ${request ? "fa-stop" : "fa-play"}`);
   };
   const start = (): void => {
+    const form = read();
+    bench.clear();
     for (const part of [reply, reasoning, calls, figures]) part.textContent = "";
     figures.classList.remove("huggingface-problem");
     details.hidden = true;
     calls.hidden = true;
-    const request = ask({ ...read(), prompt: prompt.value }, show);
+    if (prompt.value.trim() === "" && !bench.hasSample() && form.chat["promptType"] === "msg") {
+      fail(text("try.blank"));
+      prompt.focus();
+      return;
+    }
+    const request = streamLines<TryLine>("try", { ...form, ...bench.sample(), prompt: prompt.value }, show);
     setRunning(request);
     request.fail(({ status, statusText }) => {
       if (statusText === "abort") figures.textContent = text("try.stopped");
@@ -71,41 +86,13 @@ export function createTryIt(element: HTMLElement, read: () => Omit<TryForm, "pro
   details.hidden = true;
   calls.hidden = true;
   element.append(prompt, button, details, reply, calls, figures);
-  return { destroy: () => running?.abort() };
-}
-
-/** `$.ajax`, since the editor puts the token of who is logged in into its requests; its own request object streams. */
-function ask(body: TryForm, take: (line: TryLine) => void): JQuery.jqXHR {
-  let taken = 0;
-  const takeLines = (answer: string): void => {
-    for (let end = answer.indexOf("\n", taken); end >= 0; end = answer.indexOf("\n", taken)) {
-      const line = answer.slice(taken, end);
-      taken = end + 1;
-      take(readLine(line));
-    }
-  };
-  return $.ajax({
-    url: "huggingface/try",
-    method: "POST",
-    contentType: "application/json",
-    dataType: "text",
-    data: JSON.stringify(body),
-    xhr: () => {
-      const xhr = new XMLHttpRequest();
-      xhr.addEventListener("progress", () => takeLines(xhr.responseText));
-      xhr.addEventListener("load", () => xhr.status === 200 && takeLines(xhr.responseText));
-      return xhr;
+  const bench = createWorkbench(element, id);
+  return {
+    destroy: () => {
+      running?.abort();
+      bench.destroy();
     },
-  });
-}
-
-/** A proxy or a login page may answer in Node-RED's place. */
-function readLine(line: string): TryLine {
-  try {
-    return JSON.parse(line) as TryLine;
-  } catch {
-    return { error: { code: "editor", message: text("test.unreachable", { status: 200 }) } };
-  }
+  };
 }
 
 function describe({ finish_reason = "", usage, timing, cost, ...withheld }: TryDone): string {

@@ -1,23 +1,25 @@
-import { isFunctionNamed, isSchemaNeeded, isSchemaUsed, markFields } from "./edited.js";
-import type { FlowNode } from "./red.js";
+import { isDemo, isFunctionNamed, isSchemaNeeded, isSchemaUsed, markFields } from "./edited.js";
+import { type FlowNode, text } from "./red.js";
 import * as validators from "./validators.js";
 
 /** Becomes `resources/validators.js`, which the loader in the html of our nodes loads when the editor opens. */
 
 const { number, choice, flag, address, model, models, headers, contextStore, jsonObject, typedInput } = validators;
-const { identifier, schema, toolName } = validators;
+const { identifier, limits, otherwise, schema, toolName } = validators;
 
 globalThis.huggingfaceEditor.validators = {
   number,
   choice,
   flag,
-  address,
-  model,
+  address: (property, needed?: boolean) => address(property, needed),
+  model: (property, needed: boolean) => model(property, (node) => needed && !isDemo(node)),
   models,
   headers,
+  limits,
   contextStore,
   jsonObject,
   typedInput,
+  otherwise,
   toolName,
   functions: () => validators.functions,
   schema: (property) => schema(property, () => false),
@@ -42,3 +44,15 @@ function validateAll(): void {
 }
 
 validateAll();
+
+// Opens the form of the selected chat node at its last questions. Pages that only validate have no actions.
+RED.actions?.add(
+  "huggingface:show-questions",
+  () => {
+    const node = RED.view.selection().nodes?.find(({ type }) => type === "huggingface-chat");
+    if (!node) return;
+    globalThis.huggingfaceEditor.questionsOf = node.id;
+    RED.editor.edit(node);
+  },
+  { label: text("questions.show") },
+);

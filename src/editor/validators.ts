@@ -1,4 +1,4 @@
-import { FUNCTION_NAME, RESERVED_HEADERS } from "../shared/limits.js";
+import { DEMO_URL, FUNCTION_NAME, LIMIT_PERIODS, LIMIT_UNITS, RESERVED_HEADERS } from "../shared/limits.js";
 import { functionProblems, isJsonObject, schemaText } from "./fields/declared-functions.js";
 import type { EditedNode } from "./red.js";
 import { text } from "./red.js";
@@ -99,11 +99,36 @@ export function flag(property: string): Validator {
   });
 }
 
-/** Validates the name of a model. The reason is in the node's own catalogue. */
-export function model(property: string, isNeeded: boolean): Validator {
+/**
+ * Validates the name of a model. The reason is in the node's own catalogue.
+ *
+ * @param isNeeded tells whether it must not be blank
+ */
+export function model(property: string, isNeeded: (node: EditedNode) => boolean): Validator {
   return validator(property, (node, value) => {
-    const isGood = isNeeded ? /^\s*\S+\s*$/ : /^\s*\S*\s*$/;
-    return isGood.test(String(value ?? "")) ? undefined : node._(`${node.type}.validate.model`);
+    const written = String(value ?? "").trim();
+    if (written === "" && isNeeded(node)) {
+      // As Node-RED says it of a required property.
+      return RED._("validator.errors.missing-required-prop", { prop: labelOf(node, property) });
+    }
+    return /\s/.test(written) ? node._(`${node.type}.validate.model`) : undefined;
+  });
+}
+
+/** Validates the configuration that is asked otherwise: another one, from which no way leads back. */
+export function otherwise(property: string): Validator {
+  return validator(property, (node, value) => {
+    const seen = new Set([node.id]);
+    for (let id = String(value ?? ""); id !== "" && id !== "_ADD_"; ) {
+      if (seen.has(id)) return text("validate.otherwiseCircle", { label: labelOf(node, property) });
+      seen.add(id);
+      const other = RED.nodes.node(id);
+      if (String(other?.["baseUrl"] ?? "").trim() === DEMO_URL) {
+        return text("validate.otherwiseDemo", { label: labelOf(node, property) });
+      }
+      id = String(other?.[property] ?? "");
+    }
+    return undefined;
   });
 }
 
@@ -128,17 +153,23 @@ export function identifier(property: string, matters: (node: EditedNode) => bool
   });
 }
 
+/** A text that was meant as the name of a property, or as a template. */
+const LITERAL = /^\s*(msg\.|flow\.|global\.|\{\{)/;
+
 /**
  * Validates a typed input. Node-RED's own reasons quote the value: those for JSONata whole words, those for a path one
  * character, which matters only if html could begin with it.
  */
-export function typedInput(property: string, { allowBlank = false } = {}): Validator {
-  const isGood = RED.validators.typedInput({ typeField: `${property}Type`, allowBlank });
+export function typedInput(property: string, { allowBlank = false, isKey = false } = {}): Validator {
+  // A blank key is none, whatever its type.
+  const isGood = RED.validators.typedInput({ typeField: `${property}Type`, allowBlank: allowBlank || isKey });
   return validator(property, (node, value) => {
     const label = labelOf(node, property);
+    const type = String(shown(`${property}Type`) ?? node[`${property}Type`] ?? "str");
+    if (isKey && type === "str" && LITERAL.test(String(value))) return text("validate.keyLiteral", { label });
     const verdict = isGood.call(node, value, { label });
     if (verdict === true) return undefined;
-    const isPath = ["msg", "flow", "global"].includes(String(shown(`${property}Type`) ?? node[`${property}Type`]));
+    const isPath = ["msg", "flow", "global"].includes(type);
     return isPath && !/[<>&]/.test(verdict) ? verdict : text("validate.expression", { label });
   });
 }
@@ -156,11 +187,16 @@ export function contextStore(property: string): Validator {
   });
 }
 
-/** Validates the address of a server; blank is Hugging Face's. */
-export function address(property: string): Validator {
+/**
+ * Validates the address of a server.
+ *
+ * @param needed false if blank is Hugging Face's, and the demo is one, too
+ */
+export function address(property: string, needed = false): Validator {
   return validator(property, (node, value) => {
     const written = String(value ?? "").trim();
-    if (isUnset(written)) return undefined;
+    if (!needed && (isUnset(written) || written === DEMO_URL)) return undefined;
+    if (needed && isVariable(written)) return undefined;
     const label = labelOf(node, property);
     if (!/^https?:\/\//i.test(written) || /\s/.test(written) || !URL.canParse(written)) {
       return text("validate.address", { label });
@@ -176,6 +212,23 @@ export function models(property: string): Validator {
     const bad = [value ?? []].flat().findIndex((name) => !/^\s*\S*\s*$/.test(String(name)));
     return bad < 0 ? undefined : text("validate.models", { label: labelOf(node, property), name: nth(bad) });
   });
+}
+
+/** Validates limits: a list of `{ amount, unit, per }`. */
+export function limits(property: string): Validator {
+  return validator(property, (node, value) => {
+    if (isUnset(value)) return undefined;
+    const bad = [value].flat().findIndex((row) => !isLimit(row));
+    return bad < 0 ? undefined : text("validate.limits", { label: labelOf(node, property), name: nth(bad) });
+  });
+}
+
+function isLimit(row: unknown): boolean {
+  const { amount, unit, per } = (row ?? {}) as Record<string, unknown>;
+  const written = String(amount ?? "").trim();
+  const isGood = isUnset(written) || (/^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(written) && Number(written) >= 0);
+  const isKnown = (word: unknown, words: readonly unknown[]) => words.includes(word) || isVariable(String(word));
+  return isGood && isKnown(unit, LIMIT_UNITS) && isKnown(per, LIMIT_PERIODS);
 }
 
 /** Header names that HTTP allows (RFC 9110, token). */

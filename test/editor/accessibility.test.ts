@@ -25,7 +25,7 @@ for (const theme of themes) {
       assert.equal(text > background ? "dark" : "light", theme, `${text} on ${background}`);
     });
 
-    /** What axe-core calls serious or critical, in our own form; the tray around it is Node-RED's. */
+    /** Returns serious and critical findings of axe-core in our form; the tray around it is Node-RED's. */
     const violations = async (): Promise<string[]> => {
       const found = await editor.page.evaluate(async () => {
         const { run } = (

@@ -16,7 +16,7 @@ interface EditorNode {
   };
 }
 
-/** What the page itself knows, for the functions that run in it. */
+/** Globals of the page, for the functions that run in it. */
 declare const RED: {
   actions: { invoke(name: string): void };
   tray: { resize(): void };
@@ -28,6 +28,7 @@ declare const RED: {
     import(flow: object[]): void;
     dirty(isDirty: boolean): void;
     dirty(): boolean;
+    createCompleteNodeSet(): NodeDef[];
     eachNode(callback: (node: EditorNode) => unknown): void;
     eachConfig(callback: (node: EditorNode) => unknown): void;
     filterNodes(filter: { type: string }): [EditorNode, ...EditorNode[]];
@@ -47,7 +48,7 @@ interface Marker {
 }
 declare const monaco: { editor: { getModels(): TextModel[]; getModelMarkers(filter: object): Marker[] } };
 
-/** What a row of a schema says. */
+/** The content of a row of a schema. */
 export interface SchemaRow {
   name: string;
   type: string;
@@ -55,24 +56,24 @@ export interface SchemaRow {
   description: string;
 }
 
-/** The themes of the Node-RED at hand: the dark one came with 5.0. */
+/** The themes of this Node-RED: the dark one came with 5.0. */
 export const themes: ("light" | "dark")[] = nodeRedVersion.startsWith("4.") ? ["light"] : ["light", "dark"];
 
 interface EditorOptions {
-  /** the language of the browser, which the editor takes as its own */
+  /** the language of the browser, which the editor uses */
   language?: string;
-  /** for Node-RED 5, which has both */
+  /** only with Node-RED 5, which has both */
   theme?: "light" | "dark";
-  /** pixels of a picture for each pixel of the page */
+  /** pixels of a screenshot for each pixel of the page */
   scale?: number;
-  /** trays slide and lines fade as they do for users; otherwise they are there, or gone, at once */
+  /** true: trays slide and lines fade as for users; false: at once */
   animations?: boolean;
   /** the code editor that Node-RED's settings ask for, if not its default */
   codeEditor?: string;
 }
 
 /**
- * Gives the tests of a `describe` an editor in a browser, and sees after each of them that nothing went wrong in the page.
+ * Gives the tests of a `describe` an editor in a browser, and checks after each that the page had no errors.
  *
  * @param use - takes the editor before the first test
  */
@@ -91,12 +92,12 @@ export function useEditor(use: (editor: Editor) => void, options?: EditorOptions
   });
 }
 
-/** The editors of this process by their options: to load one takes seconds, to put its flow back does not. */
+/** The editors of this process by their options: loading one takes seconds, resetting its flow does not. */
 const editors = new Map<string, Editor>();
 
-/** The editor of the tests' Node-RED in a real browser, with nothing in the flow at first. */
+/** The editor of the tests' Node-RED in a real browser, with an empty flow at first. */
 export class Editor {
-  /** What went wrong in the page: uncaught exceptions and errors on its console. */
+  /** Errors in the page: uncaught exceptions, and errors on its console. */
   readonly problems: string[] = [];
 
   private constructor(
@@ -110,7 +111,7 @@ export class Editor {
     });
   }
 
-  /** An editor with nothing in its flow: one that was used before, if it had the same options. */
+  /** Returns an editor with an empty flow: an earlier one if it had the same options. */
   static async start(options: EditorOptions = {}): Promise<Editor> {
     const key = JSON.stringify(options);
     const known = editors.get(key);
@@ -131,7 +132,7 @@ export class Editor {
     const viewport = { width: 1280, height: 900 };
     const context = await newContext({ viewport, locale: language, deviceScaleFactor: scale });
     context.setDefaultTimeout(10_000);
-    // The user setting of Node-RED 5; 4.1 knows none.
+    // This user setting came with Node-RED 5.
     if (theme) await context.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
     if (!animations) await context.addInitScript(withoutAnimations);
     if (codeEditor) {
@@ -144,12 +145,12 @@ export class Editor {
     return new Editor(nodeRed, await context.newPage(), animations);
   }
 
-  /** Leaves Node-RED without a flow. */
+  /** Removes the flow from Node-RED. */
   async stop(): Promise<void> {
     await this.nodeRed.reset();
   }
 
-  /** Loads the page, or loads it anew; what was not deployed is lost. */
+  /** Loads or reloads the page; undeployed changes are lost. */
   async load(): Promise<void> {
     const accept = (dialog: { accept(): Promise<void> }) => void dialog.accept();
     this.page.once("dialog", accept);
@@ -164,10 +165,10 @@ export class Editor {
     });
   }
 
-  /** Takes away all that is deployed, and what is in the editor. A page without an open form need not be loaded for that. */
+  /** Clears the deployed flow and the editor. The page is reloaded only if a form is open. */
   async loadAnew(): Promise<void> {
     const isIdle = await this.page.locator(".red-ui-tray, .ui-dialog:visible").count();
-    // Without a version the editor does not speak of a deployment that is not its own.
+    // Without a version, the editor does not warn of a deployment by somebody else.
     await this.page.evaluate(() => RED.nodes.version(null));
     await this.nodeRed.reset();
     if (isIdle > 0) await this.load();
@@ -188,18 +189,18 @@ export class Editor {
     await mouse.up();
   }
 
-  /** The ids of all nodes of a type, in the order in which they were made. */
+  /** Returns the ids of all nodes of a type, in the order in which they were made. */
   async ids(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => RED.nodes.filterNodes({ type: wanted }).map((node) => node.id), type);
   }
 
-  /** Imports a flow with a tab of its own by the editor's dialog. */
+  /** Imports a flow, with its own tab, through the editor's dialog. */
   async importFlow(flow: object[]): Promise<void> {
     await this.page.evaluate(() => RED.actions.invoke("core:show-import-dialog"));
     const box = this.page.locator("#red-ui-clipboard-dialog-import-text");
     await box.waitFor();
     await box.fill(JSON.stringify(flow));
-    // The dialog looks at the text when a key comes up.
+    // The dialog checks the text on keyup.
     await box.press("End");
     await this.page.locator("#red-ui-clipboard-dialog-ok").click();
     await box.waitFor({ state: "hidden" });
@@ -211,7 +212,7 @@ export class Editor {
     await this.node(id).waitFor();
   }
 
-  /** Copies all nodes of the tab, and puts the copies down at a place in the flow. */
+  /** Copies all nodes of the tab, and pastes them at a place in the flow. */
   async copyAll(x: number, y: number): Promise<void> {
     const chart = await this.page.locator("#red-ui-workspace-chart").boundingBox();
     if (!chart) throw new Error("no workspace");
@@ -235,9 +236,12 @@ export class Editor {
 
   /** Opens a node's form. */
   async edit(id?: string): Promise<Form> {
-    // Under load the editor may take the two clicks for two.
+    // Under load, the editor may miss the double click.
     for (let attempt = 1; ; attempt++) {
-      await this.node(id).first().dblclick();
+      // A form that opens slowly covers the node.
+      if ((await this.page.locator("#red-ui-editor-stack > .red-ui-tray").count()) === 0) {
+        await this.node(id).first().dblclick();
+      }
       try {
         await this.page.locator("#node-dialog-ok").waitFor({ timeout: 2000 });
         return await this.openedForm("node-input", "#node-dialog-ok");
@@ -247,7 +251,7 @@ export class Editor {
     }
   }
 
-  /** Opens the form of a config node from the form that uses it, or a blank one where there is none yet. */
+  /** Opens the form of a config node from the form that uses it, or a blank one for a new node. */
   async editConfig(property: string, button: "add" | "edit"): Promise<Form> {
     await this.page.locator(`#node-input-btn-${property}-${button}`).click();
     return this.openedForm("node-config-input", "#node-config-dialog-ok");
@@ -265,35 +269,48 @@ export class Editor {
     await saved;
   }
 
-  /** What the runtime has: the deployed flow. */
+  /** Deploys a flow in place of the one that is there, and shows it as the editor does when it is opened. */
+  async show(flow: NodeDef[], credentials?: Record<string, object>): Promise<void> {
+    // Without a version, the editor does not warn of a deployment by somebody else.
+    await this.page.evaluate(() => RED.nodes.version(null));
+    await this.nodeRed.deploy(flow, credentials);
+    await this.page.evaluate(loadFlows);
+  }
+
+  /** Returns the deployed flow. */
   async flows(): Promise<NodeDef[]> {
     const response = await fetch(`${this.nodeRed.url}/flows`);
     return (await response.json()) as NodeDef[];
   }
 
-  /** What the editor is told of a node's credentials. */
+  /** Returns what the runtime tells the editor about a node's credentials. */
   async credentials(type: string, id: string): Promise<unknown> {
     return (await fetch(`${this.nodeRed.url}/credentials/${encodeURIComponent(type)}/${id}`)).json();
   }
 
-  /** Whether there is something to deploy. */
+  /** The nodes as a deploy would send them. */
+  async held(): Promise<NodeDef[]> {
+    return JSON.parse(await this.page.evaluate(() => JSON.stringify(RED.nodes.createCompleteNodeSet())));
+  }
+
+  /** True if there is something to deploy. */
   async hasChanges(): Promise<boolean> {
     return this.page.evaluate(() => RED.nodes.dirty());
   }
 
-  /** Selects a node and deletes it by its key. */
+  /** Selects a node and deletes it with the Delete key. */
   async delete(id: string): Promise<void> {
     await this.node(id).click();
     await this.page.keyboard.press("Delete");
     await this.node(id).waitFor({ state: "detached" });
   }
 
-  /** Takes back the last change. */
+  /** Undoes the last change. */
   async undo(): Promise<void> {
     await this.page.evaluate(() => RED.actions.invoke("core:undo"));
   }
 
-  /** A property of a node as the editor has it, deployed or not. */
+  /** Returns a node's property as the editor has it, deployed or not. */
   async property(id: string, name: string): Promise<unknown> {
     return this.page.evaluate(
       ([wanted, property]) => {
@@ -305,7 +322,7 @@ export class Editor {
     );
   }
 
-  /** How many code editors for JSON there are, seen or not. */
+  /** Counts the code editors for JSON, visible or not. */
   async codeEditors(): Promise<number> {
     return this.page.evaluate(() => {
       const models = typeof monaco === "undefined" ? [] : monaco.editor.getModels();
@@ -313,7 +330,7 @@ export class Editor {
     });
   }
 
-  /** How bright the text of an element is, and what is behind it, from 0 to 255. */
+  /** Returns the brightness of an element's text and of its background, from 0 to 255. */
   async brightness(selector: string): Promise<[text: number, background: number]> {
     const colors = await this.page
       .locator(selector)
@@ -331,7 +348,7 @@ export class Editor {
     return [text, background];
   }
 
-  /** The labels of the input and the outputs of the first node of a type. */
+  /** Returns the labels of the input and outputs of the first node of a type. */
   async portLabels(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
       const node = RED.nodes.filterNodes({ type: wanted })[0];
@@ -341,12 +358,12 @@ export class Editor {
     }, type);
   }
 
-  /** A node type's help text as the editor shows it. */
+  /** Returns a node type's help text as the editor shows it. */
   async help(type: string): Promise<string> {
     return this.page.evaluate((wanted) => RED.nodes.getNodeHelp(wanted), type);
   }
 
-  /** By the id of each node, why the editor marks it as invalid; no reasons if it does not. */
+  /** Returns, by node id, the reasons why the editor marks a node as invalid. */
   async reasons(): Promise<Record<string, string[]>> {
     return this.page.evaluate(() => {
       const found: Record<string, string[]> = {};
@@ -356,11 +373,11 @@ export class Editor {
     });
   }
 
-  /** The reasons why the editor marks nodes of this type as invalid; empty if it does not. */
+  /** Returns the reasons why the editor marks nodes of this type as invalid. */
   async validationErrors(type: string): Promise<string[]> {
     return this.page.evaluate((wanted) => {
       const found: { validationErrors?: string[] }[] = [];
-      // A callback that returns false would end the walk.
+      // A callback that returns false would end the iteration.
       RED.nodes.eachNode((node) => void (node.type === wanted && found.push(node)));
       RED.nodes.eachConfig((node) => void (node.type === wanted && found.push(node)));
       return found.flatMap((node) => node.validationErrors ?? []);
@@ -368,7 +385,7 @@ export class Editor {
   }
 }
 
-/** An open form of a node. Fields go by the name of their property. */
+/** An open form of a node. Fields have the name of their property. */
 export class Form {
   constructor(
     readonly page: Page,
@@ -380,7 +397,7 @@ export class Form {
     return this.page.locator(`#${this.prefix}-${property}`);
   }
 
-  /** A row of the schema that is shown, counted from 0. */
+  /** Finds a row of the schema shown, counted from 0. */
   row(index: number): Locator {
     return this.page.locator(".huggingface-rows:visible .huggingface-row").nth(index);
   }
@@ -389,7 +406,7 @@ export class Form {
     return this.row(index).locator(`.huggingface-row-${property}`);
   }
 
-  /** The rows of the schema that is shown. */
+  /** Returns the rows of the schema shown. */
   async rows(): Promise<SchemaRow[]> {
     return this.page.locator(".huggingface-rows .huggingface-row").evaluateAll((rows) =>
       rows.map((row) => ({
@@ -401,12 +418,12 @@ export class Form {
     );
   }
 
-  /** Whether the rows can be edited just now. */
+  /** True if the rows can be edited now. */
   async rowsUsable(): Promise<boolean> {
     return this.page.locator(".huggingface-rows-box").evaluate((box) => !(box as HTMLElement).inert);
   }
 
-  /** The markers in the code editor, as line, column and text, in the order of the text. */
+  /** Returns the markers in the code editor, as line, column and text, in the order of the text. */
   async markers(): Promise<[line: number, column: number, message: string][]> {
     return this.page.evaluate(() =>
       monaco.editor
@@ -420,18 +437,34 @@ export class Form {
     return this.page.locator(`#${this.prefix}-${property} + .red-ui-typedInput-container`);
   }
 
-  /** Shows a tab of the form itself. */
+  /** Shows a tab of the form itself, with what is folded in it. */
   async tab(label: string): Promise<void> {
     await this.show(this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }));
+    await this.unfold();
   }
 
-  /** Shows a tab of the form itself by its place, counted from 0, in whatever language. */
+  /** Shows a tab of the form by its index from 0, in any language, with what is folded in it. */
   async tabAt(index: number): Promise<void> {
     await this.show(this.page.locator(".huggingface-form .red-ui-tab").nth(index));
+    await this.unfold();
+  }
+
+  /** Opens the folds of the shown tab. */
+  async unfold(): Promise<void> {
+    const closed = this.page.locator(".huggingface-fold-button[aria-expanded=false]:visible");
+    while ((await closed.count()) > 0) await closed.first().click();
+  }
+
+  /** Brings a field of the shown tab to light, as a user has to do before it can be filled in. */
+  private async reach(property: string): Promise<void> {
+    const place = this.page.locator(".huggingface-fold[hidden]", { has: this.input(property) });
+    if ((await place.count()) > 0) await this.unfold();
+    if (property !== "baseUrl" || (await this.input(property).isVisible())) return;
+    await this.page.locator("#huggingface-config-server").selectOption("other");
   }
 
   private async show(tab: Locator): Promise<void> {
-    // The editor takes a second click on tabs within 400 ms for a double click, which does nothing, and the next for a first.
+    // A second click on tabs within 400 ms counts as a double click, which does nothing.
     for (let click = 1; click <= 3; click++) {
       await tab.click();
       if (await tab.evaluate((element) => element.classList.contains("active"))) return;
@@ -439,12 +472,13 @@ export class Form {
     throw new Error("the tab is not shown");
   }
 
-  /** All that stands in the form, seen or not. */
+  /** Returns all text of the form, visible or not. */
   async text(): Promise<string> {
     return (await this.page.locator(".huggingface-form").last().textContent()) ?? "";
   }
 
   async fill(property: string, value: string): Promise<void> {
+    await this.reach(property);
     await this.input(property).fill(value);
     await this.input(property).press("Tab");
   }
@@ -459,17 +493,19 @@ export class Form {
 
   /** Chooses the type of a typed input by the label in its menu. */
   async chooseType(property: string, label: string): Promise<void> {
+    await this.reach(property);
     await this.typed(property).locator(".red-ui-typedInput-type-select").click();
     await this.page.locator(".red-ui-typedInput-options:visible a", { hasText: label }).click();
   }
 
   async fillTyped(property: string, value: string): Promise<void> {
+    await this.reach(property);
     const field = this.typed(property).locator(".red-ui-typedInput-input");
     await field.fill(value);
     await field.press("Tab");
   }
 
-  /** Opens the larger editor of a text, changes what is in it, and closes it again. */
+  /** Opens the larger editor of a text, changes its content, and closes it again. */
   async expand(property: string, change: (text: string) => string): Promise<void> {
     const box = this.page.locator(".huggingface-text", { has: this.input(`${property}-text`) });
     await this.expandBy(box.locator("button"), change);
@@ -480,7 +516,7 @@ export class Form {
     await this.expandBy(this.page.locator(".huggingface-schema-label:visible button"), change);
   }
 
-  /** Opens a form over this one. */
+  /** Opens a form on top of this one. */
   async openOver(button: Locator): Promise<void> {
     const depth = await this.page.evaluate(trayDepth);
     await button.click();
@@ -488,7 +524,7 @@ export class Form {
     await traysAtRest(this.page);
   }
 
-  /** Closes the form over this one and takes over what is in it. */
+  /** Closes the form on top of this one with its changes. */
   async closeOver(): Promise<void> {
     const depth = await this.page.evaluate(trayDepth);
     await this.page.locator("#node-dialog-ok").last().click();
@@ -498,13 +534,13 @@ export class Form {
 
   private async expandBy(button: Locator, change: (text: string) => string): Promise<void> {
     await this.openOver(button);
-    // The form itself has an editor too, for its description; the last model is the one just made.
+    // The form's description has an editor too; the last model is the newest.
     const text = await this.page.evaluate(() => monaco.editor.getModels().at(-1)?.getValue() ?? "");
     await this.page.evaluate((changed) => monaco.editor.getModels().at(-1)?.setValue(changed), change(text));
     await this.closeOver();
   }
 
-  /** The lines of an editable list, each as the values of its fields. */
+  /** Returns the lines of an editable list, each as the values of its fields. */
   async list(property: string): Promise<string[][]> {
     const rows = await this.input(`${property}-container`).locator("li").all();
     const valuesOf = async (row: Locator) =>
@@ -520,13 +556,13 @@ export class Form {
     for (const [index, value] of values.entries()) await fields.nth(index).fill(value);
   }
 
-  /** Takes a line out of an editable list; it fades out for a while. */
+  /** Removes a line from an editable list; it fades out for a while. */
   async removeLine(property: string, index: number): Promise<void> {
     const line = this.input(`${property}-container`).locator("li").nth(index);
     await line.locator(".red-ui-editableList-item-remove").click();
   }
 
-  /** The labels of the form's tabs that are cut off when its tray is this wide, with 20 px on either side of the form. */
+  /** Returns the labels of tabs that are cut off with a tray of this width, with 20 px on either side of the form. */
   async cutTabs(width: number): Promise<string[]> {
     await this.overflowing(width - 40);
     return this.page.evaluate((px) => {
@@ -539,7 +575,7 @@ export class Form {
     }, width - 40);
   }
 
-  /** The JSON in the form's code editor. */
+  /** Returns the JSON in the form's code editor. */
   async code(): Promise<string> {
     const json = () => monaco.editor.getModels().find((model) => model.getLanguageId() === "json");
     await this.page.waitForFunction(json);
@@ -553,7 +589,7 @@ export class Form {
   async fillCode(text: string): Promise<void> {
     await this.page.waitForFunction(() => monaco.editor.getModels().some((model) => model.getLanguageId() === "json"));
     await this.page.evaluate((wanted) => {
-      // The one that was opened last: a form over another one has its own.
+      // The newest editor belongs to the form on top.
       monaco.editor
         .getModels()
         .findLast((model) => model.getLanguageId() === "json")
@@ -569,7 +605,7 @@ export class Form {
     }, text);
   }
 
-  /** A tree of nodes to pick from: each tab with its nodes, those with a tick marked with a +. */
+  /** Returns a tree of nodes: each tab with its nodes, checked ones marked with a +. */
   async tree(property: string): Promise<string[]> {
     return this.input(`${property}-container`).evaluate((tree) =>
       Array.from(tree.querySelectorAll(".red-ui-treeList-label"))
@@ -582,7 +618,7 @@ export class Form {
     );
   }
 
-  /** Sets or takes away the tick of a node in a tree. */
+  /** Checks or unchecks a node in a tree. */
   async pick(property: string, label: string): Promise<void> {
     await this.input(`${property}-container`).locator(".red-ui-treeList-label", { hasText: label }).click();
   }
@@ -591,18 +627,18 @@ export class Form {
     return this.input(property).evaluate((element) => element.classList.contains("input-error"));
   }
 
-  /** Makes the config node of another type that a field of this form picks, with one of its fields filled in. */
+  /** Creates the config node that a field of this form selects, with one of its fields filled in. */
   async editOther(property: string, field: string, value: string): Promise<void> {
     await this.page.locator(`#${this.prefix}-btn-${property}-add`).click();
     await this.page.locator(field).fill(value);
     await traysAtRest(this.page);
-    // While it is open there are two buttons of this id.
+    // While its form is open, two buttons have this id.
     await this.page.locator(this.ok).last().click();
     await this.page.locator(field).waitFor({ state: "detached" });
     await traysAtRest(this.page);
   }
 
-  /** What sticks out of the form when the form is this wide. */
+  /** Returns the elements that are wider than a form of this width. */
   async overflowing(width: number): Promise<string[]> {
     return this.page.evaluate((px) => {
       const form = Array.from(document.querySelectorAll<HTMLElement>(".huggingface-form")).at(-1);
@@ -612,7 +648,7 @@ export class Form {
       const found = form.scrollWidth > form.clientWidth ? ["the form as a whole"] : [];
       const right = form.getBoundingClientRect().right + 1;
       for (const element of Array.from(form.querySelectorAll<HTMLElement>("*"))) {
-        // A code editor and the table of models scroll what is wider than themselves.
+        // Code editors and the table of models scroll wide content.
         if (element.parentElement?.closest(".monaco-editor, .huggingface-picker-list")) continue;
         const box = element.getBoundingClientRect();
         if (box.width > 0 && box.right > right) found.push(`${element.tagName} ${element.id || element.className}`);
@@ -636,7 +672,7 @@ export class Form {
   }
 }
 
-/** Waits until something holds, and says in which way it does not if it takes too long. */
+/** Waits until an assertion passes, and fails with its error after too long. */
 export async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   for (;;) {
@@ -649,26 +685,26 @@ export async function eventually(check: () => Promise<void>, timeoutMs = 10_000)
   }
 }
 
-/** Waits until no form slides in or out: clicks meanwhile would miss. */
+/** Waits until no form slides in or out, since clicks would miss. */
 export async function traysAtRest(page: Page): Promise<void> {
   await page.waitForFunction(() => {
     const stack = document.querySelector<HTMLElement>("#red-ui-editor-stack");
     const tray = Array.from(document.querySelectorAll<HTMLElement>("#red-ui-editor-stack > .red-ui-tray")).at(-1);
     const isShaded = document.querySelector<HTMLElement>("#red-ui-editor-shade")?.style.display !== "none";
-    // The editor lifts the stack when what is on it has come to rest.
+    // The editor raises the stack when its tray has come to rest.
     return tray ? tray.style.right === "0px" && stack?.style.zIndex === "13" : !isShaded;
   });
 }
 
-/** Runs in the page: how many forms are open, one over the other. */
+/** Runs in the page. Counts the open forms, one on top of the other. */
 function trayDepth(): number {
   const titles = Array.from(document.querySelectorAll(".red-ui-tray-breadcrumbs")).at(-1);
   return titles?.children.length ?? 0;
 }
 
-/** Runs in the page before all else: what slides or fades is there at once. */
+/** Runs in the page before all else. Switches animations off. */
 function withoutAnimations(): void {
-  // The editor does not ask whether a tray has come to rest, but waits for these times, in ms.
+  // The editor waits for these times, in ms, without checking the animation.
   const slides = [150, 200, 250, 300];
   const { setTimeout } = window;
   window.setTimeout = ((run: () => void, ms = 0, ...args: unknown[]) =>
@@ -680,7 +716,7 @@ function withoutAnimations(): void {
   });
 }
 
-/** Runs in the page: shows what is deployed, as the editor does when a project was changed. */
+/** Runs in the page. Shows what is deployed, as the editor does after a change of project. */
 async function loadFlows(): Promise<void> {
   const response = await fetch("flows", { headers: { accept: "application/json", "Node-RED-API-Version": "v2" } });
   const { flows, rev } = (await response.json()) as { flows: object[]; rev: string };

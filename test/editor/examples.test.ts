@@ -9,12 +9,17 @@ import { root } from "../support/root";
 
 /** A node as the editor holds it. */
 interface EditorNode {
+  id: string;
+  baseUrl?: string;
+  config?: string;
+  credentials?: { token?: string };
+  changed?: boolean;
   type: string;
   valid: boolean;
   validationErrors?: string[];
 }
 
-/** What the page knows, for the functions that run in it. */
+/** Globals of the page, for the functions that run in it. */
 declare const RED: {
   actions: { invoke(name: string): void };
   nodes: {
@@ -24,7 +29,7 @@ declare const RED: {
   };
 };
 
-/** Imports each example as a user does, by the editor's own dialog. */
+/** Imports each example as a user does, through the editor's dialog. */
 describe("the examples in the editor", function () {
   this.timeout(60_000);
   let red: NodeRed;
@@ -53,7 +58,11 @@ describe("the examples in the editor", function () {
 
   for (const { name, flow } of readExamples()) {
     it(`${name}: is imported with every node known and valid`, async () => {
+      // Node-RED asks where an id is there already: for the shared configuration, from the second example on.
+      const held = await page.evaluate(configs);
+      const isAsked = flow.some(({ id }) => held.some((config) => config.id === id));
       await importText(readFileSync(path.join(root, "examples", `${name}.json`), "utf8"));
+      if (isAsked) await page.locator(".red-ui-notification button", { hasText: "Import copy" }).click();
       const label = flow.find((node) => node.type === "tab")?.label;
       await page.waitForFunction((wanted) => {
         let found = false;
@@ -67,19 +76,50 @@ describe("the examples in the editor", function () {
     });
   }
 
+  it("share one configuration, which stays as its user has set it up", async () => {
+    const own = "https://router.huggingface.co/v1";
+    await page.evaluate((url) => {
+      RED.nodes.eachConfig((node) => {
+        if (node.type === "huggingface-config")
+          Object.assign(node, { baseUrl: url, credentials: { token: "hf_mine" } });
+      });
+    }, own);
+    const before = await page.evaluate(configs);
+    assert.equal(before.length, 6, "one for most, and those that four examples have of their own");
+    const { name, flow } = readExamples()[1] as { name: string; flow: { type: string; config?: unknown }[] };
+    await importText(readFileSync(path.join(root, "examples", `${name}.json`), "utf8"));
+    await page.locator(".red-ui-notification button", { hasText: "Import copy" }).click();
+    await page.waitForFunction((text) => document.body.textContent?.includes(text), "Stream a reply");
+    assert.deepEqual(await page.evaluate(configs), before);
+    const used = await page.evaluate(() => {
+      const found: (string | undefined)[] = [];
+      RED.nodes.eachNode((node) => void (node.type === "huggingface-chat" && found.push(node.config)));
+      return found;
+    });
+    assert.equal(used.at(-1), flow.find(({ type }) => type === "huggingface-chat")?.config);
+    assert.equal(before[0]?.token, "hf_mine");
+  });
+
   async function importText(text: string): Promise<void> {
     await page.evaluate(() => RED.actions.invoke("core:show-import-dialog"));
     const box = page.locator("#red-ui-clipboard-dialog-import-text");
     await box.waitFor();
     await box.fill(text);
-    // The dialog looks at the text when a key comes up.
+    // The dialog checks the text on keyup.
     await box.press("End");
     await page.locator("#red-ui-clipboard-dialog-ok").click();
     await box.waitFor({ state: "hidden" });
-    // A tab that is imported is placed at once; nodes without one hang on the pointer until a click.
+    // An imported tab is placed at once; nodes without a tab follow the pointer until a click.
     await page.keyboard.press("Escape");
   }
 });
+
+/** Runs in the page. */
+function configs(): { id: string; baseUrl: string | undefined; token: string | undefined }[] {
+  const found: EditorNode[] = [];
+  RED.nodes.eachConfig((node) => void (node.type === "huggingface-config" && found.push(node)));
+  return found.map(({ id, baseUrl, credentials }) => ({ id, baseUrl, token: credentials?.token }));
+}
 
 function invalidNodes(): string[] {
   const nodes: EditorNode[] = [];

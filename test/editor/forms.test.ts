@@ -8,7 +8,7 @@ const CHAT = "huggingface-chat";
 /** A field that takes its value from the environment. */
 const env = (name: string) => `\${${name}}`;
 
-/** A flow without what the editor arranges anew: the order of its nodes, and how a node of another width lies on the grid. */
+/** Returns a flow without what the editor rearranges: the order of nodes, and the place of wider nodes on the grid. */
 const byId = (flow: NodeDef[]) => Object.fromEntries(flow.map(({ id, x: _x, ...node }) => [id, node]));
 
 const TOKEN = "hf_secretOfTheFormTest";
@@ -43,7 +43,16 @@ describe("the forms in the editor", function () {
   it("show only the rows that matter", async () => {
     const form = await editor.edit();
     const shown = async () => {
-      const rows = ["chunk", "chunkInterval", "streamReasoning", "prompt-text", "system-text", "store", "maxMessages"];
+      const rows = [
+        "chunk",
+        "chunkInterval",
+        "chunkLanguage",
+        "streamReasoning",
+        "prompt-text",
+        "system-text",
+        "store",
+        "maxMessages",
+      ];
       const visible = await Promise.all(rows.map((row) => form.input(row).isVisible()));
       return rows.filter((_, index) => visible[index]);
     };
@@ -58,6 +67,10 @@ describe("the forms in the editor", function () {
     assert.deepEqual(await shown(), ["chunk", "streamReasoning"]);
     await form.input("chunk").selectOption("interval");
     assert.deepEqual(await shown(), ["chunk", "chunkInterval", "streamReasoning"]);
+    await form.input("chunk").selectOption("snapshot");
+    assert.deepEqual(await shown(), ["chunk", "chunkInterval", "streamReasoning"]);
+    await form.input("chunk").selectOption("sentence");
+    assert.deepEqual(await shown(), ["chunk", "chunkLanguage", "streamReasoning"]);
     await form.input("stream").uncheck();
     assert.deepEqual(await shown(), []);
 
@@ -66,21 +79,19 @@ describe("the forms in the editor", function () {
     await form.chooseType("conversation", "msg.");
     await form.fillTyped("conversation", "topic");
     assert.deepEqual(await shown(), ["store", "maxMessages"]);
-    const stores = form.page.locator("#huggingface-chat-stores option");
+    const stores = form.input("store").locator("option");
     const names = await stores.evaluateAll((all) => all.map((option) => option.getAttribute("value")));
-    assert.ok(names.includes("memory") && names.includes("file"), names.join());
+    assert.deepEqual(names, ["", "memory", "file", "slow"]);
     await form.fillTyped("conversation", "");
-    assert.deepEqual(await shown(), ["store", "maxMessages"]);
-    assert.equal(await form.isMarkedInvalid("conversation"), true, "msg. and nothing else");
-    await form.chooseType("conversation", "string");
-    assert.equal(await form.isMarkedInvalid("conversation"), false);
     assert.deepEqual(await shown(), []);
+    assert.equal(await form.isMarkedInvalid("conversation"), false, "a blank key is none");
     await form.cancel();
   });
 
   it("keep the defaults when a form is only looked at", async () => {
     const form = await editor.edit();
     const config = await editor.editConfig("config", "add");
+    assert.equal(await config.value("model"), "openai/gpt-oss-20b");
     await config.fill("model", "org/model");
     await config.done();
     await form.done();
@@ -92,7 +103,7 @@ describe("the forms in the editor", function () {
       name: "",
       model: "org/model",
       baseUrl: "https://router.huggingface.co/v1",
-      timeout: 30,
+      timeout: "",
       retries: 2,
       maxConcurrent: 10,
       maxQueued: 1000,
@@ -101,8 +112,12 @@ describe("the forms in the editor", function () {
       headers: {},
       serverStreams: true,
       endpointsUseEnvironment: true,
+      traceContent: false,
       grammar: "openai",
+      limits: [],
       fallback: [],
+      otherwise: "",
+      stickyProvider: true,
       tls: "",
       proxy: "",
     });
@@ -110,6 +125,11 @@ describe("the forms in the editor", function () {
     assert.equal(chat.config, id);
     assert.equal(chat.chunkInterval, 100);
     assert.deepEqual([chat.prompt, chat.promptType, chat.system, chat.systemType], ["payload", "msg", "", "str"]);
+    assert.deepEqual(
+      [chat.conversation, chat.conversationType],
+      ["", "msg"],
+      "a new node's, not the runtime's default",
+    );
     assert.deepEqual(chat.stop, []);
     assert.deepEqual(await editor.validationErrors(CHAT), []);
   });
@@ -216,15 +236,43 @@ describe("the forms in the editor", function () {
     ]);
     assert.deepEqual(await editor.validationErrors(CONFIG), [
       "Model: property value missing",
-      "Time-out: must be a number, at least 1",
+      "Timeout: must be a number, at least 1",
       "Retries: must be a whole number, at least 0",
-      "Side by side: must be a whole number, at least 1",
-      "Queue: must be a whole number, at least 0",
+      "Parallel requests: must be a whole number, at least 1",
+      "Queue limit: must be a whole number, at least 0",
       "Wake-up time: must be a number, at least 0",
     ]);
-    // Not deployed: what was there before comes back.
+    // Reloading without a deploy restores the former state.
     await editor.load();
     assert.deepEqual(await editor.validationErrors(CHAT), []);
+  });
+
+  it("say what a blank time-out means at this address", async () => {
+    const form = await editor.edit();
+    const config = await editor.editConfig("config", "edit");
+    for (const [baseUrl, shown] of [
+      ["https://router.huggingface.co/v1", "30"],
+      ["http://nas:11434/v1", "300, then 30"],
+      ["http://192.168.1.7:8080", "300, then 30"],
+      ["https://example.com/v1", "30"],
+      ["nonsense", "30"],
+    ] as const) {
+      await config.fill("baseUrl", baseUrl);
+      assert.equal(await config.input("timeout").getAttribute("placeholder"), shown, baseUrl);
+    }
+    await config.fill("baseUrl", "http://nas:11434/v1");
+    await config.tab("Limits");
+    const [needed, given] = await config.input("timeout").evaluate((input: HTMLInputElement) => {
+      const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+      const canvas = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+      canvas.font = font;
+      const inside = input.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+      return [canvas.measureText(input.placeholder).width, inside] as const;
+    });
+    assert.ok(needed <= given, `the placeholder needs ${needed} px of ${given}`);
+    await config.done();
+    await form.done();
+    await editor.load();
   });
 
   const configValues = {
@@ -308,7 +356,7 @@ describe("the forms in the editor", function () {
     await form.tab("Memory");
     await form.chooseType("conversation", "msg.");
     await form.fillTyped("conversation", "req.session.id");
-    await form.fill("store", "file");
+    await form.input("store").selectOption("file");
     await form.fill("maxMessages", "20");
     await form.fill("maxHistoryTokens", "4000");
     await form.done();
@@ -325,6 +373,7 @@ describe("the forms in the editor", function () {
       headers,
       serverStreams: false,
       endpointsUseEnvironment: true,
+      traceContent: false,
       grammar: "tgi",
       fallback: ["org/second:novita", "org/third"],
       tls: tls.id,
@@ -370,6 +419,13 @@ describe("the forms in the editor", function () {
     assert.deepEqual(await editor.validationErrors(CONFIG), []);
   });
 
+  it("offer to switch thinking off first", async () => {
+    const form = await editor.edit();
+    const first = form.input("reasoningEffort").locator("xpath=following-sibling::datalist/option").first();
+    assert.deepEqual([await first.getAttribute("value"), await first.getAttribute("label")], ["none", "off"]);
+    await form.cancel();
+  });
+
   it("keep the token out of the flow and of the form", async () => {
     assert.equal(JSON.stringify(await editor.flows()).includes(TOKEN), false);
     assert.deepEqual(await editor.credentials(CONFIG, (await deployed(CONFIG)).id), {
@@ -412,7 +468,7 @@ describe("the forms in the editor", function () {
     await form.done();
     assert.equal(await editor.hasChanges(), false, "opening and closing the forms changed something");
 
-    // And once more with a change that has nothing to do with them.
+    // Once more with a change to another field.
     const again = await editor.edit();
     await again.fill("name", "another name");
     await again.done();
@@ -443,7 +499,7 @@ describe("the forms in the editor", function () {
       if (property === "model") await form.tab("Model");
       await form.fill(property, "");
       await form.done();
-      // The editor breaks long labels into lines, without the place where it did.
+      // The editor breaks long labels into lines and drops the space there.
       assert.equal((await label())?.replaceAll(" ", ""), expected);
     }
     await editor.load();

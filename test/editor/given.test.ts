@@ -21,12 +21,16 @@ const configFromEnvironment = {
   baseUrl: env("SERVER"),
   billTo: env("ORGANISATION"),
   headers: env("HEADERS"),
+  limits: env("LIMITS"),
   fallback: env("FALLBACK"),
+  otherwise: "",
+  stickyProvider: env("STICKY"),
   serverStreams: env("STREAMS"),
   grammar: env("GRAMMAR"),
   tls: "",
   proxy: "",
   endpointsUseEnvironment: env("ENDPOINTS"),
+  traceContent: env("TRACE_CONTENT"),
 };
 const chatFromEnvironment = {
   ...numbersFromEnvironment(CHAT_FIELDS),
@@ -36,6 +40,8 @@ const chatFromEnvironment = {
   promptType: "msg",
   images: env("IMAGES"),
   imagesType: "flow",
+  audio: env("AUDIO"),
+  audioType: "flow",
   system: env("SYSTEM"),
   systemType: "str",
   stop: env("STOP"),
@@ -43,7 +49,9 @@ const chatFromEnvironment = {
   extra: env("EXTRA"),
   stream: env("STREAM"),
   chunk: env("CHUNK"),
+  chunkLanguage: env("LANGUAGE"),
   streamReasoning: env("REASONING"),
+  progress: env("PROGRESS"),
   format: env("FORMAT"),
   schemaName: env("SCHEMA_NAME"),
   schema: env("SCHEMA"),
@@ -56,9 +64,11 @@ const chatFromEnvironment = {
   store: env("STORE"),
   output: env("OUTPUT"),
   outputType: "msg",
+  onError: env("ON_ERROR"),
+  statusShows: env("STATUS"),
 };
 
-/** As people, programs and older versions write it: numbers and switches as text, one thing for a list of one, some missing. */
+/** Values as people, programs and older versions write them: numbers and booleans as text, a value for a list of one, some missing. */
 const configByHand = {
   name: "",
   model: "org/model",
@@ -77,7 +87,7 @@ const configByHand = {
   proxy: "",
 };
 const chatByHand = {
-  // What is missing, the editor itself fills in.
+  // The editor itself fills in what is missing.
   ...CHAT_DEFAULTS,
   temperature: 0.5,
   stop: "END",
@@ -104,12 +114,12 @@ describe("the forms of a flow that comes from elsewhere", function () {
 
   useEditor((its) => (editor = its));
 
-  /** Imports and deploys the flow, and finds it as it was given. */
+  /** Imports and deploys the flow, and asserts that it is unchanged. */
   const deploy = async (config: object, chat: object): Promise<Record<string, unknown>> => {
     await editor.loadAnew();
     await editor.importFlow(flow(config, chat));
     await editor.deploy();
-    // The editor knows only then that there is no token.
+    // Only then does the editor know that no token is stored.
     await editor.load();
     await editor.reveal((await editor.ids(CHAT))[0] as string);
     const { [CONFIG]: savedConfig, [CHAT]: savedChat } = await saved();

@@ -6,7 +6,7 @@ const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
 
-/** What the page itself knows, for the functions that run in it. */
+/** Globals of the page, for the functions that run in it. */
 interface PageNode {
   id: string;
   type: string;
@@ -22,25 +22,25 @@ declare const RED: {
   };
 };
 
-/** Runs as soon as anything takes it for html, and leaves an element behind. */
+/** Runs if anything treats it as html, and then adds an element. */
 const html = (where: string) => `<img class="hostile" src="hostile" alt="${where}" onerror="globalThis.ran=this.alt">`;
-/** Has no text: what reads it fails. */
+/** Cannot become text: reading it throws. */
 const unreadable = { toString: 1 };
 
 type Values = Record<string, unknown>;
 
-/** The properties of a chat node whose type is a property, too. */
+/** The properties of a chat node whose type is stored in another property. */
 const typed = (value: (name: string) => string, type: (name: string) => string): Values =>
   Object.fromEntries(
-    ["prompt", "images", "system", "conversation", "output"].flatMap((name) => [
+    ["prompt", "images", "audio", "system", "conversation", "output"].flatMap((name) => [
       [name, value(name)],
       [`${name}Type`, type(name)],
     ]),
   );
-/** As html in a text that has double quotes around it. */
+/** Escapes html for a text in double quotes. */
 const quoted = (where: string) => html(where).replaceAll('"', "'");
 
-/** Values that are read in ways of their own, beside one shape for all properties. */
+/** Values for properties that are read in a special way; all others get the same shapes. */
 const SPECIAL: Record<string, Values[]> = {
   [CONFIG]: [
     { model: "org/model", fallback: ["org/model", html("fallback")] },
@@ -95,7 +95,7 @@ describe("html in a flow from elsewhere", function () {
   });
   beforeEach(() => editor.loadAnew());
 
-  /** Fails if any of it was taken for html. */
+  /** Fails if any of it was treated as html. */
   async function checkNothingRan(where: string): Promise<void> {
     const found = await editor.page.evaluate(() => ({
       ran: (globalThis as { ran?: string }).ran,
@@ -104,7 +104,7 @@ describe("html in a flow from elsewhere", function () {
     assert.deepEqual(found, { ran: undefined, elements: [] }, where);
   }
 
-  /** Moves the mouse over everything that is marked as wrong, and waits until something is said about it. */
+  /** Moves the mouse over everything that is marked as invalid, and waits for the tooltips. */
   async function hoverMarks(selector: string): Promise<void> {
     const count = await editor.page.locator(selector).count();
     if (count === 0) return;
@@ -129,7 +129,7 @@ describe("html in a flow from elsewhere", function () {
     );
   }
 
-  /** One node for each shape that a property's value may have, with that shape in all of its properties, and the special ones. */
+  /** Makes one node for each shape of a value, with it in all its properties, and nodes for the special values. */
   async function hostileNodes(type: string): Promise<object[]> {
     const names = await editor.page.evaluate((wanted) => {
       const { defaults } = RED.nodes.getType(wanted);
@@ -199,7 +199,7 @@ describe("html in a flow from elsewhere", function () {
         );
         const buttons = type === CONFIG ? "node-config-dialog" : "node-dialog";
         await editor.page.locator(`#${buttons}-ok`).waitFor();
-        // A field of a list says what is wrong in its title, which the browser shows as it is.
+        // A list's field reports an error in its `title`, which browsers show as plain text.
         await hoverMarks('.huggingface-form .input-error:not([title]:not([title=""]))');
         await checkNothingRan(`the form of ${id}`);
         await editor.page.locator(`#${buttons}-cancel`).click();

@@ -5,9 +5,9 @@ import { root } from "../support/root";
 import { type Editor, type Form, useEditor } from "./editor";
 
 const LOCALES = path.join(root, "nodes/locales");
-const TYPES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
+const TYPES = ["huggingface-config", "huggingface-chat", "huggingface-tool", "huggingface-mcp"];
 
-/** The forms in every language but that of the other tests. */
+/** The other tests use English. */
 for (const language of readdirSync(LOCALES).filter((name) => name !== "en-US")) {
   describe(`the forms in ${language}`, function () {
     this.timeout(90_000);
@@ -19,7 +19,7 @@ for (const language of readdirSync(LOCALES).filter((name) => name !== "en-US")) 
 
     useEditor((its) => (editor = its), { language });
 
-    /** On every tab: no key in place of a text, nothing wider than its box; and no tab whose label is cut. */
+    /** Asserts that no tab shows a key instead of a text, is wider than its box, or has a label that is cut off. */
     const checkTabs = async (form: Form, tabs: number): Promise<void> => {
       for (let tab = 0; tab < tabs; tab++) {
         await form.tabAt(tab);

@@ -31,7 +31,7 @@ describe("the forms in an editor with a login", function () {
     await server?.close();
   });
 
-  /** Opens the form of the chat node as somebody who has logged in before. */
+  /** Opens the form of the chat node as a user who is already logged in. */
   const edit = async (user: string): Promise<Page> => {
     const page = await (await newContext()).newPage();
     page.setDefaultTimeout(20_000);

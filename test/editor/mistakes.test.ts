@@ -4,15 +4,17 @@ import { join } from "node:path";
 import { CHAT_FIELDS } from "../../src/shared/chat-fields";
 import { CONFIG_FIELDS } from "../../src/shared/config-fields";
 import type { Field } from "../../src/shared/field";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS } from "../support/defaults";
+import { MCP_FIELDS } from "../../src/shared/mcp-fields";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, MCP_DEFAULTS } from "../support/defaults";
 import { root } from "../support/root";
 import { type Editor, useEditor } from "./editor";
 
 const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
+const MCP = "huggingface-mcp";
 
 type Values = Record<string, unknown>;
-/** A property's values that are good, and those that are not with what the tooltip says; a value alone, or with others beside it. */
+/** A property's valid values, and its invalid ones with their tooltips; each alone or with other properties. */
 interface Row {
   good: unknown[];
   bad: [value: unknown, reason: string | RegExp][];
@@ -35,6 +37,7 @@ const choice = (label: string, words: string[]): Row => ({
   good: [...words, "", "${NAME}"],
   bad: [["another", `${label}: must be one of ${words.join(", ")}`]],
 });
+const limitProblem = (row: number) => `Limits: #${row} must have an amount, a unit and a period that exist`;
 const nothingThere = (label: string) => `${label}: Invalid property expression: zero-length`;
 
 const config: Partial<Record<keyof typeof CONFIG_DEFAULTS, Row>> = {
@@ -47,7 +50,7 @@ const config: Partial<Record<keyof typeof CONFIG_DEFAULTS, Row>> = {
     ],
   },
   baseUrl: {
-    good: ["", "http://localhost:8080", "https://server.example/v1/?a=b", "${NAME}"],
+    good: ["", "http://localhost:8080", "https://server.example/v1/?a=b", "demo:", "${NAME}"],
     bad: [
       ...["localhost:8080", "ftp://server/v1", "https://", "http://a b", "http://server:port"].map(
         (value): [string, string] => [value, "Base URL: must be an address that begins with http:// or https://"],
@@ -55,10 +58,10 @@ const config: Partial<Record<keyof typeof CONFIG_DEFAULTS, Row>> = {
       ["https://me:word@server/v1", "Base URL: may hold no user name or password; use the token or a header"],
     ],
   },
-  timeout: number("Time-out", "number", "at least 1", ["1", 2.5], ["0", "-1"]),
+  timeout: number("Timeout", "number", "at least 1", ["1", 2.5], ["0", "-1"]),
   retries: number("Retries", "whole number", "at least 0", ["0", 3], ["1.5", "-1"]),
-  maxConcurrent: number("Side by side", "whole number", "at least 1", ["1"], ["0", "1.5"]),
-  maxQueued: number("Queue", "whole number", "at least 0", ["0"], ["-1"]),
+  maxConcurrent: number("Parallel requests", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  maxQueued: number("Queue limit", "whole number", "at least 0", ["0"], ["-1"]),
   wakeUp: number("Wake-up time", "number", "at least 0", ["0", "600"], ["-1"]),
   billTo: anything,
   headers: {
@@ -69,15 +72,42 @@ const config: Partial<Record<keyof typeof CONFIG_DEFAULTS, Row>> = {
       ["X-Team: blue", "Headers: must be a JSON object"],
     ],
   },
+  limits: {
+    good: [
+      [],
+      "",
+      "${NAME}",
+      [{ amount: "5", unit: "usd", per: "day" }],
+      [{ amount: "", unit: "tokens", per: "hour" }],
+    ],
+    bad: [
+      [[{ amount: -1, unit: "usd", per: "day" }], limitProblem(1)],
+      [
+        [
+          { amount: 1, unit: "usd", per: "day" },
+          { amount: 1, unit: "euro", per: "day" },
+        ],
+        limitProblem(2),
+      ],
+      [["five"], limitProblem(1)],
+      ["five", limitProblem(1)],
+    ],
+  },
   fallback: {
     good: [[], ["org/model", "${NAME}"], "org/model"],
-    bad: [[["org/model", "two words"], "Other models: #2 must be a name without spaces"]],
+    bad: [[["org/model", "two words"], "Fallback models: #2 must be a name without spaces"]],
   },
   serverStreams: flag("the server can stream"),
   grammar: choice("JSON schema", ["openai", "tgi"]),
   tls: { good: [""], bad: [] },
   proxy: { good: [""], bad: [] },
+  otherwise: {
+    good: ["", "c0", "not there"],
+    bad: [],
+  },
+  stickyProvider: flag("keep the provider within a conversation"),
   endpointsUseEnvironment: flag("send its token to dedicated endpoints too"),
+  traceContent: flag("include prompts and replies"),
 };
 
 const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
@@ -91,6 +121,11 @@ const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
     bad: [["a..b", "Images: Invalid property expression: unexpected . at position 2"]],
   },
   imagesType: { good: ["msg", "flow"], bad: [] },
+  audio: {
+    good: ["audio", "", "${NAME}"],
+    bad: [["a..b", "Sound: Invalid property expression: unexpected . at position 2"]],
+  },
+  audioType: { good: ["msg", "flow"], bad: [] },
   system: { good: ["payload", "${NAME}"], bad: [["", nothingThere("System prompt")]], beside: { systemType: "msg" } },
   systemType: { good: ["str", "env"], bad: [] },
   temperature: number("Temperature", "number", "at least 0", [0, "0.7", ".5"], ["-1"]),
@@ -112,10 +147,12 @@ const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
     ],
   },
   stream: flag("send the reply on output 2 while it is written"),
-  chunk: choice("Send it", ["token", "interval", "sentence", "line"]),
+  chunk: choice("Send as", ["token", "interval", "sentence", "line", "snapshot"]),
   chunkInterval: range("Interval", 0, 3600000),
+  chunkLanguage: anything,
   streamReasoning: flag("send the model's reasoning too"),
-  format: choice("Format", ["text", "json_object", "json_schema"]),
+  progress: flag("send how much of the prompt the server has read"),
+  format: choice("Response format", ["text", "json_object", "json_schema"]),
   schemaName: {
     good: ["reply", "", "${NAME}"],
     bad: [["two words", "Name: must be 1 to 64 letters, digits, _ or -"]],
@@ -132,6 +169,9 @@ const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
   strict: flag("Strict"),
   repairs: number("Repairs", "whole number", "at least 0", ["0"], ["-1", "0.5"]),
   tools: { good: [[]], bad: [] },
+  mcp: { good: [[]], bad: [] },
+  mcpTools: { good: [[], [{ use: "only", names: ["search"], ask: "never", seen: {} }], "${NAME}"], bad: [] },
+  approval: { good: [""], bad: [] },
   functions: {
     good: [[], [{ name: "go", description: "", parameters: "" }], "${NAME}"],
     bad: [
@@ -145,13 +185,15 @@ const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
     bad: ["", "get weather"].map((value) => [value, "Function: must be 1 to 64 letters, digits, _ or -"]),
     beside: { toolChoice: "function" },
   },
-  maxSteps: number("Max. rounds", "whole number", "at least 1", ["1"], ["0", "1.5"]),
-  toolTimeout: number("Time-out", "number", "at least 0", ["0", "0.5"], ["-1"]),
+  maxSteps: number("Max. tool rounds", "whole number", "at least 1", ["1"], ["0", "1.5"]),
+  toolTimeout: number("Tool timeout", "number", "at least 0", ["0", "0.5"], ["-1"]),
   conversation: {
-    good: ["topic", "${NAME}"],
-    bad: [["", nothingThere("Conversation")]],
+    good: ["topic", "${NAME}", ""],
+    bad: [],
     beside: { conversationType: "msg" },
   },
+  onError: choice("When it fails", ["catch", "reply"]),
+  statusShows: choice("Status shows", ["tokens", "cost"]),
   conversationType: { good: ["str", "env"], bad: [] },
   store: {
     good: ["", "memory", "file", "${NAME}"],
@@ -163,7 +205,32 @@ const chat: Partial<Record<keyof typeof CHAT_DEFAULTS, Row>> = {
   outputType: { good: ["msg", "flow", "global"], bad: [] },
 };
 
-/** A table with rows for the numbers that it lacks, by their limits; all other fields need a row by hand. */
+const mcp: Partial<Record<keyof typeof MCP_DEFAULTS, Row>> = {
+  name: anything,
+  url: {
+    good: ["https://huggingface.co/mcp", "http://localhost:3000/mcp?a=b", "${NAME}"],
+    bad: [
+      ...["", "server.example/mcp", "demo:", "ftp://server/mcp"].map((value): [string, string] => [
+        value,
+        "Server URL: must be an address that begins with http:// or https://",
+      ]),
+      ["https://me:word@server/mcp", "Server URL: may hold no user name or password; use the token or a header"],
+    ],
+  },
+  account: { good: ["", "c0"], bad: [] },
+  believe: flag("believe what the server says of its tools"),
+  tls: { good: [""], bad: [] },
+  proxy: { good: [""], bad: [] },
+  headers: {
+    good: [{}, { "X-Team": "blue" }, "${NAME}"],
+    bad: [[{ "X Team": "blue" }, "Headers: #1 is not a valid header name"]],
+  },
+};
+
+const keyLiteral =
+  "Conversation: this text is the same for every message, so all share one conversation; choose the type in front of the field";
+
+/** Adds rows for the number fields, from their limits; all other fields need a row by hand. */
 function complete(type: string, fields: readonly Field[], table: Partial<Record<string, Row>>): Record<string, Row> {
   const texts = JSON.parse(readFileSync(join(root, `nodes/locales/en-US/${type}.json`), "utf8"));
   const rows = fields.map(({ name, kind, min, max, integer }): [string, Row] => {
@@ -179,14 +246,14 @@ function complete(type: string, fields: readonly Field[], table: Partial<Record<
   return Object.fromEntries(rows);
 }
 
-/** The values of a table, one node each, whose name says what it is about. */
+/** Makes a node for each value of a table, named after its case. */
 function nodes(type: string, table: Record<string, Row>, base: Values) {
   return Object.entries(table).flatMap(([property, { good, bad, beside }]) => {
-    // A choice of one needs what goes with it.
+    // A choice may need another field to be set.
     const rest = property === "toolChoice" ? { toolName: "go" } : property === "format" ? { schema: "{}" } : {};
     const cases = [...good.map((value) => [value] as const), ...bad];
     return cases.map(([value, reason], index) => ({
-      id: `${type === CONFIG ? "c" : "n"}_${property}_${index}`,
+      id: `${type === CHAT ? "n" : "c"}_${property}_${index}`,
       reason,
       node: { ...base, ...rest, ...beside, [property]: value, type },
     }));
@@ -201,6 +268,7 @@ describe("what the forms do not take", function () {
 
   for (const [type, table, base] of [
     [CONFIG, complete(CONFIG, CONFIG_FIELDS, config), { ...CONFIG_DEFAULTS, model: "org/model" }],
+    [MCP, complete(MCP, MCP_FIELDS, mcp), { ...MCP_DEFAULTS, url: "https://server.example/mcp" }],
     [
       CHAT,
       complete(CHAT, CHAT_FIELDS, chat),
@@ -226,4 +294,29 @@ describe("what the forms do not take", function () {
       assert.deepEqual(editor.problems, [], "errors in the page");
     });
   }
+
+  it("a configuration without a model, but with the demo as its server", async () => {
+    await editor.loadAnew();
+    const servers = { demo: "demo:", spaced: " demo: ", router: "", own: "http://localhost:8080", other: "${SERVER}" };
+    await editor.importFlow(
+      Object.entries(servers).map(([id, baseUrl]) => ({ ...CONFIG_DEFAULTS, id, type: CONFIG, model: "", baseUrl })),
+    );
+    const missing = ["Model: property value missing"];
+    assert.deepEqual(await editor.reasons(), { demo: [], spaced: [], router: missing, own: missing, other: missing });
+  });
+
+  it("a conversation key that is the name of a property, but typed as text", async () => {
+    await editor.loadAnew();
+    const base = { ...CHAT_DEFAULTS, type: CHAT, config: "c0", z: "t1", x: 200, y: 200, wires: [[], [], []] };
+    const texts = ["msg.topic", " flow.user", "global.user", "{{topic}}", "topic", "user msg.topic", "${NAME}"];
+    await editor.importFlow([
+      { id: "t1", type: "tab", label: "mistakes" },
+      { ...CONFIG_DEFAULTS, id: "c0", type: CONFIG, model: "org/model" },
+      ...texts.map((conversation, index) => ({ ...base, id: `n${index}`, conversation, conversationType: "str" })),
+      { ...base, id: "msg", conversation: "msg.topic", conversationType: "msg" },
+    ]);
+    const found = await editor.reasons();
+    for (const index of texts.keys()) assert.deepEqual(found[`n${index}`], index < 4 ? [keyLiteral] : [], texts[index]);
+    assert.deepEqual(found["msg"], []);
+  });
 });

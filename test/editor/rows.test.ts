@@ -10,7 +10,7 @@ describe("the rows, lists and tabs of the forms", function () {
   let editor: Editor;
   let chat: string;
 
-  // A line that is taken away fades out, and the form may be closed meanwhile.
+  // A removed line fades out, and the form may be closed meanwhile.
   useEditor((its) => (editor = its), { animations: true });
   before(async () => {
     await editor.addNode(TOOL, 200, 200);
@@ -23,7 +23,7 @@ describe("the rows, lists and tabs of the forms", function () {
     await inConfig("add", (config) => config.fill("model", "org/model"));
   });
 
-  /** Does something in the form of the configuration, takes it over, and deploys. */
+  /** Does something in the form of the configuration, saves it, and deploys. */
   const inConfig = async (button: "add" | "edit", act: (config: Form) => Promise<void>): Promise<void> => {
     const form = await editor.edit(chat);
     const config = await editor.editConfig("config", button);
@@ -34,6 +34,40 @@ describe("the rows, lists and tabs of the forms", function () {
   };
   const deployed = async (type: string) => (await editor.flows()).find((node) => node.type === type);
   const fallback = async () => (await deployed(CONFIG))?.fallback;
+
+  it("show two limits as boxes, and leave others in the property as they are", async () => {
+    const limits = async () => (await deployed(CONFIG))?.limits;
+    await inConfig("edit", async (config) => {
+      await config.tab("Limits");
+      await config.page.locator("#huggingface-config-limit-questions").fill("5");
+      await config.page.locator("#huggingface-config-limit-usd").fill("0.5");
+    });
+    const [questions, usd] = [
+      { amount: 5, unit: "questions", per: "minute" },
+      { amount: 0.5, unit: "usd", per: "day" },
+    ];
+    assert.deepEqual(await limits(), [questions, usd]);
+    await inConfig("edit", async (config) => {
+      await config.tab("Limits");
+      assert.equal(await config.page.locator("#huggingface-config-limit-usd").inputValue(), "0.5");
+      await config.page.locator("#huggingface-config-limit-questions").fill("");
+    });
+    assert.deepEqual(await limits(), [usd]);
+  });
+
+  it("are as high as their lines, where the list is seen from the start", async () => {
+    const form = await editor.edit((await editor.ids(TOOL))[0]);
+    const list = editor.page.locator(".huggingface-form .red-ui-editableList");
+    for (let line = 1; line <= 3; line++) {
+      await list.locator(".red-ui-editableList-addButton").click();
+      const heights = await list
+        .locator(".red-ui-editableList-container")
+        .evaluate((box) => [box.scrollHeight, box.clientHeight]);
+      assert.equal(heights[0], heights[1], `${line} lines`);
+      assert.equal(await list.locator("li").count(), line);
+    }
+    await form.cancel();
+  });
 
   it("keep fallback models in the order in which they stand, by mouse or keys", async () => {
     await inConfig("edit", async (config) => {
@@ -145,25 +179,59 @@ describe("the rows, lists and tabs of the forms", function () {
     await form.cancel();
   });
 
-  it("mark a context store that there is not", async () => {
+  it("want a model, but not for the demo", async () => {
     const form = await editor.edit(chat);
-    await form.tab("Memory");
-    await form.fillTyped("conversation", "key");
-    for (const [store, invalid] of [
-      ["cloud", true],
-      ["file", false],
-      ["${STORE}", false],
-      ["", false],
-    ] as const) {
-      await form.fill("store", store);
-      assert.equal(await form.isMarkedInvalid("store"), invalid, store);
-    }
+    const config = await editor.editConfig("config", "edit");
+    await config.fill("model", "");
+    assert.equal(await config.isMarkedInvalid("model"), true);
+    await config.fill("baseUrl", "demo:");
+    assert.equal(await config.isMarkedInvalid("model"), false);
+    assert.equal(await config.isMarkedInvalid("baseUrl"), false);
+    await config.fill("baseUrl", "demo");
+    assert.equal(await config.isMarkedInvalid("model"), true);
+    assert.equal(await config.isMarkedInvalid("baseUrl"), true);
+    await config.cancel();
     await form.cancel();
+  });
+
+  it("offer the context stores that there are, and keep one that there is not", async () => {
+    const stores = async () => {
+      const form = await editor.edit(chat);
+      await form.tab("Memory");
+      await form.fillTyped("conversation", "key");
+      const options = form.input("store").locator("option");
+      return { form, texts: await options.allTextContents() };
+    };
+    for (const [given, shown, invalid] of [
+      ["", ["default", "memory", "file", "slow"], false],
+      ["file", ["default", "file", "memory", "slow"], false],
+      ["cloud", ["default", "cloud (not set up)", "memory", "file", "slow"], true],
+      ["${STORE}", ["default", "${STORE}", "memory", "file", "slow"], false],
+    ] as const) {
+      await editor.page.evaluate(
+        ([id, store]) => {
+          const { RED } = globalThis as unknown as { RED: { nodes: { node(id: string): { store: string } } } };
+          RED.nodes.node(id).store = store;
+        },
+        [chat, given] as const,
+      );
+      const { form, texts } = await stores();
+      assert.deepEqual(texts, shown);
+      assert.equal(await form.value("store"), given);
+      assert.equal(await form.isMarkedInvalid("store"), invalid, given);
+      await form.input("store").selectOption("memory");
+      assert.equal(await form.isMarkedInvalid("store"), false);
+      await form.cancel();
+    }
+    await editor.page.evaluate((id) => {
+      const { RED } = globalThis as unknown as { RED: { nodes: { node(id: string): { store: string } } } };
+      RED.nodes.node(id).store = "";
+    }, chat);
   });
 
   it("have tabs whose labels fit a tray of 500 px", async () => {
     const form = await editor.edit(chat);
-    // The label of the tab that is shown is bold.
+    // The label of the active tab is bold.
     for (const tab of ["Memory", "Tools", "Output", "Model", "Prompt"]) {
       await form.tab(tab);
       assert.deepEqual(await form.cutTabs(500), [], tab);

@@ -5,7 +5,7 @@ import { type Editor, eventually, type Form, useEditor } from "./editor";
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
 
-/** A schema with much that rows cannot express, in a layout of its own. */
+/** A schema with much that rows cannot express, in unusual formatting. */
 const WILD = `{ "$schema": "http://json-schema.org/draft-07/schema#",
 	"properties": {
 		"2": {"type":"string", "format": "date"},
@@ -97,7 +97,7 @@ describe("the rows and the text of a schema", function () {
     assert.equal(await form.rowField(0, "values").inputValue(), 'a, "b, c"');
     assert.equal(await form.row(0).locator(".huggingface-row-items").isVisible(), false);
 
-    // What is no JSON leaves the rows as they are, but not usable, and is left as it is itself.
+    // Invalid JSON stays as it is, and disables the rows without changing them.
     await form.fillCode('{"properties":{"x":');
     assert.deepEqual(await names(form), ["x"]);
     assert.equal(await form.rowsUsable(), false);
@@ -238,7 +238,7 @@ describe("the forms for JSON replies and declared functions", function () {
     await form.done();
     await editor.deploy();
     const saved = (await editor.flows()).find(({ type }) => type === "huggingface-config");
-    assert.deepEqual([saved?.serverStreams, saved?.grammar, saved?.headers], [undefined, "tgi", {}]);
+    assert.deepEqual([saved?.serverStreams, saved?.grammar, saved?.headers], [undefined, "tgi", undefined]);
   });
 
   it("show only the rows of the format that is chosen", async () => {
@@ -408,7 +408,7 @@ describe("the schema forms with the code editor Ace", function () {
 
   useEditor((its) => (editor = its), { codeEditor: "ace" });
   before(async function () {
-    // Node-RED 5 sends Ace only where its own settings ask for it, which the tests' one does not.
+    // Node-RED 5 serves Ace only if its settings ask for it, which the tests' settings do not.
     if (!(await editor.page.evaluate(() => "ace" in window))) {
       console.log("      skipped: this Node-RED has not sent Ace");
       this.skip();

@@ -7,7 +7,7 @@ const CONFIG = "huggingface-config";
 const CHAT = "huggingface-chat";
 const TOOL = "huggingface-tool";
 
-/** What a broken installation, a proxy or a slow line may make of a script. */
+/** What may happen to a script: a broken installation, a proxy, a slow line. */
 const FAULTS: Record<string, (route: Route) => Promise<void>> = {
   "is missing": (route) => route.fulfill({ status: 404 }),
   "is cut off": async (route) => {
@@ -18,7 +18,7 @@ const FAULTS: Record<string, (route: Route) => Promise<void>> = {
   "never arrives": (route) => route.abort("connectionreset"),
 };
 
-/** A chat node whose values are right and odd: none of them may change unless somebody changes it. */
+/** A chat node with unusual but valid values: none may change unless a user changes it. */
 const ODD = {
   ...CHAT_DEFAULTS,
   id: "chat",
@@ -55,7 +55,7 @@ const FAILED = /script of this form could not be loaded/;
 describe("the scripts of the forms", function () {
   this.timeout(90_000);
   let editor: Editor;
-  /** The scripts of ours that the page asked for since it was loaded, without folder and ending. */
+  /** Our scripts that the page has requested since it was loaded, without folder and extension. */
   let asked: string[] = [];
 
   useEditor((its) => {
@@ -71,7 +71,7 @@ describe("the scripts of the forms", function () {
 
   const pattern = (name: string) => `**/resources/@hf-flows/node-red-huggingface/${name}.js*`;
 
-  /** Opens the editor anew with a flow, while something happens to one of our scripts. */
+  /** Reopens the editor with a flow, while something happens to one of our scripts. */
   async function open(flow: object[], name?: string, fault?: (route: Route) => Promise<void>): Promise<void> {
     const body = JSON.stringify(flow);
     const headers = { "content-type": "application/json" };
@@ -86,11 +86,11 @@ describe("the scripts of the forms", function () {
   const marks = async (id: string) => (await editor.reasons())[id];
   const triangle = (id: string) => editor.node(id).locator(".red-ui-flow-node-error");
   const note = () => editor.page.locator(".huggingface-script");
-  /** The browser's own words of a script that did not come, or of its mistake, are no surprise here. */
+  /** Removes the browser's own errors about a script that failed, which are expected here. */
   const expectProblems = () => editor.problems.splice(0);
   const own = async (): Promise<object[]> => (await editor.flows()).filter(({ type }) => type !== "tab");
 
-  /** Holds a script back until the function is called that this returns. */
+  /** Delays a script. @returns a function that lets it load */
   function hold(): { fault(route: Route): Promise<void>; release(): void } {
     let release = () => {};
     const released = new Promise<void>((done) => {
@@ -172,7 +172,7 @@ describe("the scripts of the forms", function () {
     it("fails: the form says so and changes nothing", async () => {
       const body = 'huggingfaceEditor.forms = { openForm() { throw new Error("of the test"); } };';
       await open(FLOW, "forms", (route) => route.fulfill({ contentType: "text/javascript", body }));
-      // The second one fails at once, since the script is there.
+      // The second one fails at once, since the script is loaded.
       for (const id of ["chat", "tool"]) {
         const form = await editor.edit(id);
         await note().filter({ hasText: FAILED }).waitFor();
@@ -241,7 +241,7 @@ describe("the scripts of the forms", function () {
   });
 });
 
-/** What the page itself knows. */
+/** Globals of the page. */
 interface Page {
   RED: {
     sidebar: { config: { show(): void } };

@@ -49,7 +49,7 @@ describe("secret headers in the form of a configuration", function () {
   const name = (index: number) => line(index).locator(".huggingface-header-name");
   const headersOf = (request: SeenRequest): Record<string, unknown> =>
     Object.fromEntries(Object.entries(request.headers).filter(([header]) => header.startsWith("x-")));
-  /** What the connection test sends. */
+  /** Returns what the connection test sends. */
   const sent = async (): Promise<Record<string, unknown>> => {
     const before = server.requests.length;
     await config.tab("Model");

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { chatFlow, proxyNode, tlsConfig } from "../support/node-red";
+import { startProxy } from "../support/proxy";
 import {
   chunk,
   type Handler,
@@ -80,6 +82,15 @@ describe("the form of a configuration and its server", function () {
     assert.equal(server.last.body.max_tokens, 1);
   });
 
+  it("says how large the context window is, where the server tells", async () => {
+    const loaded = { models: [{ name: "org/model", context_length: 4096 }] };
+    const answer = { choices: [{ message: { content: "Hi" } }], model: "org/model", system_fingerprint: "fp_ollama" };
+    chat = (request, response) => json(response, 200, request.url === "/api/ps" ? loaded : answer);
+    assert.match(await test(), /^org\/model answers, .*\. Context window: 4096 tokens\.$/);
+    loaded.models = [];
+    assert.match(await test(), /^org\/model answers, .* in \d+\.\d s\.$/);
+  });
+
   it("keeps the stored token from another address, and says so", async () => {
     await config.fill("token", "hf_stored_token");
     await config.done();
@@ -91,7 +102,7 @@ describe("the form of a configuration and its server", function () {
     assert.match(await test(), /answers/);
     assert.equal(server.last.headers.authorization, "Bearer hf_stored_token");
     await config.fill("baseUrl", other.url);
-    assert.match(await test(), /The server wants a token .*Who are you\?.*enter it again/);
+    assert.match(await test(), /Token missing .*Who are you\?.*enter it again/);
     assert.equal(other.last.headers.authorization, undefined);
     await config.fill("token", "hf_for_the_other");
     assert.doesNotMatch(await test(), /enter it again/);
@@ -103,20 +114,20 @@ describe("the form of a configuration and its server", function () {
   it("explains what fails", async () => {
     const tls = await startTlsServer(reply("ok"));
     chat = (_, response) => json(response, 401, { error: "no" });
-    assert.match(await test(), /wants a token .* Enter one in the configuration/);
+    assert.match(await test(), /^Token missing .* Enter one in the configuration/);
     await config.fill("token", "hf_wrong");
-    assert.match(await test(), /does not accept the token/);
+    assert.match(await test(), /^Token refused/);
     for (const [url, says] of [
-      ["http://nowhere.invalid", /was not found/],
-      [tls.url, /certificate .* was not accepted/],
-      ["nonsense", /not an address/],
+      ["http://nowhere.invalid", /^Host not found/],
+      [tls.url, /^Certificate not accepted/],
+      ["nonsense", /^Base URL not valid/],
     ] as const) {
       await config.fill("baseUrl", url);
       assert.match(await test(), says);
     }
     await config.fill("model", "");
     await config.fill("baseUrl", server.url);
-    assert.match(await test(), /No model is set/);
+    assert.match(await test(), /^No model set/);
     await tls.close();
   });
 
@@ -147,7 +158,7 @@ describe("the form of a configuration and its server", function () {
     await lines.first().locator("button").press("Enter");
     const providers = picker.locator(".huggingface-picker-providers label");
     assert.deepEqual(await providers.allTextContents(), [
-      "whoever is fastest, or what your account says",
+      "automatic: the fastest, unless your account prefers another",
       ":fastest, always the fastest",
       ":cheapest, always the cheapest",
       ":preferred, in the order that your account says",
@@ -170,7 +181,7 @@ describe("the form of a configuration and its server", function () {
       for (const key of keys) await editor.page.keyboard.press(key);
       return focused();
     };
-    // The tray takes the focus once more when it has slid in.
+    // The tray takes the focus again when it has slid in.
     await traysAtRest(editor.page);
     await picker.getByLabel("Search").focus();
     assert.equal(await press("ArrowDown"), "org/model-0000");
@@ -211,6 +222,72 @@ describe("the form of a configuration and its server", function () {
     assert.equal(await config.value("model"), "qwen");
   });
 
+  it("tells of a listed model its licence, its page, what it hears, and what cached tokens cost", async () => {
+    const pricing = { input: 1, output: 2, cache_read: 0.1 };
+    models = [
+      {
+        id: "org/ears",
+        license: "apache-2.0",
+        architecture: { input_modalities: ["text", "audio", "video"] },
+        providers: [{ provider: "novita", pricing }],
+      },
+      { id: "org/own", license: "mit" },
+    ];
+    await config.fill("token", "for-facts");
+    await editor.page.locator("#huggingface-config-pick").click();
+    const picker = editor.page.locator(".huggingface-picker");
+    const lines = picker.locator("tbody tr");
+    await lines.first().waitFor();
+    const badges = (index: number) => lines.nth(index).locator(".huggingface-badge").allTextContents();
+    assert.deepEqual([await badges(0), await badges(1)], [["sound", "video"], []]);
+    const unlisted = picker.locator(".huggingface-problem");
+    assert.equal(await unlisted.textContent(), "org/model is not in this list.");
+
+    await lines.first().click();
+    assert.equal(await unlisted.count(), 0);
+    const about = picker.locator(".huggingface-picker-about");
+    assert.equal(await about.textContent(), "Licence: apache-2.0 Open the model's page");
+    const link = about.locator("a");
+    assert.equal(await link.getAttribute("href"), "https://huggingface.co/org/ears");
+    assert.equal(await link.getAttribute("target"), "_blank");
+    assert.match((await link.getAttribute("rel")) ?? "", /noopener/);
+    const prices = "novita: $1.00 in and $2.00 out for a million tokens, $0.10 for a million cached tokens";
+    assert.equal(await picker.locator(".huggingface-picker-providers label").last().textContent(), prices);
+    for (const width of [300, 600, 900]) assert.deepEqual(await config.overflowing(width), [], `${width} px`);
+
+    await lines.nth(1).click();
+    assert.equal((await about.textContent())?.trim(), "Licence: mit");
+    assert.equal(await link.count(), 0, "no page of Hugging Face for the model of another server");
+    await editor.page.locator("#node-dialog-cancel").last().click();
+    await picker.waitFor({ state: "detached" });
+  });
+
+  it("lists the models of its server for the chat node's own field, too", async () => {
+    models = [{ id: "org/small" }, { id: "org/large" }];
+    const pick = editor.page.locator("#huggingface-chat-pick");
+    await config.cancel();
+    assert.equal(await pick.isDisabled(), true, "without a configuration");
+    config = await editor.editConfig("config", "add");
+    await config.fill("model", "org/model");
+    await config.fill("baseUrl", server.url);
+    await config.fill("token", "for-the-chat");
+    await config.done();
+    await form.tabAt(1);
+    const asked = server.requests.length;
+    await form.openOver(pick);
+    const picker = editor.page.locator(".huggingface-picker");
+    await picker.locator("tbody tr", { hasText: "org/large" }).click();
+    await form.closeOver();
+    assert.equal(await form.value("model"), "org/large");
+    assert.deepEqual(
+      server.requests.slice(asked).map(({ url, headers }) => [url, headers.authorization]),
+      [["/v1/models", "Bearer for-the-chat"]],
+    );
+    await form.done();
+    const [id = ""] = await editor.ids("huggingface-chat");
+    assert.equal(await editor.property(id, "model"), "org/large");
+  });
+
   it("shows when the token comes from the environment", async () => {
     const hint = editor.page.locator("#huggingface-config-environment");
     assert.equal(await hint.textContent(), "");
@@ -223,6 +300,75 @@ describe("the form of a configuration and its server", function () {
     } finally {
       delete process.env.HUGGINGFACE_API_KEY;
     }
+  });
+});
+
+describe("the owner of a token in the form of a configuration", function () {
+  this.timeout(90_000);
+  let editor: Editor;
+  let server: TestServer;
+  let proxy: Awaited<ReturnType<typeof startProxy>>;
+  let owner: object;
+
+  useEditor((its) => (editor = its));
+  before(async () => {
+    server = await startTlsServer((request, response, index) =>
+      request.url === "/api/whoami-v2" ? json(response, 200, owner) : reply("Hi")(request, response, index),
+    );
+    // The names of Hugging Face lead to a server on this machine.
+    proxy = await startProxy(undefined, server.port);
+  });
+  after(async () => {
+    await server?.close();
+    await proxy?.close();
+  });
+
+  const fineGrained = (...permissions: string[]) => ({
+    name: "ada",
+    orgs: [{ name: "acme" }, { name: "poor", canPay: false }],
+    auth: {
+      accessToken: {
+        displayName: "flows",
+        role: "fineGrained",
+        fineGrained: { global: [], scoped: [{ entity: { name: "acme" }, permissions }] },
+      },
+    },
+  });
+
+  it("is told by the connection test, with what is missing and who can be billed", async () => {
+    await editor.loadAnew();
+    await editor.show(
+      [
+        ...chatFlow("https://router.huggingface.co/v1", { x: 200, y: 300 }, { proxy: "proxy", tls: "tls" }),
+        proxyNode({ url: proxy.url }),
+        tlsConfig({ verifyservercert: false }),
+      ],
+      { config: { token: "hf_the_stored_token" } },
+    );
+    const form = await editor.edit("chat");
+    const config = await editor.editConfig("config", "edit");
+    const told = editor.page.locator(".huggingface-test-owner");
+    const test = async (): Promise<string[]> => {
+      await editor.page.locator("#huggingface-config-test button").click();
+      await editor.page.locator(".huggingface-test-result.huggingface-good").waitFor();
+      return told.locator("> div").allTextContents();
+    };
+    owner = fineGrained("inference.serverless.write");
+    const whose = 'Token "flows" of ada (fine-grained).';
+    assert.deepEqual(await test(), [whose, "Can be billed: acme."]);
+    const list = await config.input("billTo").getAttribute("list");
+    const offered = editor.page.locator(`datalist#${list} option`);
+    assert.deepEqual(await offered.evaluateAll((all) => all.map((option) => option.getAttribute("value"))), ["acme"]);
+
+    owner = fineGrained("repo.content.read");
+    const missing = 'The permission "Make calls to Inference Providers" is missing.';
+    assert.deepEqual(await test(), [whose, `${missing} Make a token that has it`]);
+    const href = (await told.locator("a").getAttribute("href")) ?? "";
+    assert.match(href, /^https:\/\/huggingface\.co\/settings\/tokens\/new\?.*inference\.serverless\.write/);
+    assert.equal(await offered.count(), 0);
+    for (const width of [300, 600, 900]) assert.deepEqual(await config.overflowing(width), [], `${width} px`);
+    await config.cancel();
+    await form.cancel();
   });
 });
 
@@ -292,10 +438,10 @@ describe("the box that tries a prompt", function () {
     );
     await ask("Hi");
     await figures()
-      .filter({ hasText: /cannot be used .*Check the model ID/ })
+      .filter({ hasText: /not available .*Check the model ID/ })
       .waitFor();
     await ask("");
-    await figures().filter({ hasText: "There is nothing to ask" }).waitFor();
+    await figures().filter({ hasText: "Type a prompt above." }).waitFor();
   });
 
   it("can be stopped, and stops when the form is closed", async () => {

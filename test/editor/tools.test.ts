@@ -38,8 +38,6 @@ describe("the forms for tools", function () {
   it("mark what cannot be in a tool", async () => {
     const form = await editor.edit(tool);
     for (const [value, invalid] of [
-      ["two words", true],
-      ["größe", true],
       ["a".repeat(65), true],
       ["a".repeat(64), false],
       ["get_weather-2", false],
@@ -69,6 +67,24 @@ describe("the forms for tools", function () {
       "Function: must be 1 to 64 letters, digits, _ or -",
       "Parameters: line 1, column 1: a schema is an object in braces",
     ]);
+  });
+
+  it("clean the name of a tool as it is typed", async () => {
+    const form = await editor.edit(tool);
+    for (const [typed, name] of [
+      ["two words", "two_words"],
+      ["größte Zahl!", "gro_te_Zahl_"],
+      ["get_weather-2", "get_weather-2"],
+    ] as const) {
+      await form.input("name").fill("");
+      await form.input("name").pressSequentially(typed);
+      assert.equal(await form.value("name"), name);
+      assert.equal(await form.isMarkedInvalid("name"), false, name);
+    }
+    await form.input("name").press("Home");
+    await form.input("name").pressSequentially("a b");
+    assert.equal(await form.value("name"), "a_bget_weather-2", "the caret stays");
+    await form.cancel();
   });
 
   it("save every field of a tool", async () => {
@@ -174,8 +190,8 @@ describe("the forms for tools", function () {
     await form.fill("toolTimeout", "-1");
     await form.done();
     assert.deepEqual(await editor.validationErrors(CHAT), [
-      "Max. rounds: must be a whole number, at least 1",
-      "Time-out: must be a number, at least 0",
+      "Max. tool rounds: must be a whole number, at least 1",
+      "Tool timeout: must be a number, at least 0",
     ]);
     await editor.load();
   });

@@ -1,11 +1,25 @@
 import assert from "node:assert/strict";
+import type { Fixture } from "@copilotkit/aimock";
 import type { BrowserContext, Page } from "playwright-core";
 import { pointTo, readExamples } from "../../dev/examples";
 import { type StandIn, startStandIn } from "../../dev/stand-in";
 import { newContext, skipWithoutChromium } from "../support/browser";
 import { getNodeRed, type NodeRed } from "../support/node-red";
 
-/** The example's page as a visitor has it. */
+/** Markdown as models write it, with what must stay text. */
+const markdown: Fixture = {
+  match: { userMessage: /in Markdown/ },
+  response: {
+    content: [
+      "## A **list**\n\n- one `a < b`\n- *two*\n\n3. three\n4. four\n\n```html\n<b>code</b>\n\n# not a heading\n```\n",
+      "See [this](javascript:document.title='run') and ![it](http://192.0.2.1/seen.png) <img src=x onerror=\"document.title='run'\">",
+      "<script>document.title='run'</script>",
+    ].join("\n"),
+  },
+  streamingProfile: { ttft: 0, tps: 1000, jitter: 0 },
+};
+
+/** Opens the example's page as a visitor does. */
 describe("the web page of the examples", function () {
   this.timeout(60_000);
   let red: NodeRed;
@@ -16,7 +30,7 @@ describe("the web page of the examples", function () {
 
   before(async function () {
     skipWithoutChromium(this);
-    standIn = await startStandIn({ speed: 12 });
+    standIn = await startStandIn({ speed: 12, extra: [markdown] });
     red = await getNodeRed();
     context = await newContext();
   });
@@ -49,7 +63,7 @@ describe("the web page of the examples", function () {
   const answer = async (index = 0): Promise<string> =>
     (await page.locator(".assistant").nth(index).textContent()) ?? "";
 
-  /** The page is ready for the next question once the reply has ended. */
+  /** Waits until the page accepts the next question. */
   async function ended(): Promise<void> {
     await page.locator("#send:enabled").waitFor();
   }
@@ -100,6 +114,34 @@ describe("the web page of the examples", function () {
     await say("Hello there");
     await ended();
     assert.match(await answer(1), /^Hello!/);
+    assert.deepEqual(troubles, []);
+  });
+
+  it("shows Markdown, and nothing in it is run, loaded or linked", async () => {
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await say("Tell me in Markdown");
+    await ended();
+    const reply = page.locator(".assistant");
+    const texts = (selector: string) => reply.locator(selector).allTextContents();
+    assert.deepEqual(await texts("h3"), ["A list"]);
+    assert.deepEqual(await texts("h3 strong"), ["list"]);
+    assert.deepEqual(await texts("ul li"), ["one a < b", "two"]);
+    assert.deepEqual(await texts("li code, li em"), ["a < b", "two"]);
+    assert.deepEqual(await texts("ol[start='3'] li"), ["three", "four"]);
+    assert.deepEqual(await texts("pre"), ["<b>code</b>\n\n# not a heading"]);
+    const [text = ""] = await texts("p");
+    assert.match(
+      text,
+      /this \(javascript:document\.title='run'\) and it \(http:\/\/192\.0\.2\.1\/seen\.png\) <img src=x/,
+    );
+    assert.match(text, /<script>/);
+    assert.equal(await page.locator("#messages").locator("a, img, script, b, iframe").count(), 0);
+    assert.equal(await page.title(), "Chat");
+    assert.deepEqual(
+      asked.filter((address) => address !== `${red.url}/chat`),
+      [],
+    );
     assert.deepEqual(troubles, []);
   });
 

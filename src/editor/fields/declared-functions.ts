@@ -19,7 +19,7 @@ export interface FunctionProblem {
 }
 
 /**
- * Finds what is wrong with the functions of a node.
+ * Finds the problems of a node's functions.
  *
  * @param functions the property's value, whatever it is
  * @param tools the names of the tool nodes that the node may call, too
@@ -54,7 +54,7 @@ function isSchemaText(parameters: unknown): boolean {
 }
 
 /**
- * The text of a schema that a flow holds as text or as an object.
+ * Returns the text of a schema that a flow holds as text or as an object.
  *
  * @returns `undefined` for what is neither
  */

@@ -11,10 +11,10 @@ interface Line {
 
 /** The functions that are declared in a form. */
 export interface FunctionList {
-  /** the property's value: what was given, as long as nothing was changed */
+  /** the property's value; the given one while nothing was changed */
   value(): unknown;
   names(): string[];
-  /** marks anew what cannot be used, when other tools were picked */
+  /** marks unusable functions again, after other tools were picked */
   mark(): void;
 }
 
@@ -22,8 +22,8 @@ export interface FunctionList {
  * Makes the list of functions.
  *
  * @param element an `<ol>`
- * @param functions the property's value; what is no list is shown as none and kept until something is added
- * @param toolNames the names of the tools that are picked just now
+ * @param functions the property's value; anything but a list is shown as empty and kept until something is added
+ * @param toolNames returns the names of the picked tools
  * @param changed called whenever the user has changed something
  */
 export function createFunctionList(

@@ -12,7 +12,7 @@ interface Line {
   stored?: string | undefined;
 }
 
-/** A line as it is shown. */
+/** A line of the list. */
 interface Fields {
   name: HTMLInputElement;
   value: HTMLInputElement;
@@ -24,20 +24,20 @@ interface Fields {
 export interface HeaderList {
   /** the headers in the fields now that are not secret; a line without a name does not count */
   headers(): Record<string, string>;
-  /** the property's value: what was given, as long as nothing was changed */
+  /** the property's value; the given one while nothing was changed */
   value(): unknown;
-  /** the secret ones, `undefined` as long as they are not known */
+  /** the secret headers, `undefined` until they are known */
   secretHeaders(): SecretHeaders | undefined;
-  /** adds those that are secret, when they are known */
+  /** adds the secret headers, once they are known */
   addSecret(headers: SecretHeaders): void;
-  /** the secret ones, if something was changed in them */
+  /** the secret headers, if they were changed */
   changedSecretHeaders(): SecretHeaders | undefined;
 }
 
-/** What the editor shows in place of a password that it does not know. */
+/** The editor shows this instead of a stored password, which it does not know. */
 const UNKNOWN = "__PWRD__";
 
-/** The headers of a property that holds an object, or the text of one. */
+/** Reads the headers of a property that holds an object, or the text of one. */
 function readHeaders(given: unknown): Record<string, unknown> {
   let value = given;
   if (typeof value === "string") {
@@ -51,7 +51,7 @@ function readHeaders(given: unknown): Record<string, unknown> {
 }
 
 /**
- * Makes the list of headers, two fields a line and a button that makes the value a secret. A name that cannot be sent is
+ * Makes the list of headers: two fields a line, and a button that makes the value secret. A name that cannot be sent is
  * marked as it is written.
  *
  * @param element an `<ol>`
@@ -71,7 +71,7 @@ export function createHeaderList(
     for (const line of list.data()) {
       const fields = lines.get(line);
       if (!fields) continue;
-      // To a server they are the same in capitals.
+      // Header names are case-insensitive.
       const name = fields.name.value.trim().toLowerCase();
       showLine(line, fields, seen.has(name));
       if (name !== "") seen.add(name);
@@ -146,14 +146,14 @@ function makeFields(line: Line, names: { name: string; value: string }): Fields 
     "button",
     {
       type: "button",
-      class: "red-ui-button red-ui-button-small huggingface-header-secret",
+      class: "red-ui-button huggingface-header-secret",
       title: text("secret.mark"),
     },
     make("i"),
   );
   lock.setAttribute("aria-label", text("secret.mark"));
   const value = field("value");
-  // A browser would offer to fill in, or to remember, a login of Node-RED's.
+  // Otherwise browsers offer to fill in or save the login of Node-RED.
   value.autocomplete = "new-password";
   return { name: field("name"), value, lock, hint: make("div", { class: "huggingface-hint" }) };
 }

@@ -28,7 +28,7 @@ export function hasSecretHeaders(credentials: HeaderCredentials = {}): boolean {
 }
 
 /**
- * Makes the credentials for these headers. Node-RED replaces a credential as a whole. So while a stored value is kept, the
+ * Makes the credentials for these headers. Node-RED replaces a credential as a whole. While a stored value is kept, the
  * credential with the value stays as it is (`undefined`), and the other one holds the headers as they are now.
  */
 export function writeSecretHeaders(

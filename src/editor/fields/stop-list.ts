@@ -4,7 +4,7 @@ import { createTextList, type TextList } from "./text-list.js";
 const ESCAPES: Record<string, string> = { "\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\" };
 const UNESCAPES: Record<string, string> = { n: "\n", t: "\t", r: "\r", "\\": "\\" };
 
-/** Makes the list of stop sequences. They are shown, and typed, with \n, \t, \r and \\ for what a one-line field cannot hold. */
+/** Makes the list of stop sequences. Line breaks, tabs and backslashes are shown and typed as \n, \r, \t and \\, since a field has one line. */
 export function createStopList(element: HTMLElement, node: EditedNode): TextList {
   const placeholder = node._("huggingface-chat.placeholder.stop");
   return createTextList(

@@ -6,9 +6,9 @@ const TEXT_TYPES = ["str", "template"];
 
 /** A typed input of the chat node's form whose texts stand in a box of several lines. */
 export interface TextField {
-  /** what the property would be if the form were saved now */
+  /** the property's value if the form were saved now */
   value(): string;
-  /** puts the text of the box where the editor looks for the property */
+  /** copies the text of the box to the field that the editor reads */
   save(): void;
 }
 
@@ -36,7 +36,7 @@ export function createTextField(node: EditedNode, property: "prompt" | "system")
   let type: string | undefined;
   const showBox = () => {
     const now = typed.typedInput("type");
-    // A value that is set from outside, by the widget's own method, belongs into the box.
+    // A value set by the widget's own method belongs in the box.
     const value = input.val();
     if (value && TEXT_TYPES.includes(now) && type === now) box.val(value);
     if (now === type) return;

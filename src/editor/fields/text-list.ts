@@ -7,9 +7,9 @@ interface Line {
 
 /** A list of texts in a form. */
 export interface TextList {
-  /** what is in the fields now, without what is blank; a line that is fading out does not count any more */
+  /** the values of the fields, without blank ones and lines that are fading out */
   entries(): string[];
-  /** the property's value: what was given, as long as nothing was changed */
+  /** the property's value; the given one while nothing was changed */
   value(): unknown;
 }
 
@@ -18,7 +18,7 @@ export interface TextList {
  *
  * @param element an `<ol>`
  * @param given the property's value: a list, or one text for a list of one
- * @param names what is written in an empty field, and what the field is called
+ * @param names the placeholder and the name of a field
  * @param show how a text is written in its field; `read` is the way back, "" for none
  */
 export function createTextList(

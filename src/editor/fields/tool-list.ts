@@ -1,4 +1,5 @@
-import { type EditedNode, type FlowNode, widget } from "../red.js";
+import { goTo } from "../canvas.js";
+import { type EditedNode, type FlowNode, make, widget } from "../red.js";
 
 /** A line of the list: a tab or a subflow, or a tool node in it. */
 interface Group {
@@ -15,13 +16,15 @@ interface Item {
   label: string;
   checkbox: true;
   selected: boolean;
+  /** What the widget has made of the line. */
+  treeList?: { label: JQuery };
 }
 
-/** The tool nodes that a chat node may call, to be picked. */
+/** The list in which the tools of a chat node are picked. */
 export interface ToolList {
-  /** the nodes that are picked now */
+  /** the picked nodes */
   picked(): FlowNode[];
-  /** the property's value: what was picked before keeps its place */
+  /** the property's value: earlier picks keep their place */
   ids(): string[];
 }
 
@@ -31,7 +34,7 @@ export interface ToolList {
  *
  * @param element an empty element
  * @param filter the field that filters it
- * @param changed is called when something was picked, or not any more
+ * @param changed called when a node was picked or unpicked
  */
 export function createToolList(element: JQuery, filter: JQuery, node: EditedNode, changed: () => void): ToolList {
   const groups = toolGroups(node);
@@ -47,6 +50,8 @@ export function createToolList(element: JQuery, filter: JQuery, node: EditedNode
     .on("treelistitemmouseover", highlight(true))
     .on("treelistitemmouseout", highlight(false))
     .on("treelistselect", changed);
+  for (const item of groups.flatMap(({ children }) => children))
+    item.treeList?.label.append(makeShowButton(node, item));
   $(".huggingface-chat-tools-list").toggle(count > 0);
   $(".huggingface-chat-tools-none").toggle(count === 0);
   widget(filter).searchBox({
@@ -73,6 +78,21 @@ export function createToolList(element: JQuery, filter: JQuery, node: EditedNode
       return [...new Set([...kept, ...ids])];
     },
   };
+}
+
+/** Makes the button that leads to a tool in its flow. */
+function makeShowButton(node: EditedNode, { id, label }: Item): HTMLElement {
+  const title = node._("huggingface-chat.button.showTool", { name: label });
+  const attributes = { type: "button", class: "red-ui-button red-ui-button-small huggingface-show-tool" };
+  const button = make("button", { ...attributes, title, "aria-label": title });
+  button.append(make("i", { class: "fa fa-arrow-right" }));
+  button.addEventListener("click", (event) => {
+    // The line itself would be picked.
+    event.stopPropagation();
+    event.preventDefault();
+    goTo(id);
+  });
+  return button;
 }
 
 function toolGroups(node: EditedNode): Group[] {

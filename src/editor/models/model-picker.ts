@@ -14,7 +14,7 @@ import {
   splitModel,
 } from "./model-rows.js";
 
-/** Lines that are made at once; further ones come when the list is scrolled down. */
+/** Lines rendered at once; more follow when the list is scrolled. */
 const PAGE = 100;
 
 const COLUMNS: { name: ModelColumn; isDescendingFirst?: boolean }[] = [
@@ -29,9 +29,9 @@ const COLUMNS: { name: ModelColumn; isDescendingFirst?: boolean }[] = [
 /**
  * Opens the list of the server's models over the form.
  *
- * @param form the form right now: it says which server, and with which token
+ * @param form the values of the form, with server and token
  * @param current the model field
- * @param done takes the model that was chosen, with its provider or policy behind a colon
+ * @param done called with the chosen model, followed by a colon and its provider or policy
  */
 export function pickModel(form: ConfigForm, current: string, done: (model: string) => void): void {
   const abort = new AbortController();
@@ -125,7 +125,7 @@ class ModelPicker {
     this.#suffix = suffix;
     this.#show();
     this.#showProviders();
-    // The tray may still slide in from outside: to scroll to it would push the whole editor aside.
+    // The tray may still slide in: scrolling to it would move the whole editor.
     this.#search.focus({ preventScroll: true });
   }
 
@@ -159,7 +159,7 @@ class ModelPicker {
     this.#more();
   }
 
-  /** Adds lines until the list is filled a good way beyond what can be seen. */
+  /** Adds lines until the list extends well beyond the visible part. */
   #more(): void {
     const { scrollTop, clientHeight, scrollHeight } = this.#list;
     const isNearEnd = scrollTop + 2 * clientHeight >= scrollHeight;
@@ -169,7 +169,7 @@ class ModelPicker {
   }
 
   #line(row: ModelRow): HTMLTableRowElement {
-    const badges = (["tools", "json", "images"] as const)
+    const badges = (["tools", "json", "images", "audio", "video"] as const)
       .filter((name) => row[name])
       .map((name) => make("span", { class: "huggingface-badge" }, text(`picker.${name}`)));
     const button = make("button", { type: "button", class: "huggingface-picker-plain" }, row.id);
@@ -195,7 +195,7 @@ class ModelPicker {
     return line;
   }
 
-  /** Up and down through the lines, to the first and the last that is there, and from the first back to the search. */
+  /** Moves the focus through the lines, to the first and last one, and from the first back to the search. */
   #walk(event: KeyboardEvent): void {
     const line = (event.target as Element).closest("tr");
     const index = [...this.#body.children].indexOf(line as Element);
@@ -217,7 +217,7 @@ class ModelPicker {
   }
 
   #choose({ id, providers }: ModelRow): void {
-    // Where nobody is known to choose from, what stood behind a colon was part of another model's name.
+    // Without known providers, the old suffix was part of another model's name.
     if (id !== this.#id || providers.length === 0) this.#suffix = "";
     this.#id = id;
     for (const [index, line] of [...this.#body.children].entries()) {
@@ -228,7 +228,24 @@ class ModelPicker {
     this.#showProviders();
   }
 
-  /** Who may serve the chosen model: the router's own choice, or one provider. */
+  /** Tells of the chosen model what the list does not: that it is missing there, its licence, and where its page is. */
+  #about(row: ModelRow | undefined): HTMLElement[] {
+    if (!row) {
+      const isMissing = this.#rows.length > 0 && this.#id !== "";
+      const message = text("picker.unlisted", { model: this.#id });
+      return isMissing ? [make("div", { class: "huggingface-hint huggingface-problem" }, message)] : [];
+    }
+    const about = make("div", { class: "huggingface-hint huggingface-picker-about" });
+    if (row.licence) about.append(`${text("picker.licence", { licence: row.licence })} `);
+    // Only Hugging Face lists providers; other servers have names of their own.
+    if (row.providers.length > 0 && /^[\w.-]+\/[\w.-]+$/.test(row.id)) {
+      const href = `https://huggingface.co/${row.id}`;
+      about.append(make("a", { href, target: "_blank", rel: "noopener noreferrer" }, text("picker.page")));
+    }
+    return about.hasChildNodes() ? [about] : [];
+  }
+
+  /** Lists the choices of a provider for the chosen model: the router's own, or one provider. */
   #showProviders(): void {
     const row = this.#rows.find(({ id }) => id === this.#id);
     const choices = row && row.providers.length > 0 ? ["", "fastest", "cheapest", "preferred", ...row.providers] : [];
@@ -243,17 +260,18 @@ class ModelPicker {
       const label = isProvider ? describeProvider(choice) : text(`picker.policy.${choice || "none"}`);
       return make("label", { class: "huggingface-check" }, radio, label);
     });
-    this.#providers.replaceChildren(...lines);
+    this.#providers.replaceChildren(...this.#about(row), ...lines);
   }
 }
 
 function describeProvider(provider: ProviderRow): string {
-  const { name, isLive, isFree, context, input, output, latency, throughput } = provider;
+  const { name, isLive, isFree, context, input, output, cached, latency, throughput } = provider;
   const facts = [
     context !== undefined && text("picker.fact.context", { value: showTokens(context) }),
     input !== undefined &&
       output !== undefined &&
       text("picker.fact.price", { input: showPrice(input), output: showPrice(output) }),
+    cached !== undefined && text("picker.fact.cached", { value: showPrice(cached) }),
     isFree && text("picker.fact.free"),
     latency !== undefined && text("picker.fact.latency", { value: showRate(latency) }),
     throughput !== undefined && text("picker.fact.throughput", { value: showRate(throughput) }),

@@ -1,24 +1,27 @@
-/** A model of a server's list, as the picker shows it. What the server does not say is undefined. */
+/** A model of a server's list, as the picker shows it. Unknown values are undefined. */
 export interface ModelRow {
   id: string;
-  /** What the server says of everybody who serves it; none where the list has only ids. */
+  /** The providers that the server lists; empty if it lists only ids. */
   providers: ProviderRow[];
-  /** In tokens: the least of all providers, since the router picks one. */
+  /** In tokens: the smallest of all providers, since the router picks one. */
   context: number | undefined;
-  /** USD per million tokens: the least of all. */
+  /** USD per million tokens: the lowest of all. */
   input: number | undefined;
   output: number | undefined;
   /** The shortest time to the first token, in seconds. */
   latency: number | undefined;
   /** The highest rate, in tokens per second. */
   throughput: number | undefined;
-  /** True if some provider is known to do it. */
+  /** True if some provider supports it. */
   tools: boolean;
   json: boolean;
   images: boolean;
+  audio: boolean;
+  video: boolean;
+  licence: string | undefined;
 }
 
-/** Who serves a model. */
+/** A provider of a model. */
 export interface ProviderRow {
   name: string;
   isLive: boolean;
@@ -27,6 +30,8 @@ export interface ProviderRow {
   context: number | undefined;
   input: number | undefined;
   output: number | undefined;
+  /** For tokens of the prompt that the provider has cached. */
+  cached: number | undefined;
   latency: number | undefined;
   throughput: number | undefined;
   tools: boolean;
@@ -37,23 +42,24 @@ export interface ProviderRow {
 export type ModelColumn = "id" | "context" | "input" | "output" | "latency" | "throughput";
 
 export interface ModelFilter {
-  /** Words that the id, or a provider's name, must have. */
+  /** Words that the id or a provider's name must contain. */
   text: string;
   tools: boolean;
   json: boolean;
   images: boolean;
 }
 
-/** Reads a server's list of models. Entries without an id are left out, fields of another kind count as not said. */
+/** Reads a server's list of models. Skips entries without an id, and ignores fields of another type. */
 export function readModelRows(models: unknown): ModelRow[] {
   return Array.isArray(models) ? models.flatMap(readModelRow) : [];
 }
 
 function readModelRow(entry: unknown): ModelRow[] {
-  const { id, providers, architecture } = asRecord(entry);
+  const { id, license, providers, architecture } = asRecord(entry);
   if (typeof id !== "string" || id === "") return [];
   const rows = Array.isArray(providers) ? providers.flatMap(readProviderRow) : [];
   const inputs = asRecord(architecture)["input_modalities"];
+  const takes = (kind: string) => Array.isArray(inputs) && inputs.includes(kind);
   return [
     {
       id,
@@ -65,7 +71,10 @@ function readModelRow(entry: unknown): ModelRow[] {
       throughput: most(rows.map(({ throughput }) => throughput)),
       tools: rows.some(({ tools }) => tools),
       json: rows.some(({ json }) => json),
-      images: Array.isArray(inputs) && inputs.includes("image"),
+      images: takes("image"),
+      audio: takes("audio"),
+      video: takes("video"),
+      licence: typeof license === "string" ? license : undefined,
     },
   ];
 }
@@ -83,6 +92,7 @@ function readProviderRow(entry: unknown): ProviderRow[] {
       context: asNumber(provider["context_length"]),
       input: asNumber(pricing["input"]),
       output: asNumber(pricing["output"]),
+      cached: asNumber(pricing["cached"]),
       latency: latency === undefined ? undefined : latency / 1000,
       throughput: asNumber(provider["throughput"]),
       tools: provider["supports_tools"] === true,
@@ -91,7 +101,7 @@ function readProviderRow(entry: unknown): ProviderRow[] {
   ];
 }
 
-/** The rows that fit, sorted by a column; what is not said comes last, whichever the direction. */
+/** Returns the matching rows, sorted by a column, unknown values last in both directions. */
 export function chooseRows(rows: ModelRow[], filter: ModelFilter, by: ModelColumn, isDescending: boolean): ModelRow[] {
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (row: ModelRow) => {
@@ -109,8 +119,8 @@ export function chooseRows(rows: ModelRow[], filter: ModelFilter, by: ModelColum
 }
 
 /**
- * The parts of a model's name: its id, and what follows the colon. A name that the server itself lists is whole:
- * Some servers have models such as `llama3.2:3b`.
+ * Splits a model's name into its id and what follows the colon. A name that the server itself lists is not split:
+ * some servers have models such as `llama3.2:3b`.
  */
 export function splitModel(name: string, rows: ModelRow[] = []): { id: string; suffix: string } {
   const whole = name.trim();
@@ -123,14 +133,14 @@ export function joinModel(id: string, suffix: string): string {
   return suffix ? `${id}:${suffix}` : id;
 }
 
-/** A number of tokens: `128k`, `1M`. */
+/** Formats a number of tokens: `128k`, `1M`. */
 export function showTokens(tokens: number | undefined): string {
   if (tokens === undefined) return "";
   if (tokens >= 1e6) return `${round(tokens / 1e6)}M`;
   return tokens >= 1000 ? `${Math.round(tokens / 1000)}k` : String(tokens);
 }
 
-/** USD, in cents; a price below ten cents has two digits that count. */
+/** Formats USD in cents; a price below ten cents with two significant digits. */
 export function showPrice(price: number | undefined): string {
   if (price === undefined) return "";
   const cents = price.toFixed(2);

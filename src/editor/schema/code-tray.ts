@@ -4,7 +4,7 @@ import { type CodeEditor, createJsonEditor, destroyEditor, dialogButtons, make }
  * Opens JSON text in a code editor that fills a tray of its own, over the form that it belongs to. The editor's own tray for
  * texts is not used: its Monaco folds (see `createJsonEditor`).
  *
- * @param done takes the text, changed or not, when the form below is in the page again
+ * @param done called with the text, changed or not, when the form below is in the page again
  */
 export function editJson(title: string, given: string, done: (text: string) => void): void {
   let editor: CodeEditor | undefined;

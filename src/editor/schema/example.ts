@@ -10,11 +10,11 @@ import {
   printJson,
 } from "./json-source.js";
 
-/** What was seen of the values at one place of an example. */
+/** The values found at one place of an example. */
 interface Shape {
-  /** names of types, in the order in which they were seen */
+  /** names of types, in order of appearance */
   readonly types: Set<string>;
-  /** how many objects were seen */
+  /** the number of objects */
   objects: number;
   readonly properties: Map<string, { shape: Shape; seen: number }>;
   items?: Shape;
@@ -23,9 +23,9 @@ interface Shape {
 const newShape = (): Shape => ({ types: new Set(), objects: 0, properties: new Map() });
 
 /**
- * Makes a JSON schema that allows an example and what looks like it: objects have just the properties of the example,
- * all of them required (as strict mode wants it) unless some objects of an array lack them; arrays hold what the
- * example's arrays hold.
+ * Makes a JSON schema that allows an example and similar values: objects have only the properties of the example,
+ * all of them required (as strict mode demands) unless some objects of an array lack them; arrays contain what the
+ * example's arrays contain.
  *
  * @param text the example as JSON
  * @returns the schema's text, or what is wrong with the example
@@ -46,7 +46,7 @@ function look(shape: Shape, node: JsonNode): void {
   }
   if (node.kind !== "object") return;
   shape.objects++;
-  // A key that is there twice counts once, with its last value, as for `JSON.parse`.
+  // The last value of a duplicate key counts, as in `JSON.parse`.
   for (const [name, value] of new Map(node.entries.map((entry) => [entry.key.value, entry.value]))) {
     const property = shape.properties.get(name) ?? { shape: newShape(), seen: 0 };
     property.seen++;
@@ -59,7 +59,7 @@ function schemaOf(shape: Shape): JsonObject {
   const types = [...shape.types].filter((type) => type !== "integer" || !shape.types.has("number"));
   if (types.length === 0) return makeObject([]);
   if (types.length === 1) return schemaOfType(shape, types[0] as string);
-  // null last: the way in which a value that may be missing is written by most.
+  // null last, as most people write an optional value.
   types.sort((a, b) => Number(a === "null") - Number(b === "null"));
   if (!types.includes("object") && !types.includes("array")) {
     return makeObject([["type", makeArray(types.map(makeString))]]);
@@ -73,7 +73,7 @@ function schemaOfType(shape: Shape, type: string): JsonObject {
   if (type !== "object") return makeObject([typed]);
   const properties = [...shape.properties];
   const required = properties.filter(([, { seen }]) => seen === shape.objects);
-  // Ajv leaves this name out of `properties`: a closed object would refuse it.
+  // Ajv ignores this name in `properties`, so a closed object would refuse it.
   const isOpen = shape.properties.has("__proto__");
   return makeObject([
     typed,

@@ -1,17 +1,17 @@
 import { DEEPEST_JSON } from "../../shared/limits.js";
 
 /**
- * JSON as it is written: every value knows where it stands in its text and is written out again just as it was, however
- * large its numbers and whatever the order of its keys. `JSON.parse` would lose keys that are there twice, the order
+ * JSON with its formatting: every value knows its place in the text and is written back unchanged, however
+ * large its numbers and whatever the order of its keys. `JSON.parse` would lose duplicate keys, the order
  * of keys that look like numbers, and all positions.
  */
 export type JsonNode = JsonObject | JsonArray | JsonString | JsonOther;
 
 interface Written {
-  /** offsets in the text that was parsed; 0 for a value that was made */
+  /** offsets in the parsed text; 0 for a new value */
   start: number;
   end: number;
-  /** as it was written; a value that was made or changed has none */
+  /** the original text; absent for a new or changed value */
   raw?: string;
 }
 export interface JsonObject extends Written {
@@ -35,7 +35,7 @@ export interface JsonEntry {
   value: JsonNode;
 }
 
-/** A mistake at a place of a text: a key of the catalogue's section `json` or `schema`, and what is put into its text. */
+/** A mistake at a place of a text: a key of the catalogue's section `json` or `schema`, and its parameters. */
 export interface Problem {
   key: string;
   params?: Record<string, string | number>;
@@ -58,7 +58,7 @@ class Failure extends Error {
 /**
  * Reads a JSON text.
  *
- * @returns its value, or the first mistake and where it is; never throws
+ * @returns its value, or the first mistake and its place; never throws
  */
 export function parseSource(text: string): { root: JsonNode } | { problem: Problem } {
   try {
@@ -120,7 +120,7 @@ class Parser {
     return { kind: "array", items, start, end: this.at, raw: this.text.slice(start, this.at) };
   }
 
-  /** What is between brackets, with commas; the opening bracket is next. */
+  /** Reads what is between brackets, with commas; the opening bracket is next. */
   private list(close: string, readItem: () => void): void {
     if (++this.depth > DEEPEST_JSON) this.fail("deep");
     this.at++;
@@ -174,33 +174,33 @@ const WORDS = [
   ["null", "null"],
 ] as const;
 
-/** The line and column of an offset, both counted from 1 as editors do. */
+/** Returns the line and column of an offset, both counted from 1 as in editors. */
 export function position(text: string, offset: number): { line: number; column: number } {
   const lines = text.slice(0, offset).split(/\r\n|\r|\n/);
   return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
 
-/** The value of a key; of the last one if it is there twice, as `JSON.parse` has it. */
+/** Returns the value of a key; the last one of duplicates, as in `JSON.parse`. */
 export function get(object: JsonNode | undefined, key: string): JsonNode | undefined {
   return object?.kind === "object" ? object.entries.findLast((entry) => entry.key.value === key)?.value : undefined;
 }
 
-/** The text of a string, else `undefined`. */
+/** Returns the text of a string, otherwise `undefined`. */
 export function stringOf(node: JsonNode | undefined): string | undefined {
   return node?.kind === "string" ? node.value : undefined;
 }
 
-/** A string that stands nowhere yet. */
+/** Makes a new string. */
 export function makeString(value: string): JsonString {
   return { kind: "string", value, start: 0, end: 0 };
 }
 
-/** An array that stands nowhere yet. */
+/** Makes a new array. */
 export function makeArray(items: readonly JsonNode[]): JsonArray {
   return { kind: "array", items, start: 0, end: 0 };
 }
 
-/** An object that stands nowhere yet, with its keys in this order. */
+/** Makes a new object with its keys in this order. */
 export function makeObject(entries: readonly (readonly [string, JsonNode])[]): JsonObject {
   return withEntries(
     entries.map(([key, value]) => ({ key: makeString(key), value })),
@@ -208,17 +208,17 @@ export function makeObject(entries: readonly (readonly [string, JsonNode])[]): J
   );
 }
 
-/** A truth value that stands nowhere yet. */
+/** Makes a new boolean. */
 export function makeBoolean(value: boolean): JsonOther {
   return { kind: "boolean", raw: String(value), start: 0, end: 0 };
 }
 
-/** An object with other entries, standing where another one stood. */
+/** Copies an object with other entries. */
 export function withEntries(entries: readonly JsonEntry[], old: JsonObject | undefined): JsonObject {
   return { kind: "object", entries, start: old?.start ?? 0, end: old?.end ?? 0 };
 }
 
-/** The object with the value of a key replaced where it stands; a new key comes first or last. */
+/** Copies an object with a key's value replaced; a new key comes first or last. */
 export function set(object: JsonObject, key: string, value: JsonNode, place: "first" | "last" = "last"): JsonObject {
   const index = object.entries.findLastIndex((entry) => entry.key.value === key);
   const old = object.entries[index];
@@ -228,16 +228,16 @@ export function set(object: JsonObject, key: string, value: JsonNode, place: "fi
   return withEntries(place === "first" ? [added, ...object.entries] : [...object.entries, added], object);
 }
 
-/** The object without these keys; itself if it has none of them. */
+/** Returns the object without these keys; itself if it has none of them. */
 export function remove(object: JsonObject, ...keys: string[]): JsonObject {
   const kept = object.entries.filter((entry) => !keys.includes(entry.key.value));
   return kept.length === object.entries.length ? object : withEntries(kept, object);
 }
 
 /**
- * Writes a value: what was not changed as it was, the rest with one entry a line.
+ * Writes a value: unchanged parts as they were, the rest with one entry a line.
  *
- * @param like the text that it came from: its indent and line ends are taken up
+ * @param like the text that it came from, whose indent and line ends are used
  */
 export function printJson(node: JsonNode, like = ""): string {
   const indent = /\n([ \t]+)\S/.exec(like)?.[1] ?? "  ";

@@ -2,7 +2,7 @@ import { createSchemaForm, type SchemaForm } from "./schema-form.js";
 
 /** The form of a schema that is a property of the node. */
 export interface SchemaField extends SchemaForm {
-  /** puts the schema where the editor looks for the property */
+  /** copies the schema to the field that the editor reads */
   save(): void;
 }
 
@@ -11,7 +11,7 @@ export interface SchemaField extends SchemaForm {
  * and marks mistakes.
  *
  * @param property its name; the form goes into the element `node-input-<property>-container`
- * @param given its value: text, or an object in a flow from elsewhere
+ * @param given its value: text, or an object in a flow not saved by this form
  * @param isReply whether it is the schema of a reply
  */
 export function createSchemaField(property: string, given: unknown, isReply: boolean): SchemaField {
@@ -29,7 +29,7 @@ export function createSchemaField(property: string, given: unknown, isReply: boo
     ...form,
     save: () => {
       input.val(form.text());
-      // An object stays one as long as nothing is changed: without its field the property is left alone.
+      // An object stays one while nothing is changed: without its field, the editor keeps the property.
       if (isObject && input.val() === written) input.remove();
     },
   };

@@ -8,13 +8,13 @@ import { readRows, type SchemaRows, writeRows } from "./schema-rows.js";
 
 /** A schema in a form: as rows, and as text in a code editor, in step. */
 export interface SchemaForm {
-  /** the schema's text: what was given, to the byte, as long as nothing was changed */
+  /** the schema's text; exactly the given one while nothing was changed */
   text(): string;
   /** gives the code editor a height, in pixels */
   setCodeHeight(height: number): void;
   codeHeight(): number;
   resize(): void;
-  /** ends the code editor, which would stay in memory otherwise */
+  /** ends the code editor, which would otherwise stay in memory */
   destroy(): void;
 }
 
@@ -39,7 +39,7 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
   if (isReply) container.append(createExample((schema) => editor.setValue(schema, -1)));
   const larger = make("button", {
     type: "button",
-    class: "red-ui-button red-ui-button-small",
+    class: "red-ui-button",
     title: text("rows.expand"),
   });
   larger.setAttribute("aria-label", text("rows.expand"));
@@ -54,7 +54,7 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
 
   let current = given;
   let read: SchemaRows = { text: "", rows: [] };
-  // Set while the rows write into the code editor: what it reports then is no news.
+  // Set while the rows write into the code editor, whose change events are ignored then.
   let isWriting = false;
 
   const rowList = createRowList(list, writeFromRows);
@@ -98,7 +98,7 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
   showProblems(editor, current, problems);
   return {
     text: () => {
-      // A row that is still fading out is gone.
+      // A row that is fading out no longer counts.
       if (!rowsBox.inert) writeFromRows();
       return current;
     },
@@ -112,14 +112,14 @@ export function createSchemaForm({ container, text: given, isReply = false, chan
   };
 }
 
-/** Marks every mistake at its place, and says the first one below the editor, where Ace shows it too. */
+/** Marks every mistake, and shows the first one below the editor, also with Ace. */
 function showProblems(editor: CodeEditor, source: string, element: HTMLElement): void {
   const found = schemaProblems(source);
   element.textContent = found[0] ? describe(source, found[0]) : "";
   const model = editor.getModel?.();
   if (!model || typeof monaco === "undefined") return;
-  // Monaco's own JSON service marks what is no JSON; the rest it would only find with a schema of schemas, which is
-  // global to all editors of the page, knows no patterns, and speaks English.
+  // Monaco's own JSON service marks invalid JSON. For the rest it would need a schema of schemas, which is
+  // global to all editors of the page, does not check patterns, and reports in English.
   const ours = found.filter(({ key }) => !key.startsWith("json."));
   monaco.editor.setModelMarkers(
     model,
@@ -139,13 +139,13 @@ function showProblems(editor: CodeEditor, source: string, element: HTMLElement):
   );
 }
 
-/** A mistake and its place, in words. */
+/** Describes a mistake and its place. */
 export function describe(source: string, { key, params, start }: Problem): string {
   const { line, column } = position(source, start);
   return text("json.at", { line, column, problem: text(key, params) });
 }
 
-/** A button that opens a box for an example, and makes a schema of it. */
+/** Makes a button that opens a box for an example, and turns it into a schema. */
 function createExample(done: (schema: string) => void): HTMLElement {
   const label = text("example.label");
   const box = make("textarea", {

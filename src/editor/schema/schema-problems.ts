@@ -8,8 +8,8 @@ const MAX_PROBLEMS = 50;
 type Check = (value: JsonNode, found: Problem[]) => void;
 
 /**
- * Finds what is wrong with the text of a JSON schema: mistakes of JSON, names that are there twice, and values that a
- * keyword does not take (drafts 7 to 2020-12). Keywords that nobody knows are no mistake.
+ * Finds the mistakes in the text of a JSON schema: invalid JSON, duplicate names, and values that a
+ * keyword does not accept (drafts 7 to 2020-12). Unknown keywords are not mistakes.
  *
  * @returns problems in the order of the text; none for a blank text
  */
@@ -37,7 +37,7 @@ const checkSchema: Check = (node, found) => {
   for (const { key, value } of node.entries) {
     const before = found.length;
     KEYWORDS.get(key.value)?.(value, found);
-    // The keyword is named where the mistake is.
+    // Reports the keyword at the place of the mistake.
     for (const problem of found.slice(before)) problem.params ??= { keyword: key.value };
   }
 };
@@ -106,14 +106,14 @@ const checkPattern: Check = (node, found) => {
     return;
   }
   try {
-    // The flag that Ajv sets, too.
+    // Ajv sets this flag, too.
     new RegExp(node.value, "u");
   } catch (error) {
     found.push(at(node, "schema.pattern", { reason: error instanceof Error ? error.message : String(error) }));
   }
 };
 
-/** A check that a value is of a kind, and passes a test on its number. */
+/** Makes a check of a value's type and of its number. */
 function kind(wanted: JsonNode["kind"], key: string, isGood: (value: number) => boolean = () => true): Check {
   return (node, found) => {
     if (node.kind !== wanted || (node.kind === "number" && !isGood(Number(node.raw)))) found.push(at(node, key));

@@ -14,23 +14,23 @@ import {
 export const ITEM_TYPES = ["any", "string", "number", "integer", "boolean", "object"] as const;
 export const ROW_TYPES = ["string", "number", "integer", "boolean", "array", "object", "enum"] as const;
 
-/** `other` is what a row cannot express; it is shown, kept, and cannot be chosen. */
+/** `other` stands for what a row cannot express: it is shown and kept, but cannot be chosen. */
 export type RowType = (typeof ROW_TYPES)[number] | "other";
 export type ItemType = (typeof ITEM_TYPES)[number] | "other";
 
-/** What a row of the form says of one property. */
+/** The fields of a row, for one property. */
 export interface RowFields {
   name: string;
   type: RowType;
   description: string;
   required: boolean;
-  /** what an enum allows */
+  /** the values of an enum */
   values: readonly string[];
-  /** what an array holds */
+  /** the type of an array's items */
   items: ItemType;
 }
 
-/** Keywords that say what a value is; they go when another type is chosen for what a row could not express. */
+/** Keywords that define a value's type; removed when another type is chosen for `other`. */
 const TYPE_KEYWORDS = ["enum", "const", "anyOf", "oneOf", "allOf", "$ref", "items"];
 
 /** Reads what a row can show of a property's schema. */
@@ -53,7 +53,7 @@ function readType(schema: JsonNode): RowType {
   return ROW_TYPES.find((known) => known === name && known !== "enum") ?? "other";
 }
 
-/** The values of an enum of texts alone. */
+/** Returns the values of an enum that has only strings. */
 function enumValues(schema: JsonNode): string[] | undefined {
   const values = get(schema, "enum");
   if (values?.kind !== "array" || !values.items.every((item): item is JsonString => item.kind === "string")) return;
@@ -74,14 +74,14 @@ export function isDescribable(schema: JsonNode | undefined): boolean {
   return (schema.kind === "object" && (!description || description.kind === "string")) || schema.kind === "boolean";
 }
 
-/** The schema of a property that has no schema yet. */
+/** Makes the schema of a new property. */
 export function newSchema(row: RowFields): JsonObject {
   const described = row.description === "" ? [] : [["description", makeString(row.description)] as const];
   return withType(makeObject(described), row);
 }
 
 /**
- * The schema of a property after its row was changed.
+ * Returns the schema of a property after a change to its row.
  *
  * @param schema as it was read
  * @param was what its row said then
@@ -106,7 +106,7 @@ export function changeSchema(schema: JsonNode, was: RowFields, row: RowFields): 
 
 const same = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((x, i) => x === b[i]);
 
-/** An object that means the same: `true` allows everything, `false` nothing. */
+/** Returns an object with the same meaning: `true` allows everything, `false` nothing. */
 function asObject(schema: JsonNode): JsonObject {
   if (schema.kind === "object") return schema;
   return makeObject(schema.raw === "false" ? [["not", makeObject([])]] : []);
@@ -132,14 +132,14 @@ function withItems(schema: JsonObject, type: ItemType): JsonObject {
   return set(schema, "items", typed ? set(items, "type", makeString(type)) : makeObject([["type", makeString(type)]]));
 }
 
-/** The values of an enum as one line: with commas, in quotes where a value would be misread. */
+/** Writes the values of an enum as one line: with commas, and quotes where a value would be misread. */
 export function showValues(values: readonly string[]): string {
   return values
     .map((value) => (/^[^\s",]([^",\n\r\t]*[^\s",])?$/.test(value) ? value : JSON.stringify(value)))
     .join(", ");
 }
 
-/** Reads such a line; what is left blank between commas is none, a blank value is written `""`. */
+/** Reads such a line. Blanks between commas are ignored; a blank value is written `""`. */
 export function readValues(line: string): string[] {
   const parts = line.match(/"(?:[^"\\]|\\.)*"|[^",]+|"/g) ?? [];
   return parts.flatMap((part) => {

@@ -23,15 +23,15 @@ export interface Row extends RowFields {
   readonly origin?: { readonly entry: JsonEntry; readonly was: RowFields };
 }
 
-/** A schema as rows. They are always written into the text that was read, so that whatever is typed meanwhile leaves no trace. */
+/** A schema as rows. They are always written into the text that was read, so that intermediate states leave no trace. */
 export interface SchemaRows {
   readonly text: string;
-  /** none for a blank text */
+  /** undefined for a blank text */
   readonly root?: JsonObject;
   readonly rows: readonly Row[];
 }
 
-/** Why a text has no rows: it is no JSON, or a schema of something else than an object with named properties. */
+/** Why a text has no rows: it is not JSON, or not the schema of an object with named properties. */
 export type NoRows = { problem: Problem } | { unfit: true };
 
 /** Reads the text of a schema. */
@@ -88,7 +88,7 @@ function writeEntry({ origin, ...row }: Row): JsonEntry {
   return { key: row.name === was.name ? entry.key : makeString(row.name), value };
 }
 
-/** Names keep their places in the list; a name that no row ever had stays, unless a row has it now and is not required. */
+/** Updates the required list. Names keep their places; a name without a row stays, unless an optional row has it now. */
 function writeRequired(
   old: JsonArray | undefined,
   before: readonly Row[],
@@ -123,14 +123,14 @@ function writeRequired(
   return items.length > 0 ? makeArray(items) : undefined;
 }
 
-/** What is wrong with a row's name, as a key of the catalogue's section `rows`. */
+/** Returns the problem of a row's name, as a key of the catalogue's section `rows`. */
 export function nameProblem(rows: readonly RowFields[], index: number): "nameless" | "twice" | undefined {
   const name = rows[index]?.name;
   if (name?.trim() === "") return "nameless";
   return rows.some((row, other) => other !== index && row.name === name) ? "twice" : undefined;
 }
 
-/** The names of the properties of a schema, for a summary; `undefined` if the text cannot be shown as rows. */
+/** Returns the names of a schema's properties, for a summary; `undefined` if the text cannot be shown as rows. */
 export function propertyNames(text: string): string[] | undefined {
   const read = readRows(text);
   return "rows" in read ? read.rows.map(({ name }) => name) : undefined;

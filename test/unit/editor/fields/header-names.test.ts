@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { requestHeaders } from "../../../../src/client/connection/headers";
 import { headerProblem } from "../../../../src/editor/validators";
 
-/** What the form calls for its texts. */
+/** Stands in for the form's translation function. */
 const page = globalThis as unknown as { RED?: object | undefined };
 
 describe("the name of a header", () => {
@@ -24,7 +24,7 @@ describe("the name of a header", () => {
     }
   };
 
-  it("is marked in the form exactly where the client refuses it", () => {
+  it("is marked in the form exactly if the client refuses it", () => {
     const known = [
       "Connection",
       "content-length",

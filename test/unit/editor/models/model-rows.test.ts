@@ -44,7 +44,7 @@ const ids = (rows: ModelRow[]) => rows.map(({ id }) => id);
 describe("a server's list of models", () => {
   const rows = readModelRows(MODELS);
 
-  it("is told with the best of all providers, and the least context", () => {
+  it("shows the best of all providers, and the smallest context", () => {
     const { providers, ...big } = rows[0] as ModelRow;
     assert.deepEqual(big, {
       id: "org/big",
@@ -56,6 +56,9 @@ describe("a server's list of models", () => {
       tools: true,
       json: true,
       images: true,
+      audio: false,
+      video: false,
+      licence: undefined,
     });
     assert.deepEqual(
       providers.map(({ name, isLive, isFree }) => [name, isLive, isFree]),
@@ -66,18 +69,18 @@ describe("a server's list of models", () => {
     );
   });
 
-  it("may have ids only", () => {
+  it("may contain only ids", () => {
     const local = rows[2] as ModelRow;
     assert.deepEqual([local.providers, local.context, local.tools], [[], undefined, false]);
   });
 
-  it("is sorted by any column; what is not said comes last", () => {
+  it("is sorted by any column, unknown values last", () => {
     assert.deepEqual(ids(chooseRows(rows, ALL, "id", false)), ["local", "org/big", "org/small"]);
     assert.deepEqual(ids(chooseRows(rows, ALL, "input", false)), ["org/small", "org/big", "local"]);
     assert.deepEqual(ids(chooseRows(rows, ALL, "input", true)), ["org/big", "org/small", "local"]);
   });
 
-  it("is filtered by words of the id or a provider, and by what a model can", () => {
+  it("is filtered by words of the id or a provider, and by what a model can do", () => {
     const chosen = (filter: object) => ids(chooseRows(rows, { ...ALL, ...filter }, "id", false));
     assert.deepEqual(chosen({ text: "GROQ org" }), ["org/big", "org/small"]);
     assert.deepEqual(chosen({ text: "novita" }), ["org/big"]);
@@ -86,7 +89,7 @@ describe("a server's list of models", () => {
     assert.deepEqual(chosen({ text: "nobody" }), []);
   });
 
-  it("is read whatever the server has sent", () => {
+  it("is read, whatever the server sent", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         for (const list of [value, [value], [{ id: "x", providers: value }], [{ id: "x", providers: [value] }]]) {
@@ -112,7 +115,7 @@ describe("a model's name", () => {
 });
 
 describe("a model's name in a list", () => {
-  it("is whole where the server lists it with its colon, as Ollama does", () => {
+  it("is kept whole if the server lists it with a colon, as Ollama does", () => {
     const rows = readModelRows([{ id: "llama3.2:3b" }, { id: "llama3.2" }]);
     assert.deepEqual(splitModel("llama3.2:3b", rows), { id: "llama3.2:3b", suffix: "" });
     assert.deepEqual(splitModel("llama3.2:1b", rows), { id: "llama3.2", suffix: "1b" });

@@ -8,7 +8,7 @@ function parse(text: string): JsonNode {
   return parsed.root;
 }
 
-/** A value without what is remembered of how it was written. */
+/** Returns a value without the record of how it was written. */
 function forget(node: JsonNode): JsonNode {
   const { raw: _, ...made } = node;
   if (made.kind === "object") {
@@ -29,13 +29,13 @@ describe("a JSON text", () => {
     );
   });
 
-  it("means the same when all of it is written anew", () => {
+  it("means the same when all of it is rewritten", () => {
     fc.assert(
       fc.property(fc.json(), (text) => assert.deepEqual(JSON.parse(printJson(forget(parse(text)))), JSON.parse(text))),
     );
   });
 
-  it("is taken and refused as JSON.parse does", () => {
+  it("is accepted and refused as JSON.parse does", () => {
     const pieces = [
       "{",
       "}",
@@ -88,7 +88,7 @@ describe("a JSON text", () => {
     ["[".repeat(1000), "json.deep", "["],
   ];
   for (const [text, key, found] of mistakes) {
-    it(`says ${key} of ${JSON.stringify(text.slice(0, 20))}`, () => {
+    it(`reports ${key} for ${JSON.stringify(text.slice(0, 20))}`, () => {
       const parsed = parseSource(text);
       assert.ok("problem" in parsed);
       assert.equal(parsed.problem.key, key);
@@ -96,7 +96,7 @@ describe("a JSON text", () => {
     });
   }
 
-  it("with a long string that has no end is refused at once", () => {
+  it("with a long unterminated string is refused at once", () => {
     const startedAt = performance.now();
     assert.ok("problem" in parseSource(`["${"a".repeat(100_000)}`));
     assert.ok("root" in parseSource(`["${"a".repeat(1_000_000)}"]`));

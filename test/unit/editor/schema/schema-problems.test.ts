@@ -7,10 +7,10 @@ describe("the mistakes of a schema", () => {
   const cases: [what: string, text: string, found: [key: string, at: string][]][] = [
     ["none in a blank text", " ", []],
     ["none in a schema", '{"type":"object","properties":{"a":{"type":["string","null"]}},"required":["a"]}', []],
-    ["none in what nobody knows", '{"type":"object","x-mine":[1],"format":"color","default":{"type":"strin"}}', []],
+    ["none in unknown keywords", '{"type":"object","x-mine":[1],"format":"color","default":{"type":"strin"}}', []],
     ["JSON", '{"type":', [["json.end", ""]]],
     ["an array", "[1]", [["schema.object", "[1]"]]],
-    ["a type that is none", '{"properties":{"a":{"type":"strin"}}}', [["schema.type", '"strin"']]],
+    ["an unknown type", '{"properties":{"a":{"type":"strin"}}}', [["schema.type", '"strin"']]],
     ["one type of several", '{"type":["string","nul"]}', [["schema.type", '"nul"']]],
     ["no type at all", '{"type":[]}', [["schema.type", "[]"]]],
     ["required", '{"required":"a"}', [["schema.names", '"a"']]],
@@ -60,7 +60,7 @@ describe("the mistakes of a schema", () => {
     assert.deepEqual(schemaProblems('{"maxItems":"1"}')[0]?.params, { keyword: "maxItems" });
   });
 
-  it("are looked for in anything without an error", () => {
+  it("are searched for in any value without an error", () => {
     fc.assert(fc.property(fc.json(), (text) => void schemaProblems(text)));
     fc.assert(fc.property(fc.string(), (text) => void schemaProblems(text)));
   });
@@ -80,12 +80,12 @@ describe("the functions of a node", () => {
     ["a long name", [{ ...good, name: "a".repeat(65) }], [["name", 0]]],
     ["a name twice", [good, good], [["twice", 1]]],
     ["the name of a tool node", [{ ...good, name: "tool" }], [["tool", 0]]],
-    ["parameters that are no JSON", [{ ...good, parameters: "{" }], [["parameters", 0]]],
-    ["parameters that are no object", [{ ...good, parameters: "[]" }], [["parameters", 0]]],
-    ["parameters that are no schema", [{ ...good, parameters: { type: "strin" } }], [["parameters", 0]]],
+    ["parameters that are not JSON", [{ ...good, parameters: "{" }], [["parameters", 0]]],
+    ["parameters that are not an object", [{ ...good, parameters: "[]" }], [["parameters", 0]]],
+    ["parameters that are not a schema", [{ ...good, parameters: { type: "strin" } }], [["parameters", 0]]],
   ];
   for (const [what, functions, found] of cases) {
-    it(`are looked at: ${what}`, () => {
+    it(`are checked: ${what}`, () => {
       assert.deepEqual(
         functionProblems(functions, ["tool"]).map(({ key, index }) => [key, index]),
         found,
@@ -100,7 +100,7 @@ describe("the functions of a node", () => {
     assert.equal(schemaText([1]), undefined);
   });
 
-  it("tell a JSON object from other JSON", () => {
+  it("distinguish a JSON object from other JSON", () => {
     for (const value of ["{}", ' {"a":1} ', {}]) assert.equal(isJsonObject(value), true);
     for (const value of ["", "[]", "{", "null", null, [], 1, undefined]) assert.equal(isJsonObject(value), false);
   });

@@ -28,7 +28,7 @@ const row = (fields: Partial<RowFields>): Row => ({
   ...fields,
 });
 
-/** The text after one row was changed. */
+/** Returns the text after a change to one row. */
 function change(text: string, index: number, fields: Partial<RowFields>): string {
   const found = read(text);
   return writeRows(
@@ -72,14 +72,14 @@ describe("the rows of a schema", () => {
     it(`cannot show ${text}`, () => assert.deepEqual(readRows(text), { unfit: true }));
   }
 
-  it("of a blank text are none, and leave it blank", () => {
+  it("do not exist for a blank text, and leave it blank", () => {
     for (const text of ["", " \n"]) {
       assert.equal(writeRows(read(text), []), text);
       assert.deepEqual(read(text).rows, []);
     }
   });
 
-  it("make a schema where there was none", () => {
+  it("make a schema if there was none", () => {
     const rows = [
       row({ name: "city", required: true, description: "where" }),
       row({ name: "unit", type: "enum", values: ["C", "F"] }),
@@ -126,19 +126,19 @@ describe("the rows of a schema", () => {
     assert.deepEqual(Object.keys(properties), Object.keys(before));
   });
 
-  it("renamed, keep their place among the required", () => {
+  it("keep their place in the required list when renamed", () => {
     const schema = show({ properties: { a: {}, b: {}, c: {} }, required: ["c", "stray", "a", "b"] });
     assert.deepEqual(JSON.parse(change(schema, 0, { name: "z" })).required, ["c", "stray", "z", "b"]);
     assert.deepEqual(JSON.parse(change(schema, 0, { required: false })).required, ["c", "stray", "b"]);
   });
 
-  it("that are no longer required leave no empty list", () => {
+  it("leave no empty list when none is required any more", () => {
     assert.deepEqual(JSON.parse(change('{"properties":{"a":{}},"required":["a"]}', 0, { required: false })), {
       properties: { a: {} },
     });
   });
 
-  it("with the same name stay two, and can be parted again", () => {
+  it("stay separate with the same name, and can be renamed again", () => {
     const schema = show({ properties: { a: { type: "string" }, b: { type: "number" } }, required: ["a"] });
     const found = read(schema);
     const twice = found.rows.map((old) => ({ ...old, name: "a" }));
@@ -156,7 +156,7 @@ describe("the rows of a schema", () => {
     assert.equal(parted, schema);
   });
 
-  it("say when they have no name", () => assert.equal(nameProblem([row({ name: " " })], 0), "nameless"));
+  it("report that they have no name", () => assert.equal(nameProblem([row({ name: " " })], 0), "nameless"));
 
   const changes: [what: string, from: unknown, fields: Partial<RowFields>, to: unknown][] = [
     ["array to text", { type: "array", items: { type: "string" } }, { type: "string" }, { type: "string" }],
@@ -198,7 +198,7 @@ describe("the rows of a schema", () => {
     items: fc.constantFrom("any", "string", "number", "integer", "boolean", "object" as const),
   });
 
-  it("come back from the schema that they make", () => {
+  it("are read back from the schema that they make", () => {
     fc.assert(
       fc.property(fc.uniqueArray(anyRow, { selector: ({ name }) => name }), (rows) => {
         const back = read(writeRows(read(""), rows as Row[])).rows;
@@ -238,7 +238,7 @@ describe("the rows of a schema", () => {
     .map(([rest, properties, required]) => ({ ...rest, type: "object", properties, required }));
   const layout = fc.constantFrom(undefined, 2, 4, "\t");
 
-  it("leave everything else as it was, whatever is done to one of them", () => {
+  it("leave everything else as it was, whatever happens to one of them", () => {
     const edit = fc.record({
       index: fc.nat(),
       fields: fc.record(
@@ -273,7 +273,7 @@ describe("the rows of a schema", () => {
     );
   });
 
-  it("deleted or put in another order, leave the rest as it was", () => {
+  it("leave the rest as it was when deleted or reordered", () => {
     fc.assert(
       fc.property(anySchema, layout, fc.nat(), fc.boolean(), (schema, indent, index, isMove) => {
         const text = JSON.stringify(schema, null, indent);
