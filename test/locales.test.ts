@@ -10,13 +10,26 @@ import { root } from "./support/root";
 
 const LOCALES = join(root, "nodes/locales");
 const ENGLISH = "en-US";
-const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
-/** The share of texts that may be English without being listed as the same in that language. */
+const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool", "huggingface-mcp"];
+/** The largest share of texts that may equal the English ones without being listed. */
 const LEFT_IN_ENGLISH = 0.02;
 /** The share of texts with a Node-RED term in English that have Node-RED's term in the translation; others paraphrase. */
 const TERMS_KEPT = 0.8;
 
-/** Scripts of the languages whose texts cannot be mistaken for English. */
+/** Phrases for which the field has a plain word. */
+const STUMBLES = [
+  /side by side/i, // parallel, at the same time
+  /no room/i, // overloaded
+  /\bmend/i, // fix
+  /default holds/i, // applies
+  /so many\b/i, // longest, at most
+  /\bwhoever is\b/i, // automatic
+  /\bis no (JSON|message|image)\b/i, // is not
+  /time-out/i, // timeout
+  /\bpictures?\b/i, // image
+];
+
+/** Scripts of languages whose texts cannot look like English. */
 const SCRIPTS: Record<string, RegExp> = {
   ja: /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u,
   ko: /\p{Script=Hangul}/u,
@@ -25,9 +38,9 @@ const SCRIPTS: Record<string, RegExp> = {
   "zh-TW": /\p{Script=Han}/u,
 };
 
-/** What is known of a language, in `test/fixtures/languages`. */
+/** A language's file in `test/fixtures/languages`. */
 interface Language {
-  /** Texts that are written the same as in English. */
+  /** Texts that are the same as in English. */
   same: string[];
   /** Node-RED's own words, as regular expressions that match their stems. */
   terms: Record<"node" | "flow" | "message" | "deploy", string>;
@@ -49,7 +62,7 @@ const editorClient = dirname(
 const nodeRedLanguages = readdirSync(join(editorClient, "locales")).sort();
 const languages = nodeRedLanguages.filter((language) => language !== ENGLISH);
 
-/** All texts of a catalogue, by their path. */
+/** Returns all texts of a catalogue, by their path. */
 function leaves(value: unknown, path = "", into: Texts = new Map()): Texts {
   if (typeof value === "string") into.set(path, value);
   else for (const [key, child] of Object.entries(value as object)) leaves(child, path ? `${path}.${key}` : key, into);
@@ -65,7 +78,7 @@ function help(language: string, node: string): string {
 }
 
 const parameters = (text: string): string[] => (text.match(/__\w+__/g) ?? []).sort();
-/** The figures in a text, which are facts; small ones may be words in a language and figures in another. */
+/** Returns the numbers in a text, which translations must keep; a language may write small ones as words. */
 const figures = (text: string): string[] =>
   text.replace(/(\d)[.,\u00a0\u202f ](?=\d{3}\b)/g, "$1").match(/\d{2,}/g) ?? [];
 const codes = (text: string): string[] => (text.match(/`[^`]+`/g) ?? []).sort();
@@ -100,7 +113,7 @@ function blocks(html: string, labels: Texts = new Map()): Block[] {
   return found;
 }
 
-/** The texts of a language: those of the catalogues, and the blocks of the helps. */
+/** Reads the texts of a language: those of the catalogues, and the blocks of the help. */
 function allTexts(language: string): Texts {
   const all: Texts = new Map();
   for (const node of NODES) {
@@ -112,7 +125,7 @@ function allTexts(language: string): Texts {
   return all;
 }
 
-/** What a reader reads: without codes, parameters, addresses and signs. */
+/** Returns the words of a text, without code, parameters, addresses and signs. */
 const words = (text: string): string =>
   text
     .replace(/__\w+?__/g, " ")
@@ -123,7 +136,7 @@ function known(language: string): Language {
   return JSON.parse(readFileSync(join(root, `test/fixtures/languages/${language}.json`), "utf8"));
 }
 
-/** Whether a text of the English ones is still to be translated into this language; German is written together with it. */
+/** True if a text is still to be translated; German never is, since it is written together with English. */
 function isPending(language: string, key: string, english: string): boolean {
   if (language === "de") return false;
   const name = key.includes(".html ") ? `${key.split(" ")[0]} ${english.slice(0, 40)}` : key;
@@ -133,7 +146,7 @@ function isPending(language: string, key: string, english: string): boolean {
 describe("the languages", () => {
   const english = allTexts(ENGLISH);
 
-  it("have nothing on their list of what is to be translated that is no text any more", () => {
+  it("list no text as pending that no longer exists", () => {
     const names = new Set<string>();
     for (const [key, text] of english) {
       names.add(key);
@@ -145,8 +158,36 @@ describe("the languages", () => {
     );
   });
 
+  it("have English sentences of at most 25 words, and short hints that say more than their label", () => {
+    for (const [key, text] of english) {
+      if (!key.includes(".json ")) continue;
+      const sentences = text.replace(/`[^`]*`|https?:\S+/g, "x").split(/(?<=[.!?:])\s+/);
+      for (const sentence of sentences) assert.ok(sentence.split(/\s+/).length <= 25, `${key}: ${sentence}`);
+      if (!key.includes(".tip.")) continue;
+      assert.ok(text.length <= 140, `${key}: ${text.length} characters`);
+      assert.notEqual(text.toLowerCase(), english.get(key.replace(".tip.", ".label."))?.toLowerCase(), key);
+    }
+  });
+
+  it("have no English phrase that readers stumble over, in forms and help", () => {
+    for (const [key, text] of english) {
+      if (/\.json .*\.(errors|warning|notice)\./.test(key)) continue;
+      for (const phrase of STUMBLES) assert.doesNotMatch(text, phrase, key);
+    }
+  });
+
   it("are those of Node-RED", () => {
     assert.deepEqual(readdirSync(LOCALES).sort(), nodeRedLanguages);
+  });
+
+  it("describe properties without a colon: Node-RED drops what stands before the last one, and needs the types", () => {
+    for (const language of nodeRedLanguages) {
+      for (const node of NODES) {
+        for (const line of help(language, node).split("\n")) {
+          if (line.startsWith(": ")) assert.match(line, /^: [^:(]+ \([^:()]+\) : [^:]+$/, `${language}/${node}`);
+        }
+      }
+    }
   });
 
   for (const language of languages) {
@@ -165,7 +206,7 @@ describe("the languages", () => {
 
         it(`has the help of ${node}, block by block`, () => {
           const translated = blocks(help(language, node));
-          // A property of a form goes by its label in the form.
+          // The help calls a property by its label in the form.
           const labels = catalogue(language, node);
           const named = [...catalogue(ENGLISH, node)].filter(([key]) => key.includes(".label."));
           const original = blocks(
@@ -185,7 +226,13 @@ describe("the languages", () => {
         });
       }
 
-      it("leaves no text in English but those that are the same", () => {
+      it("has the English texts of today where they are listed as pending", () => {
+        for (const [key, text] of allTexts(language)) {
+          if (key.includes(".json ") && isPending(language, key, "")) assert.equal(text, english.get(key), key);
+        }
+      });
+
+      it("has no English text except those listed as the same", () => {
         const { same } = known(language);
         const script = SCRIPTS[language];
         const left = [...allTexts(language)].filter(([key, text]) => {
