@@ -1,8 +1,8 @@
 import fc from "fast-check";
 
-/** Values for property tests: what servers and flows may send, and what nobody should. */
+/** Values for property tests: what servers and flows may send, and hostile values. */
 
-/** Names that mean something to the API, to us, to JavaScript, or to JSON. */
+/** Names with a meaning in the API, in our code, in JavaScript or in JSON. */
 const NAMES = [
   ...["messages", "role", "content", "name", "type", "text", "image_url", "url", "tool_calls", "tool_call_id"],
   ...["function", "arguments", "parameters", "index", "id", "choices", "delta", "message", "finish_reason"],
@@ -52,7 +52,7 @@ const leaf = fc.oneof(
   fc.double({ noNaN: true }),
 );
 
-/** An object whose `__proto__` is a field like any other, as `JSON.parse` makes it. */
+/** Makes an object with `__proto__` as an ordinary field, as `JSON.parse` does. */
 const fields = (value: fc.Arbitrary<unknown>) =>
   fc
     .array(
@@ -63,7 +63,7 @@ const fields = (value: fc.Arbitrary<unknown>) =>
     )
     .map((entries) => Object.fromEntries(entries));
 
-/** JSON that looks like the API's, with anything anywhere. */
+/** Makes JSON with the API's names and any values. */
 export const apiJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small", withCrossShrink: true },
@@ -73,7 +73,7 @@ export const apiJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   ),
 })).value;
 
-/** A reply in the API's shape, in which any part may be anything. */
+/** Makes a reply in the API's shape, in which any part may be any value. */
 export const replyJson: fc.Arbitrary<unknown> = fc
   .tuple(apiJson, apiJson, apiJson, apiJson, fields(apiJson), fc.constantFrom("delta", "message"))
   .map(([content, tool_calls, reasoning, finish_reason, others, name]) => ({
@@ -82,7 +82,7 @@ export const replyJson: fc.Arbitrary<unknown> = fc
   }));
 
 /**
- * Stands for a value that fast-check itself could not look at or print. `made` puts the value in its place.
+ * Stands for a value that fast-check cannot inspect or print. `made` replaces it by the value.
  */
 class Recipe {
   readonly name: string;
@@ -98,7 +98,7 @@ class Recipe {
   }
 }
 
-/** Makes the values that recipes in it stand for. */
+/** Replaces recipes in a value by the values that they stand for. */
 export function made(value: unknown): unknown {
   if (value instanceof Recipe) return value.make();
   if (Array.isArray(value)) return Object.isFrozen(value) ? value : value.map(made);
@@ -107,7 +107,7 @@ export function made(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, made(item)]));
 }
 
-/** A value nested so deep that whoever walks it by calling himself runs out of stack. */
+/** Makes a value so deep that recursion over it overflows the stack. */
 export const deep: fc.Arbitrary<unknown> = fc
   .tuple(fc.integer({ min: 1000, max: 20_000 }), fc.constantFrom("array", "messages", "content", "__proto__", "toJSON"))
   .map(
@@ -119,7 +119,7 @@ export const deep: fc.Arbitrary<unknown> = fc
       }),
   );
 
-/** What may be thrown: not everybody throws errors, and not every error can be read. */
+/** Makes thrown values: some are not errors, and some errors cannot be read. */
 const THROWN: (() => unknown)[] = [
   () => new Error("thrown"),
   () => "a string",
@@ -138,7 +138,7 @@ function raise(what: unknown): never {
   throw what;
 }
 
-/** Values that throw when they are read in one way or another. */
+/** Values that throw when they are read in some way. */
 const THROWING: Record<string, (fail: () => never) => unknown> = {
   "a getter": (fail) => Object.defineProperty({}, "content", { enumerable: true, get: fail }),
   "a getter of a message": (fail) =>
@@ -179,7 +179,7 @@ const ODD: Record<string, () => unknown> = {
   "a frozen message": () => Object.freeze({ role: "user", content: Object.freeze(["a"]) }),
 };
 
-/** Values that work against whoever reads them. They can be on messages that function nodes and other nodes make. */
+/** Values that harm their reader, as function nodes and other nodes can put on messages. */
 export const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc
     .tuple(fc.constantFrom(...Object.keys(THROWING)), fc.nat(THROWN.length - 1))
@@ -191,7 +191,7 @@ export const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...Object.keys(ODD)).map((name) => new Recipe(name, () => ODD[name]?.())),
 );
 
-/** Anything that JavaScript has. */
+/** Makes any JavaScript value. */
 export const anything: fc.Arbitrary<unknown> = fc.oneof(
   apiJson,
   fc.anything({
@@ -209,7 +209,7 @@ export const anything: fc.Arbitrary<unknown> = fc.oneof(
   deep,
 );
 
-/** Bytes with some of them flipped, dropped or doubled, by places and ways as fast-check picks them. */
+/** Flips, drops or doubles bytes at places that fast-check picks. */
 export function mutate(bytes: Buffer, changes: readonly Mutation[]): Buffer {
   let result = bytes;
   for (const { at, length, way } of changes) {
@@ -226,7 +226,7 @@ export function mutate(bytes: Buffer, changes: readonly Mutation[]): Buffer {
 }
 
 export interface Mutation {
-  /** Where, as a fraction of the length. */
+  /** The place, as a fraction of the length. */
   at: number;
   length: number;
   /** What happens to the bytes there; a number is the mask that flips bits. */

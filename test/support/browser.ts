@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
 
-/** Where Chrome, Chromium and Edge are installed that are not on the PATH. */
+/** Where Chrome, Chromium and Edge are installed outside the PATH. */
 const INSTALLED: Partial<Record<NodeJS.Platform, string[]>> = {
   darwin: ["Google Chrome", "Chromium", "Microsoft Edge"].map(
     (name) => `/Applications/${name}.app/Contents/MacOS/${name}`,
@@ -16,7 +16,7 @@ const INSTALLED: Partial<Record<NodeJS.Platform, string[]>> = {
   ),
 };
 
-/** The Chromium to test with: `CHROMIUM_PATH`, or what is on the PATH, or where the system keeps it. */
+/** Finds the Chromium to test with: `CHROMIUM_PATH`, on the PATH, or where systems install it. */
 export function findChromium(): string | undefined {
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
   const onPath = (process.env.PATH ?? "").split(delimiter).flatMap((dir) => names.map((name) => join(dir, name)));
@@ -33,7 +33,7 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * For `before`: skips the whole suite, and says why, where there is no Chromium. Not everybody who changes the code has one,
+ * For `before`: skips the suite, with the reason, if there is no Chromium. Not every contributor has one,
  * and all other tests are worth running without it. CI installs it, and fails if it cannot.
  */
 export function skipWithoutChromium(context: Mocha.Context): void {

@@ -18,24 +18,25 @@ const CODES: ErrorCode[] = [
   "cancelled",
 ];
 
-/** All sentences of a table, by their keys. */
+/** Returns all sentences of a table, by key. */
 export function sentencesOf(table: ErrorTable): Map<string, string> {
   return new Map(Object.values(table).flatMap((texts) => Object.entries(texts)));
 }
 
-/** The sources of a layer, without the file of its table. */
-export function sourcesOf(layer: "client" | "conversation" | "node-red"): string {
+/** Returns the sources of a layer, without the file of its table, and without these folders. */
+export function sourcesOf(layer: "client" | "conversation" | "node-red", without: readonly string[] = []): string {
   const folder = path.join(root, "src", layer);
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
   const tables = ["errors.ts", path.join("errors", "table.ts")];
-  const sources = files.filter((file) => !tables.includes(file));
+  const isLeftOut = (file: string) => without.some((name) => file.startsWith(name + path.sep));
+  const sources = files.filter((file) => !tables.includes(file) && !isLeftOut(file));
   return sources.map((file) => readFileSync(path.join(folder, file), "utf8")).join("\n");
 }
 
 /**
- * Describes what holds for the errors of every layer.
+ * Tests the rules that all layers' errors must follow.
  *
- * @param params - what every place in the code that makes such an error passes along
+ * @param params - the parameters that every place in the code passes to such an error
  */
 export function describeErrors<Table extends ErrorTable>(
   layer: "client" | "conversation" | "node-red",

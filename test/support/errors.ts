@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ChatError } from "../../src/client/errors/chat-error";
 
-/** Runs what must be refused before any request, with an error of this key whose sentence is complete. */
+/** Asserts that a call is refused before any request, with an error of this key and a complete sentence. */
 export function isRefused(run: () => unknown, key: string, says = /./): void {
   assert.throws(run, (error: ChatError) => {
     assert.ok(error instanceof ChatError, String(error));

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
-/** What keeps a process busy, and should not be there any more when its work is done. */
+/** Resources that keep a process alive, and must be gone when its work is done. */
 const KINDS = ["TCPSocketWrap", "TLSWrap", "TCPConnectWrap", "PipeWrap", "GetAddrInfoReqWrap", "Timeout", "Zlib"];
 const PATIENCE_MS = 5000;
 
-/** How many sockets, timers and the like are open in this process, by kind; only those that there are. */
+/** Counts the open sockets, timers and the like of this process, by kind. */
 export async function openResources(): Promise<Record<string, number>> {
-  // mocha starts its timer when the test has returned its promise; and a timer counts until what it has called is over.
+  // mocha starts its timer once the test has returned its promise, and a timer counts until its callback returns.
   await nextTurn();
   return count();
 }
@@ -20,7 +20,7 @@ function count(): Record<string, number> {
   return counts;
 }
 
-/** Waits until no more is open than was at the time of `before`; fails with what is left. */
+/** Waits until no more is open than in `before`; fails with what is left. */
 export async function assertNothingLeft(before: Record<string, number>): Promise<void> {
   await nextTurn();
   const startedAt = performance.now();
@@ -37,7 +37,7 @@ function excess(before: Record<string, number>): Record<string, number> {
   return Object.fromEntries(more.filter(([, count]) => count > 0));
 }
 
-/** Collects warnings of this process, such as of too many listeners, until it is asked for them. */
+/** Collects warnings of this process, such as about too many listeners, until they are read. */
 export function watchWarnings(): () => string[] {
   const warnings: string[] = [];
   const onWarning = (warning: Error) => warnings.push(`${warning.name}: ${warning.message}`);

@@ -71,7 +71,7 @@ export interface Completion {
   at: number;
 }
 
-/** What a node showed as its status. */
+/** A status that a node showed. */
 export interface Status {
   fill?: string;
   shape?: string;
@@ -90,10 +90,10 @@ export interface LogEntry {
 /** Levels of Node-RED's log. */
 export const level = { fatal: 10, error: 20, warn: 30, info: 40, debug: 50, trace: 60, audit: 98 } as const;
 
-/** How long tests wait for something unless they say otherwise. */
+/** How long tests wait for something by default. */
 const patience = 5000;
 
-/** What Node-RED has answered by http. */
+/** An http response of Node-RED. */
 interface Answer {
   url: string;
   headers: http.OutgoingHttpHeaders | undefined;
@@ -106,8 +106,8 @@ interface Waiter {
 }
 
 /**
- * A real Node-RED with the package's nodes in it. Everything that happens in it is kept until `reset`, so a test
- * sends something first and looks at what came of it afterwards.
+ * A real Node-RED with the package's nodes. It records everything until `reset`, so a test
+ * sends something first and checks the result afterwards.
  */
 export class NodeRed {
   /** where editor and http nodes are, without a slash at its end */
@@ -168,12 +168,12 @@ export class NodeRed {
     await started;
   }
 
-  /** What a client that reads the flow file or asks the editor's API gets. */
+  /** Returns the flow as the flow file and the editor's API have it. */
   async flowFile(): Promise<NodeDef[]> {
     return (await this.red.runtime.flows.getFlows({})).flows;
   }
 
-  /** The running node; throws where there is none. */
+  /** Returns the running node, or throws. */
   node(id: string): RuntimeNode {
     const node = this.red.nodes.getNode(id);
     if (!node) throw new Error(`no node ${id} is running`);
@@ -190,17 +190,17 @@ export class NodeRed {
     this.node(nodeId).receive({});
   }
 
-  /** All messages that the sinks of this name have received, themselves and not copies. */
+  /** Returns all messages that the sinks of this name have received, not copies of them. */
   captured(name: string): Message[] {
     return (this.#captured.get(name) ?? []).map((entry) => entry.msg);
   }
 
-  /** When each of those arrived, by `performance.now()`. */
+  /** Returns when each of those arrived, by `performance.now()`. */
   times(name: string): number[] {
     return (this.#captured.get(name) ?? []).map((entry) => entry.at);
   }
 
-  /** The next message, or the next `count` of them, that no earlier `next` has given; waits for them. */
+  /** Waits for the next message, or `count` messages, after those of earlier calls. */
   next(name: string): Promise<Message>;
   next(name: string, count: number, timeoutMs?: number): Promise<Message[]>;
   async next(name: string, count?: number, timeoutMs = patience): Promise<Message | Message[]> {
@@ -216,12 +216,12 @@ export class NodeRed {
     return count === undefined ? (messages[0] as Message) : messages;
   }
 
-  /** Every call of `done` by a node, in order. */
+  /** Returns every call of `done` by a node, in order. */
   completions(nodeId: string): Completion[] {
     return [...(this.#completions.get(nodeId) ?? [])];
   }
 
-  /** Waits until a node has called `done` so many times. */
+  /** Waits until a node has called `done` this many times. */
   async completed(nodeId: string, count = 1, timeoutMs = patience): Promise<Completion[]> {
     await this.until(
       () => this.completions(nodeId).length >= count,
@@ -231,22 +231,22 @@ export class NodeRed {
     return this.completions(nodeId);
   }
 
-  /** Every status that a node has shown, in order. */
+  /** Returns every status that a node has shown, in order. */
   statuses(nodeId: string): Status[] {
     return [...(this.#statuses.get(nodeId) ?? [])];
   }
 
-  /** What was logged, down to trace and with the audit log. */
+  /** Returns the log, down to trace and with the audit log. */
   get log(): LogEntry[] {
     return [...this.#log];
   }
 
-  /** The whole log as one text, to look for what must not be in it. */
+  /** Returns the whole log as one text, to search for what must not be in it. */
   get logText(): string {
     return this.#log.map((entry) => entry.text).join("\n");
   }
 
-  /** Log entries of a node at this level or a graver one. */
+  /** Returns a node's log entries of this level or a more severe one. */
   logOf(nodeId: string, gravest: number = level.trace): LogEntry[] {
     return this.#log.filter((entry) => entry.id === nodeId && entry.level <= gravest);
   }
@@ -273,7 +273,7 @@ export class NodeRed {
   /**
    * Stops all flows and forgets what was captured: for `afterEach`.
    *
-   * @throws Error if a secret has come anywhere that it should not, or a prototype was changed
+   * @throws Error if a secret has leaked, or a prototype was changed
    */
   async reset(): Promise<void> {
     const found = await this.#leaked();
@@ -284,7 +284,7 @@ export class NodeRed {
     if (found.length > 0) throw new Error([...new Set(found)].join("\n"));
   }
 
-  /** Secrets in flow file and context stores, while the flow is there. */
+  /** Finds secrets in the flow file and the context stores, while the flow runs. */
   async #leaked(): Promise<string[]> {
     this.#secrets.learn();
     if (this.#secrets.isIdle) return [];
@@ -299,7 +299,7 @@ export class NodeRed {
     ];
   }
 
-  /** Secrets in what was captured and logged. */
+  /** Finds secrets in captures and logs. */
   #captures(): string[] {
     return [
       ...pollution(),
@@ -311,7 +311,7 @@ export class NodeRed {
     ];
   }
 
-  /** Forgets what was captured and logged; the flows run on. */
+  /** Clears captures and logs; the flows keep running. */
   forget(): void {
     const found = this.#captures();
     this.#answers.length = 0;
@@ -345,13 +345,13 @@ export class NodeRed {
     for (const waiter of [...this.#waiters]) if (waiter.ready()) waiter.resolve();
   }
 
-  /** Mostly the reason why a message never came. */
+  /** Returns the errors so far, which mostly explain why a message never arrived. */
   #errorsSoFar(): string {
     const errors = this.#log.filter((entry) => entry.level <= level.error).map((entry) => entry.text);
     return errors.length > 0 ? `; the log says:\n${errors.join("\n")}` : "";
   }
 
-  /** Node-RED starts flows after `setFlows` has returned, and starts none at all, without an error, where a type is missing. */
+  /** Waits for the flows, which start after `setFlows` returns, or not at all if a type is missing, without an error. */
   #flowsStarted(): Promise<void> {
     const { events } = this.red;
     return new Promise((resolve, reject) => {
@@ -384,13 +384,13 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
 
 let running: Promise<NodeRed> | undefined;
 
-/** The Node-RED of this process, started when it is first asked for. Node-RED is a singleton, so all tests share it. */
+/** Returns the Node-RED of this process, started at the first call. Node-RED is a singleton, so all tests share it. */
 export function getNodeRed(): Promise<NodeRed> {
   running ??= launch();
   return running;
 }
 
-/** The shared Node-RED with no flow in it. */
+/** Returns the shared Node-RED with an empty flow. */
 export async function startNodeRed(): Promise<NodeRed> {
   const shared = await getNodeRed();
   await shared.reset();
@@ -438,7 +438,7 @@ function settings(userDir: string, log: LogEntry[], context: Message): object {
     contextStorage: {
       default: "memory",
       memory: { module: "memory" },
-      // Without a cache its get and set are asynchronous: the harder case for nodes.
+      // Without a cache, get and set are asynchronous, which is harder for nodes.
       file: { module: "localfilesystem", config: { cache: false } },
       slow: { module: () => slowStore },
     },
@@ -462,7 +462,7 @@ function recorder(log: LogEntry[]): (entry: LogEntry) => void {
 /** The editor's own files. */
 const STATIC = /^\/(vendor|red|locales|icons|core|types|plugins|nodes|resources|theme)\b|^\/$/;
 
-/** Keeps what an admin route or http node has answered. */
+/** Records the response of an admin route or http node. */
 function keepAnswer({ url = "" }: http.IncomingMessage, response: http.ServerResponse, answers: Answer[]): void {
   if (STATIC.test(url)) return;
   const answer: Answer = { url: url.split("?")[0] ?? "", headers: undefined, body: "" };
@@ -482,7 +482,7 @@ function keepAnswer({ url = "" }: http.IncomingMessage, response: http.ServerRes
   };
 }
 
-/** The texts of all files in a folder and below it. */
+/** Returns the texts of all files in a folder and below it. */
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
@@ -491,7 +491,7 @@ function filesIn(folder: string): string[] {
     .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8"));
 }
 
-/** Node-RED goes on without nodes that fail to load; tests should say why they failed instead. */
+/** Fails with the reason if nodes fail to load, which Node-RED ignores. */
 async function checkNodesLoaded(red: Red): Promise<void> {
   const { name } = require(path.join(root, "package.json")) as { name: string };
   const ours = (await red.runtime.nodes.getNodeList({})).filter((set) => set.module === name);
@@ -501,7 +501,7 @@ async function checkNodesLoaded(red: Red): Promise<void> {
   }
 }
 
-/** Nodes need a tab: without one, Catch, Complete and Status nodes see nothing of them. */
+/** Makes a tab. Catch, Complete and Status nodes see only nodes on a tab. */
 export const tabId = "tab";
 
 export function tab(id = tabId): NodeDef {
@@ -510,7 +510,7 @@ export function tab(id = tabId): NodeDef {
 
 let column = 0;
 
-/** A flow node on a tab. Without a place on the canvas Node-RED takes it for a config node. */
+/** Makes a flow node on a tab. Without coordinates, Node-RED would treat it as a config node. */
 export function flowNode(id: string, type: string, properties: Message = {}): NodeDef {
   column = (column + 40) % 2000;
   return { id, type, z: tabId, x: 100 + column, y: 100, wires: [], ...properties };

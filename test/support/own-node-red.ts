@@ -6,7 +6,7 @@ import type { NodeDef } from "./node-red";
 import { root } from "./root";
 import { freePort } from "./server";
 
-/** A setting that wants a login; tokens stand for who is logged in. */
+/** A setting that requires a login; the token identifies the user. */
 export const ADMIN_AUTH = `adminAuth: {
   type: "credentials",
   users: async () => null,
@@ -16,7 +16,7 @@ export const ADMIN_AUTH = `adminAuth: {
   })[token] ?? null,
 }`;
 
-/** What Node-RED's log says in a language when its flows run. */
+/** What Node-RED logs, in each language, when its flows run. */
 function startedText(language: string): string {
   const runtime = path.dirname(require.resolve("@node-red/runtime/package.json"));
   const texts = JSON.parse(readFileSync(path.join(runtime, `locales/${language}/runtime.json`), "utf8"));
@@ -60,17 +60,17 @@ export class OwnNodeRed {
     this.#settings = `module.exports = { ...${JSON.stringify({ ...common, ...settings })}, ${more} };`;
   }
 
-  /** Where its http nodes and admin routes are. */
+  /** The URL of its http nodes and admin routes. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** What it has printed since it was started. */
+  /** Its output since it was started. */
   get output(): string {
     return this.#output;
   }
 
-  /** Starts it, or starts it again, and waits until its flow runs. */
+  /** Starts or restarts it, and waits until its flow runs. */
   async start(): Promise<void> {
     if (this.#port === 0) {
       this.#port = await freePort();
@@ -101,6 +101,15 @@ export class OwnNodeRed {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** Freezes it, sockets open, until `thaw`. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
   }
 
   /** Ends it for good. */

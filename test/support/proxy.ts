@@ -2,7 +2,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 
 /**
- * A proxy that tunnels by CONNECT, as real ones do.
+ * Starts a proxy that tunnels by CONNECT, as real ones do.
  *
  * @param password - the one that it demands of `user`, if any
  * @param to - port on this machine that all tunnels lead to, whatever host they are asked for
@@ -35,7 +35,7 @@ export async function startProxy(password?: string, to?: number) {
     url,
     seen,
     close: () => {
-      // A tunnel is no connection of the server's any more.
+      // The http server no longer tracks the connection of a tunnel.
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(resolve));
     },

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chunk, sseEvent } from "./server";
 
-/** Pieces of HTTP as they stand on the wire, for servers that break its rules. */
+/** Raw HTTP, for servers that break its rules. */
 
 export const STREAM_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
 export const JSON_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
@@ -13,7 +13,7 @@ export function replyEvents(text: string): string {
   return `${sseEvent(chunk(text))}${sseEvent(chunk(undefined, { finish_reason: "stop" }))}data: [DONE]\n\n`;
 }
 
-/** A whole reply, with the connection closed behind it. */
+/** A whole reply, after which the connection closes. */
 export function rawReply(text: string): string {
   return `${STREAM_HEAD}connection: close\r\n\r\n${replyEvents(text)}`;
 }
@@ -23,7 +23,7 @@ export function chunked(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 }
 
-/** Writes a text byte by byte with a pause before each, until it is all there or the client has gone. */
+/** Writes a text byte by byte with a pause before each, until its end or until the client disconnects. */
 export async function trickle(socket: Socket, text: string, everyMs: number): Promise<void> {
   for (const char of text) {
     if (socket.destroyed) return;
@@ -33,9 +33,9 @@ export async function trickle(socket: Socket, text: string, everyMs: number): Pr
 }
 
 /**
- * Writes the same bytes again and again, no faster than they are taken, until the client has gone.
+ * Writes the same bytes repeatedly, no faster than they are read, until the client disconnects.
  *
- * @param most - bytes after which it ends by itself, so that a client that never goes is noticed
+ * @param most - bytes after which it stops, so that a client that never disconnects is noticed
  * @returns how many bytes were written
  */
 export async function flood(socket: Socket, bytes: Buffer | string, most = 100 * 1024 * 1024): Promise<number> {

@@ -1,14 +1,14 @@
 /**
- * Looks for secrets where none may be: in messages, logs, statuses, errors, answers of admin routes, flow files and
+ * Searches for leaked secrets: in messages, logs, statuses, errors, responses of admin routes, flow files and
  * context stores. Every test with Node-RED passes through here.
  */
 
-/** Fields of credentials that are secret, as against user names and certificates. */
+/** Fields of credentials that are secret; user names and certificates are not. */
 const SECRET_FIELDS = new Set(["token", "password", "passphrase"]);
 const ENVIRONMENT = ["HF_TOKEN", "HUGGINGFACE_API_KEY"];
-/** Shorter ones stand in texts by chance. */
+/** Shorter ones occur in texts by chance. */
 const SHORTEST = 6;
-/** Requests and responses of http nodes: they belong to Node-RED, and hold half of it. */
+/** Requests and responses of http nodes, which refer to much of Node-RED. */
 const NOT_OURS = new Set(["req", "res", "_req"]);
 
 /** The values of secret headers, which are JSON text of an object. */
@@ -43,10 +43,10 @@ export class SecretWatch {
   }
 
   /**
-   * Searches a value of any kind through and through: keys, values, what errors hide, bytes, maps and sets.
+   * Searches a value of any kind completely: keys, values, hidden properties of errors, bytes, maps and sets.
    *
-   * @param where - what it is, for the report
-   * @returns a line for each place in which a secret stands
+   * @param where - the name of the value, for the report
+   * @returns a line for each place that contains a secret
    */
   find(where: string, value: unknown): string[] {
     if (this.isIdle) return [];
@@ -72,7 +72,7 @@ export class SecretWatch {
   #add(value: unknown): void {
     if (typeof value !== "string") return;
     const secret = value.trim();
-    // Node-RED writes this in place of a password that stays as it is; names of variables are no secrets.
+    // Node-RED writes this for an unchanged password; names of variables are not secret.
     if (secret.length < SHORTEST || secret === "__PWRD__" || secret.startsWith("${")) return;
     this.#secrets.add(secret);
     this.#secrets.add(encodeURIComponent(secret));
@@ -97,14 +97,14 @@ function contents(item: object): [string, unknown][] {
   if (item instanceof Map) return [...item].map(([key, value]) => [String(key), value]);
   if (item instanceof Set) return [...item].map((value, index) => [String(index), value]);
   if (ArrayBuffer.isView(item)) return [["bytes", Buffer.from(item.buffer).toString("latin1")]];
-  // What is not enumerable counts, too: message, stack and cause of errors.
+  // Includes what is not enumerable: message, stack and cause of errors.
   return Reflect.ownKeys(item).flatMap((key): [string, unknown][] => {
     const property = Object.getOwnPropertyDescriptor(item, key);
     return property && "value" in property ? [[String(key), property.value]] : [];
   });
 }
 
-/** What stands in `Object.prototype` and the like that does not belong there: somebody's JSON has polluted it. */
+/** Finds what JSON has added to `Object.prototype` and the like. */
 export function pollution(): string[] {
   return [Object.prototype, Array.prototype, Function.prototype]
     .flatMap((prototype) => Object.keys(prototype))

@@ -27,16 +27,16 @@ export interface SeenRequest {
   headers: http.IncomingHttpHeaders;
   /** the body as text */
   text: string;
-  /** the body as JSON, undefined where it is none */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into it freely
+  /** the body as JSON, undefined if it is not JSON */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any field
   body: any;
-  /** the same number for requests over one connection */
+  /** the number of the connection */
   socketId: number;
   /** milliseconds of `performance.now()` when the request was complete */
   at: number;
   /** true while the client has not closed the exchange and the reply is not finished */
   open: boolean;
-  /** when the client went away before the reply was finished, by `performance.now()` */
+  /** when the client disconnected before the end of the reply, by `performance.now()` */
   abortedAt: number | undefined;
   /** resolves when the exchange is over, whoever ended it */
   closed: Promise<void>;
@@ -52,18 +52,18 @@ export interface TestServer {
   url: string;
   port: number;
   requests: SeenRequest[];
-  /** the last request that came in; throws where there is none */
+  /** the last request; throws if there is none */
   readonly last: SeenRequest;
   /** how many connections were opened so far */
   readonly connections: number;
-  /** replaces what answers from now on */
+  /** replaces the handler */
   handle(handler: Handler): void;
-  /** resolves once so many requests have come in */
+  /** resolves once this many requests have arrived */
   waitFor(count: number, timeoutMs?: number): Promise<SeenRequest[]>;
   close(): Promise<void>;
 }
 
-/** Keeps the open connections of a server, so that they can be ended with it. */
+/** Records the open connections of a server, so that they can be closed with it. */
 class Connections {
   opened = 0;
   readonly #ids = new WeakMap<Socket, number>();
@@ -90,9 +90,13 @@ class Connections {
   }
 }
 
-/** Starts a scripted HTTP server on a free port of 127.0.0.1. A handler that throws answers 500 with its message. */
-export function startServer(handler: Handler = noReply): Promise<TestServer> {
-  return start(http.createServer(), "http", handler);
+/**
+ * Starts a scripted HTTP server on 127.0.0.1. A handler that throws answers 500 with its message.
+ *
+ * @param port - by default a free one
+ */
+export function startServer(handler: Handler = noReply, port = 0): Promise<TestServer> {
+  return start(http.createServer(), "http", handler, port);
 }
 
 /** The same over TLS, with the self-signed `certificate`. */
@@ -101,7 +105,12 @@ export function startTlsServer(handler: Handler = noReply, options: https.Server
   return start(server, "https", handler);
 }
 
-async function start(server: http.Server | https.Server, scheme: string, first: Handler): Promise<TestServer> {
+async function start(
+  server: http.Server | https.Server,
+  scheme: string,
+  first: Handler,
+  wantedPort = 0,
+): Promise<TestServer> {
   let handler = first;
   const requests: SeenRequest[] = [];
   const arrivals = new Set<() => void>();
@@ -118,7 +127,7 @@ async function start(server: http.Server | https.Server, scheme: string, first: 
       fail(response, error);
     }
   });
-  const port = await listen(server, connections);
+  const port = await listen(server, connections, wantedPort);
   return {
     url: `${scheme}://127.0.0.1:${port}`,
     port,
@@ -182,7 +191,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** A mistake in a test's own handler must be seen by the test, not hang it. */
+/** Answers with the error of a test's own handler, which would otherwise hang the test. */
 function fail(response: Response, error: unknown): void {
   if (response.destroyed || response.writableEnded) return;
   if (response.headersSent) {
@@ -192,19 +201,19 @@ function fail(response: Response, error: unknown): void {
   json(response, 500, { error: { message: `handler of the test server failed: ${error}` } });
 }
 
-/** What each server that still runs needs for its end. */
+/** The functions that close the running servers. */
 const running = new Map<net.Server, Connections>();
 
-/** Ends what a failed test has left running, which would keep the process alive. */
+/** Closes servers that a failed test left running, which would keep the process alive. */
 export async function closeServers(): Promise<void> {
   await Promise.all([...running].map(([server, connections]) => closeServer(server, connections)));
 }
 
-async function listen(server: net.Server, connections: Connections): Promise<number> {
+async function listen(server: net.Server, connections: Connections, port = 0): Promise<number> {
   running.set(server, connections);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
+    server.listen(port, "127.0.0.1", resolve);
   });
   return (server.address() as AddressInfo).port;
 }
@@ -336,7 +345,7 @@ export function reply(...texts: string[]): Handler {
       : json(response, 200, completion(texts.join("")));
 }
 
-/** Takes the handlers in turn, the last one again and again. */
+/** Uses the handlers in turn, then repeats the last one. */
 export function inTurn(...handlers: [Handler, ...Handler[]]): Handler {
   let turn = 0;
   return (request, response, index) => {
@@ -380,18 +389,18 @@ export async function pieces(
 export interface RawServer {
   url: string;
   port: number;
-  /** what each connection has sent so far, in the order of the connections */
+  /** what each connection has sent so far, in order */
   received: string[];
   close(): Promise<void>;
 }
 
-/** Answers a connection with bytes; called once its first request is there in full. */
+/** Answers a connection with bytes; called once its first request is complete. */
 export type RawHandler = (socket: Socket, request: string, index: number) => unknown;
 
 /**
- * A bare TCP server, for replies that an HTTP server would not write: no headers, broken chunks, a sudden end.
+ * Starts a bare TCP server, for replies that an HTTP server would not write: no headers, broken chunks, a sudden end.
  *
- * @param onConnect - sees every connection before anything was sent over it
+ * @param onConnect - called for every connection before anything was sent
  */
 export async function startRawServer(
   handler: RawHandler,
@@ -428,7 +437,7 @@ function isWholeRequest(text: string): boolean {
   return !/^transfer-encoding: *chunked/im.test(text.slice(0, head)) || text.endsWith("0\r\n\r\n");
 }
 
-/** A port of this machine that nobody uses right now. */
+/** Returns an unused port of this machine. */
 export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

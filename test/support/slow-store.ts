@@ -1,4 +1,4 @@
-/** A context store that answers only later, as one over a network does, and can be made to fail. */
+/** A context store that answers asynchronously, as one over a network does, and can be made to fail. */
 
 type Callback = (error?: Error | null, ...values: unknown[]) => void;
 
@@ -9,18 +9,18 @@ class SlowStore {
   /** Operations that fail from now on. */
   failing: ("get" | "set" | "keys")[] = [];
 
-  /** What stands under each key of a scope, parsed. */
+  /** Returns the values of a scope by key, parsed. */
   values(scope: string): Record<string, unknown> {
     const entries = [...this.#scope(scope)].map(([key, text]) => [key, JSON.parse(text)]);
     return Object.fromEntries(entries);
   }
 
-  /** All that it holds, as text. */
+  /** Returns its whole content as text. */
   get all(): string[] {
     return [...this.#scopes.values()].flatMap((scope) => [...scope.values()]);
   }
 
-  /** Forgets all, and works again. */
+  /** Clears all values and failures. */
   reset(): void {
     this.#scopes.clear();
     this.failing = [];

@@ -5,7 +5,7 @@ import { chunk, type Handler, sse, usageChunk } from "./server";
 export interface Call {
   id: string;
   name: string;
-  /** JSON text; "{}" unless said */
+  /** JSON text; "{}" by default */
   args?: string;
 }
 

@@ -1,17 +1,17 @@
 import { getNodeRed, type NodeRed } from "./node-red";
 import { type Handler, startServer, type TestServer } from "./server";
 
-/** What most tests of a node need. */
+/** The Node-RED and the server that most tests of a node need. */
 export interface NodeRedAndServer {
   red: NodeRed;
   server: TestServer;
 }
 
 /**
- * Gives the tests of a `describe` a Node-RED, which is reset behind each of them, and each of them a server of its own.
+ * Gives the tests of a `describe` a Node-RED, which is reset after each test, and each test its own server.
  *
  * @param use - takes both before each test
- * @param handler - how the server answers until a test says otherwise
+ * @param handler - answers until a test sets another one
  */
 export function useNodeRed(use: (its: NodeRedAndServer) => void, handler?: Handler): void {
   let its: NodeRedAndServer;

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 /**
- * Real replies recorded from servers. They lie beside the project, not in it, and are missing on most machines:
- * tests that want them say so and skip.
+ * Real replies recorded from servers. They are beside the project, not in it, and missing on most machines:
+ * tests that need them skip with a message.
  */
 const beside = path.join(__dirname, "..", "..", "..", "shared");
 
@@ -57,14 +57,14 @@ export interface FramingCase {
 
 export interface Wire {
   folder: string;
-  /** every reply that says what it must come to */
+  /** every reply with an expected result */
   cases: WireCase[];
-  /** replies in the list without an expectation, named so that none is lost in silence */
+  /** replies in the list without an expected result, so that none is missed */
   withoutExpectation: string[];
   framing: FramingCase[];
 }
 
-/** Loads the recorded replies of a folder, or gives undefined where there are none. */
+/** Loads the recorded replies of a folder; undefined if there are none. */
 export function loadWire(name: WireName = "wire"): Wire | undefined {
   const folder = path.join(beside, name);
   if (!existsSync(path.join(folder, "manifest.json"))) return undefined;
