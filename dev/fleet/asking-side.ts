@@ -6,24 +6,24 @@ import { commonSettings, deploy, type Red, startRed } from "../node-red";
 import { ASK, askingFlow, PARTITIONS } from "./flows";
 import { type Answer, Ledger } from "./ledger";
 
-/** What the node *Ask* has counted. */
+/** The counters of the node *Ask*. */
 interface Counts {
   again: number;
   doubles: number;
 }
 
-/** Answers that nobody should wait for any longer, in ms. */
-const PATIENCE_MS = 60_000;
+/** The longest wait for all answers, in ms. */
+const PATIENCE_MS = 120_000;
 
-/** A worker takes questions a second after it has claimed a partition. */
+/** A worker accepts questions a second after it has claimed a partition. */
 const CLAIM_MS = 2000;
 
-/** The Node-RED of this process, which asks the fleet by the flow of the examples. */
+/** The Node-RED of this process, which asks the fleet with the flow of the examples. */
 export class AskingSide {
   ledger = new Ledger();
   readonly #red: Red;
   readonly #ask: string;
-  /** Who serves each partition. */
+  /** The worker of each partition. */
   readonly #holders = new Map<string, string>();
 
   private constructor(red: Red, ask: string, context: Record<string, unknown>) {
@@ -55,7 +55,7 @@ export class AskingSide {
     return side;
   }
 
-  /** Waits until so many workers share the partitions. */
+  /** Waits until this many workers share the partitions. */
   async servedBy(workers: number): Promise<void> {
     await this.#until(`the partitions are not served by ${workers} workers`, () => {
       const counts = new Map<string, number>();
@@ -72,17 +72,23 @@ export class AskingSide {
   }
 
   /**
-   * Asks questions in conversations, so many conversations side by side, and as many single questions as there are conversations.
+   * Asks questions in conversations, `parallel` conversations at a time, and as many single questions as conversations.
    *
-   * @param name - of the load: conversations of another are others
+   * @param name - the load's name, which keeps its conversations separate from others
    */
-  async load(name: string, conversations: number, turns: number, sideBySide: number): Promise<void> {
+  async load(name: string, conversations: number, turns: number, parallel: number): Promise<void> {
     for (let index = 0; index < conversations; index++) {
-      // All at once: the flow sends one after the other.
+      // Asks all at once; the flow sends one after the other.
       for (let turn = 1; turn <= turns; turn++) this.#send(`${name}-${index}`, turn, true);
       this.#send(`${name}-single-${index}`, 1, false);
-      await this.#until("no reply comes", () => this.ledger.open < sideBySide * (turns + 1));
+      await this.#until("no reply comes", () => this.ledger.open < parallel * (turns + 1));
     }
+    await this.answered();
+  }
+
+  /** Asks each conversation of a load once more, so that the model hears all that is remembered of it. */
+  async hearAll(name: string, conversations: number, turns: number): Promise<void> {
+    for (let index = 0; index < conversations; index++) this.#send(`${name}-${index}`, turns + 1, true);
     await this.answered();
   }
 
@@ -95,7 +101,7 @@ export class AskingSide {
     await this.#until("no reply comes", () => this.ledger.replies >= replies);
   }
 
-  /** How often the flow has asked again, and dropped a second reply. */
+  /** Returns how often the flow has asked again, and dropped a second reply. */
   counts(): Counts {
     const node = this.#red.nodes.getNode(this.#ask) as unknown as {
       context(): { get(key: string): { counts: Counts } };

@@ -9,18 +9,35 @@ export interface Places {
   model: string;
 }
 
-/** The flow of the workers, as in the examples, with conversations in the context store `shared`. */
+/** The function that the model calls. */
+export const TOOL = "note";
+
+/** The flow of the workers, as in the examples, with conversations in the context store `shared`, limits, and a tool. */
 export function workerFlow({ broker, model }: Places, maxConcurrent: number): NodeDef[] {
-  return pointTo(model, atBroker(broker, example("A worker of a fleet"))).map((node) => {
-    if (node.type === "huggingface-config") return { ...node, maxConcurrent };
-    return node.type === "huggingface-chat" ? { ...node, store: "shared" } : node;
+  const flow = pointTo(model, atBroker(broker, example("A worker of a fleet"))).map((node) => {
+    if (node.type === "huggingface-config") return { ...node, maxConcurrent, limits: LIMITS };
+    if (node.type === "tab") return withEnv(node, { STORE: "shared" });
+    return node.type === "huggingface-chat" ? { ...node, store: "shared", tools: ["tool"] } : node;
   });
+  const place = { z: flow.find(({ type }) => type === "tab")?.id ?? "", x: 100, y: 500 };
+  return [
+    ...flow,
+    { ...place, id: "tool", type: "huggingface-tool", name: TOOL, wires: [["noted"]] },
+    { ...place, id: "noted", type: "function", func: 'msg.payload = "noted"; return msg;', wires: [["back"]] },
+    { ...place, id: "back", type: "link out", mode: "return", links: [], wires: [] },
+  ];
 }
+
+/** Never reached here, but counted. */
+const LIMITS = [
+  { amount: 1e6, unit: "questions", per: "hour" },
+  { amount: 1e9, unit: "tokens", per: "day" },
+];
 
 /** As in the examples. */
 export const PARTITIONS = 16;
 
-/** The name of the node of the asking flow that takes questions. */
+/** The name of the asking flow's node that receives questions. */
 export const ASK = "Ask";
 
 /**
@@ -39,11 +56,7 @@ export function askingFlow(broker: number, askAgainSeconds: number): NodeDef[] {
       const [questions, , , , subscriptions] = node.wires as string[][];
       return { ...node, wires: [questions, ["chunk"], ["reply"], ["failed"], subscriptions] };
     }
-    if (node.type !== "tab") return node;
-    const env = (node.env as { name: string; value: string }[]).map((entry) =>
-      entry.name === "ASK_AGAIN_SECONDS" ? { ...entry, value: String(askAgainSeconds) } : entry,
-    );
-    return { ...node, env };
+    return node.type === "tab" ? withEnv(node, { ASK_AGAIN_SECONDS: String(askAgainSeconds) }) : node;
   });
   return [
     ...changed,
@@ -52,13 +65,19 @@ export function askingFlow(broker: number, askAgainSeconds: number): NodeDef[] {
   ];
 }
 
+/** Returns a tab with other values of its environment variables. */
+export function withEnv(tab: NodeDef, values: Record<string, string>): NodeDef {
+  const env = tab.env as { name: string; value: string }[];
+  return { ...tab, env: env.map((entry) => ({ ...entry, value: values[entry.name] ?? entry.value })) };
+}
+
 function example(name: string): NodeDef[] {
   const found = readExamples().find((candidate) => candidate.name.endsWith(name));
   if (!found) throw new Error(`there is no example "${name}"`);
   return found.flow;
 }
 
-/** The same flow at a broker on another port of this machine. */
+/** Returns the same flow with a broker on another port of this machine. */
 export function atBroker(port: number, flow: NodeDef[]): NodeDef[] {
   return flow.map((node) => (node.type === "mqtt-broker" ? { ...node, broker: "127.0.0.1", port } : node));
 }

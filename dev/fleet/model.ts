@@ -1,15 +1,18 @@
 import { chunk, type Handler, replyChunks, sse, startServer } from "../../test/support/server";
+import { callRound } from "../../test/support/tools";
+import { TOOL } from "./flows";
+import { PIECES } from "./ledger";
 
 /**
- * The chat server of the fleet, in a process of its own: it answers every question at the same pace, however many there
- * are. Tells its address to the process that has started it.
+ * The chat server of the fleet, in a separate process. It answers every question at the same pace, however many there
+ * are, and sends its address to its parent process.
  *
- * A reply says which questions of the conversation the request held, and then counts its pieces under a number that only this reply
- * has: `c7 1 2 | r31.0 r31.1 …`. So it shows what was forgotten, out of order, or mixed with another reply.
+ * A reply says how many results of tools and which questions of the conversation the request held, and then counts its pieces under a
+ * number that only this reply has: `1 c7 1 2 | r31.0 r31.1 …`. This shows what was forgotten, out of order, or mixed with
+ * another reply. Before it answers an even question it calls the tool.
  */
 
-const PIECES = 12;
-/** 12 pieces in a quarter of a second. */
+/** A reply takes a quarter of a second. */
 const DELAY_MS = 20;
 
 let replies = 0;
@@ -18,7 +21,11 @@ const answer: Handler = (request, response) => {
   const number = replies++;
   const { messages } = request.body as { messages: { role: string; content: string }[] };
   const questions = messages.filter(({ role }) => role === "user").map(({ content }) => content.split(" "));
-  const heard = `${questions[0]?.[0]} ${questions.map(([, turn]) => turn).join(" ")} |`;
+  const isEven = Number(questions.at(-1)?.[1]) % 2 === 0;
+  if (isEven && messages.at(-1)?.role === "user")
+    return callRound({ id: `call${number}`, name: TOOL, args: "{}" })(request, response, number);
+  const results = messages.filter(({ role }) => role === "tool").length;
+  const heard = `${results} ${questions[0]?.[0]} ${questions.map(([, turn]) => turn).join(" ")} |`;
   const pieces = Array.from({ length: PIECES }, (_, index) => ` r${number}.${index}`);
   return sse(response, [chunk(heard), ...replyChunks(pieces)], { delayMs: DELAY_MS });
 };
@@ -27,7 +34,7 @@ async function main(): Promise<void> {
   const server = await startServer(answer);
   process.send?.(server.url);
   process.on("disconnect", () => process.exit());
-  // It would keep every request for tests to look at.
+  // The server keeps every request for tests, which would fill the memory.
   setInterval(() => {
     server.requests.length = 0;
   }, 1000);

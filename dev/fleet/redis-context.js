@@ -22,16 +22,16 @@ class RedisContext {
   /** @param {{ url?: string, prefix?: string }} config */
   constructor({ url = "redis://127.0.0.1:6379", prefix = "node-red:" } = {}) {
     this.#prefix = prefix;
-    // While there is no connection every call fails at once: a flow can tell, and nothing piles up.
+    // Without a connection every call fails at once, so a flow notices and nothing piles up.
     this.#client = createClient({ url, disableOfflineQueue: true });
-    // It connects again by itself; without a listener its errors would end Node-RED.
+    // The client reconnects by itself. Without a listener, its errors would crash Node-RED.
     const { host } = new URL(url);
     this.#client.on("error", (error) => console.error(`Context store at ${host}: ${error.message || error.code}`));
   }
 
-  /** Node-RED waits for this before it starts, and should start without the store, too. */
+  /** Connects in the background: Node-RED waits for this promise, and must start without the store, too. */
   async open() {
-    // Fails only when it is closed before there was a connection.
+    // Fails only if it is closed before it connects.
     this.#client.connect().catch(() => {});
   }
 
@@ -50,7 +50,7 @@ class RedisContext {
     });
   }
 
-  /** @param value - undefined takes the key out */
+  /** @param value - undefined deletes the key */
   set(scope, key, value, callback = () => {}) {
     finish("write to", callback, async () => {
       const keys = [key].flat().map(checked);
@@ -82,7 +82,7 @@ function checked(key) {
   return key;
 }
 
-/** Hands the outcome to a callback, outside of the promise: what that throws is not ours to catch. */
+/** Passes the outcome to a callback outside the promise, which must not catch the callback's errors. */
 function finish(what, callback, work) {
   if (typeof callback !== "function") throw new Error(`This context store needs a callback to ${what} it`);
   work().then(
@@ -91,5 +91,5 @@ function finish(what, callback, work) {
   );
 }
 
-/** What Node-RED calls for each store of this kind. */
+/** Node-RED calls this for each store of this type. */
 module.exports = (config) => new RedisContext(config);

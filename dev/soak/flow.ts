@@ -1,10 +1,84 @@
 import type { NodeDef } from "../node-red";
 
-/** The chat nodes: one with tools, streams and memory at a server that is mostly well, one at a server that is not. */
-export const CHATS = ["chat-good", "chat-bad"] as const;
+/** Where the servers of the soak test are. */
+export interface Urls {
+  good: string;
+  bad: string;
+}
 
-/** @param revision - another one makes Node-RED take the chat nodes for changed */
-export function soakFlow(urls: { good: string; bad: string }, revision: number): NodeDef[] {
+/** A kind of chat node. */
+interface Kind {
+  /** The beginning of its nodes' ids, and the id of its configuration. */
+  name: string;
+  /** How many of 20 nodes are of this kind. */
+  nodes: number;
+  /** Its share of the questions, in percent. */
+  share: number;
+  server: keyof Urls;
+  config: Record<string, unknown>;
+  chat: Record<string, unknown>;
+}
+
+const limit = (amount: number, unit: string, per: string) => [{ amount, unit, per }];
+const memory = { conversation: "topic", conversationType: "msg" };
+
+/**
+ * The kinds of chat nodes: with tools, streams and memory at a healthy server, at a failing server, and there with memory, where
+ * the healthy server is asked otherwise.
+ */
+const KINDS: readonly Kind[] = [
+  {
+    name: "good",
+    nodes: 12,
+    share: 70,
+    server: "good",
+    config: { retries: 2, timeout: 1, limits: limit(1e9, "tokens", "day") },
+    chat: {
+      ...memory,
+      tools: ["tool"],
+      functions: [{ name: "other", description: "", parameters: "" }],
+      maxMessages: 8,
+    },
+  },
+  {
+    name: "bad",
+    nodes: 4,
+    share: 15,
+    server: "bad",
+    config: { retries: 1, timeout: 0.3, limits: limit(500, "questions", "minute") },
+    chat: { chunk: "interval", chunkInterval: 20 },
+  },
+  {
+    name: "moved",
+    nodes: 4,
+    share: 15,
+    server: "bad",
+    config: { retries: 0, timeout: 0.3, otherwise: "good" },
+    chat: { ...memory, tools: ["tool"], store: "disk", statusShows: "cost" },
+  },
+];
+
+const nodesOf = ({ name, nodes }: Kind) => Array.from({ length: nodes }, (_, index) => `chat-${name}-${index + 1}`);
+
+/** The ids of all chat nodes. */
+export const CHATS: readonly string[] = KINDS.flatMap(nodesOf);
+
+/** The chat node that a redeploy of changed nodes alone restarts. */
+export const CHANGED = "chat-good-1";
+
+/** Returns the id of a random chat node, by the shares of the kinds. */
+export function randomChat(): string {
+  let left = Math.random() * KINDS.reduce((sum, { share }) => sum + share, 0);
+  const kind = KINDS.find(({ share }) => {
+    left -= share;
+    return left < 0;
+  });
+  const ids = kind ? nodesOf(kind) : CHATS;
+  return ids[Math.floor(Math.random() * ids.length)] ?? CHANGED;
+}
+
+/** @param revision - a new one makes Node-RED treat the changed chat node as changed */
+export function soakFlow(urls: Urls, revision: number): NodeDef[] {
   const place = { z: "tab", x: 100, y: 100 };
   const config = { type: "huggingface-config", model: "test/model", maxConcurrent: 8 };
   const chat = { ...place, type: "huggingface-chat", stream: true, wires: [["reply"], ["stream"], ["calls"]] };
@@ -18,20 +92,10 @@ export function soakFlow(urls: { good: string; bad: string }, revision: number):
   });
   return [
     { id: "tab", type: "tab", label: "Soak" },
-    { ...config, id: "good", baseUrl: urls.good, retries: 2, timeout: 1 },
-    { ...config, id: "bad", baseUrl: urls.bad, retries: 1, timeout: 0.3 },
-    {
-      ...chat,
-      id: "chat-good",
-      config: "good",
-      name: `revision ${revision}`,
-      tools: ["tool"],
-      functions: [{ name: "other", description: "", parameters: "" }],
-      conversation: "topic",
-      conversationType: "msg",
-      maxMessages: 8,
-    },
-    { ...chat, id: "chat-bad", config: "bad", chunk: "interval", chunkInterval: 20 },
+    ...KINDS.map((kind) => ({ ...config, ...kind.config, id: kind.name, baseUrl: urls[kind.server] })),
+    ...KINDS.flatMap((kind) => nodesOf(kind).map((id) => ({ ...chat, ...kind.chat, id, config: kind.name }))).map(
+      (node) => (node.id === CHANGED ? { ...node, name: `revision ${revision}` } : node),
+    ),
     { ...place, id: "tool", type: "huggingface-tool", name: "own", wires: [["back"]] },
     { ...place, id: "back", type: "link out", mode: "return", links: [], wires: [] },
     sink("reply"),

@@ -1,20 +1,20 @@
 /** How a question can end. */
 export type End = "reply" | "calls" | "error" | "redeploy";
 
-/** Accounts for every question: each that is asked must end once, in one way. */
+/** Checks that every question ends exactly once. */
 export class Ledger {
-  /** Questions that run: the node that they were sent to, and when. */
+  /** Running questions: their node and start. */
   readonly #open = new Map<number, { node: string; at: number }>();
   readonly ends: Record<End, number> = { reply: 0, calls: 0, error: 0, redeploy: 0 };
   readonly codes: Record<string, number> = {};
   asked = 0;
   /** Questions for which `done` was called. */
   readonly #done = new Set<number>();
-  /** From a question to its end, in ms: the longest of all. */
+  /** The longest time from a question to its end, in ms. */
   slowestMs = 0;
   /** Replies that were on their way to the next node when a redeploy took it away. */
   lost = 0;
-  /** What should not have happened. */
+  /** Problems found so far. */
   readonly problems: string[] = [];
 
   /** @returns the number of a new question */
@@ -37,17 +37,17 @@ export class Ledger {
     this.#done.add(id);
   }
 
-  /** A redeploy of these nodes is over: what ran in them when it began has ended in nothing. */
+  /** Records the end of a redeploy of these nodes: what ran in them at its beginning has ended without a result. */
   redeployed(ids: readonly number[]): void {
     for (const id of ids) {
       if (!this.#open.delete(id)) continue;
       this.ends.redeploy++;
-      // Node-RED hands a message on a moment after it was sent: `done` has been called by then.
+      // Node-RED delivers a message a moment after it was sent, when `done` has already been called.
       if (this.#done.has(id)) this.lost++;
     }
   }
 
-  /** The questions that run in one of these nodes. */
+  /** Returns the questions that run in one of these nodes. */
   openIn(nodes: readonly string[]): number[] {
     return [...this.#open].filter(([, { node }]) => nodes.includes(node)).map(([id]) => id);
   }
@@ -56,7 +56,7 @@ export class Ledger {
     return this.#open.size;
   }
 
-  /** What does not add up, in words; empty if all does. */
+  /** Returns the problems found, in words. */
   audit(): string[] {
     const { reply, calls, error, redeploy } = this.ends;
     const found = [...this.problems];

@@ -50,7 +50,7 @@ const answer: Handler = (request, response, index) => {
 
 async function main(): Promise<void> {
   const good = await startServer(answer);
-  // What takes many megabytes would leave time for little else.
+  // Faults with many megabytes would leave no time for others.
   const light = Object.values(FAULTS).filter(({ timeout }) => timeout === undefined);
   const heavy = Object.values(FAULTS).filter(({ timeout }) => timeout !== undefined);
   const bad = await startRawServer(
@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   process.send?.({ good: good.url, bad: bad.url });
   process.on("disconnect", () => process.exit());
   setInterval(() => {
-    // They would keep every request for tests to look at.
+    // The servers keep every request for tests, which would fill the memory.
     good.requests.length = 0;
     bad.received.fill("");
   }, 1000);
