@@ -17,7 +17,7 @@ const BAR = 14;
 const ROW = 46;
 const TOP = 64;
 
-/** CPU time per chunk of all contestants as bars, as an SVG that needs no style around it. */
+/** Draws the CPU time per chunk of all contestants as bars, in an SVG without external styles. */
 export function chart(results: Results): string {
   const rows = Object.entries(results.speed ?? {}).map(([name, speed]) => ({
     name: name as Contestant,

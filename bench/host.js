@@ -7,30 +7,40 @@ const { piece, text } = require("./recording");
 const { deploy, packageRoot, startRed } = require("./red");
 
 /**
- * A Node-RED with one contestant in it. What is measured is this process and nothing else: the server and the program
- * that gives the orders are others.
+ * Runs a Node-RED with one contestant. Only this process is measured: the server and the controlling program
+ * are other processes.
  */
 const { contestant, url } = JSON.parse(process.argv[2]);
 
-/** Questions that run, by the id of their message. */
+/** Running questions, by message id. */
 const running = new Map();
-/** Called for every chunk that has come. */
+/** Called for every chunk. */
 let onChunk = () => {};
 let lastId = 0;
 
-/** Takes what the contestant sends; a chunk that is not the next one of its reply is an error. */
+/** Receives what the contestant sends; a chunk out of order is an error. */
 function onMessage(msg) {
+  if (contestant === "split") {
+    countPart();
+    return;
+  }
   const run = running.get(msg._msgid);
   if (!run) throw new Error(`a message of a question that has ended: ${JSON.stringify(msg).slice(0, 200)}`);
   if (msg.error) finish(run, new Error(msg.error.message));
   else if (msg.completion) finish(run, msg.payload === text(run.chunks) ? undefined : new Error("a wrong reply"));
   else if (msg.complete) {
-    // Behind our closing message the Reply is still to come.
+    // Our Reply follows the closing message of the stream.
     if (contestant !== "ours") finish(run);
   } else if (msg.payload === piece(run.chunks)) {
     if (run.chunks++ === 0) run.firstAt = performance.now();
     onChunk();
   } else finish(run, new Error(`chunk ${run.chunks} is ${JSON.stringify(msg.payload).slice(0, 80)}`));
+}
+
+/** Core's node gives each part an id of its own. */
+function countPart() {
+  const [run] = running.values();
+  if (++run.chunks === run.count) finish(run);
 }
 
 function finish(run, error) {
@@ -45,22 +55,23 @@ function finish(run, error) {
  *
  * @param {unknown} payload - its end says what the server is to send
  * @param {number} count - chunks that are to come
+ * @param {object} beside - further properties of the message
  */
-function ask(red, payload, count, nodeId = "asked") {
+function ask(red, payload, count, nodeId = "asked", beside = {}) {
   return new Promise((resolve, reject) => {
     const id = `question-${lastId++}`;
     running.set(id, { id, count, chunks: 0, firstAt: 0, startedAt: performance.now(), resolve, reject });
-    red.nodes.getNode(nodeId).receive({ _msgid: id, topic: "", payload });
+    red.nodes.getNode(nodeId).receive({ _msgid: id, topic: "", payload, ...beside });
   });
 }
 
-/** CPU time of this process so far, all threads, in ms. */
+/** Returns the CPU time of all threads of this process so far, in ms. */
 function cpuMs() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/** What is in use after a forced collection, in bytes. */
+/** Returns the heap in use after a forced collection, in bytes. */
 function used() {
   gc();
   gc();
@@ -76,7 +87,7 @@ const commands = {
     const cpu = cpuMs();
     const startedAt = performance.now();
     for (let at = 0; at < times; at++) {
-      // Of different lengths: else each collection of garbage would come at the same place of a reply, a good or a bad one.
+      // Different lengths, so that garbage collections fall on different places of the replies.
       const length = Math.round(chunks * (0.75 + ((at * 7) % 16) / 32));
       firstMs.push((await ask(red, `bench:${kind}:${length}`, length)).firstMs);
       count += length;
@@ -94,7 +105,7 @@ const commands = {
     let delayP99 = 0;
     onChunk = () => {
       count++;
-      // Not while the connections are being made, nor while memory is measured.
+      // Excludes connecting and the measurement of memory.
       if (count === streams * 5) delay.enable();
       if (count !== Math.floor((streams * chunks) / 2)) return;
       const cpu = cpuMs();
@@ -117,7 +128,7 @@ const commands = {
       wallMs: performance.now() - startedAt,
       chunks: count,
       perStream,
-      // Of the worse half: where nothing gets its turn, there may be no sample in the other.
+      // Takes the worse half: a blocked event loop may leave no sample in the other.
       delayP99: Math.max(delayP99, delay.percentile(99)) / 1e6,
     };
   },
@@ -164,6 +175,29 @@ const commands = {
     return { inPrompt, remembered };
   },
 
+  /** Messages that carry rows beside their text: CPU time of each, of ours or of core's split node. */
+  async rows(red, { rows, messages }) {
+    const beside = { rows: Array.from({ length: rows }, (_, at) => ({ id: at, name: `row ${at}`, value: at / 7 })) };
+    const payload = contestant === "split" ? "x".repeat(messages) : `bench:flood:${messages}`;
+    const cpu = cpuMs();
+    await ask(red, payload, messages, "asked", beside);
+    return (cpuMs() - cpu) / messages;
+  },
+
+  /** Replies at full speed, all at once. @returns how many came whole */
+  async together(red, { streams, chunks }) {
+    const asked = Array.from({ length: streams }, () => ask(red, `bench:flood:${chunks}`, chunks));
+    const results = await Promise.allSettled(asked);
+    return results.filter(({ status }) => status === "fulfilled").length;
+  },
+
+  /** What the first question of a process leaves in the heap, in bytes. */
+  async first(red) {
+    const before = used();
+    await ask(red, "bench:flood:20", 20);
+    return used() - before;
+  },
+
   /** What this process takes. */
   async memory(red) {
     return { used: used(), peak: process.resourceUsage().maxRSS * 1024, nodeRed: red.version() };
@@ -175,7 +209,7 @@ async function main() {
   process.on("exit", () => rmSync(userDir, { recursive: true, force: true }));
   const own = contestant === "ours" ? packageRoot : path.join(__dirname, "nodes", contestant);
   const red = await startRed({ userDir, nodesDir: [own, path.join(__dirname, "nodes/count")], bench: { onMessage } });
-  // Every piece of our replies is searched for the token, so there must be one.
+  // There must be a token, since our node searches every delta for it.
   await deploy(red, flow(contestant, url), {
     config: { token: "hf_no-token-of-anybody-but-as-long" },
   });

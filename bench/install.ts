@@ -7,13 +7,13 @@ import type { Effort } from "./measure";
 
 const folder = path.join(__dirname, ".install");
 
-/** What npm installs of our package for a user, in bytes by apparent size. */
+/** The apparent size, in bytes, of what npm installs for a user of our package. */
 export interface Installed {
   total: number;
   byPackage: [name: string, bytes: number][];
 }
 
-/** What one start of Node-RED took. */
+/** The cost of one start of Node-RED. */
 export interface Start {
   ms: number;
   cpuMs: number;
@@ -21,13 +21,13 @@ export interface Start {
   used: number;
 }
 
-/** Installs what is compared with into this folder, the first time. */
+/** Installs the other contestants into this folder, the first time. */
 export function installContestants(): void {
   if (existsSync(path.join(__dirname, "node_modules/openai"))) return;
   npm(["install", "--no-package-lock"], __dirname);
 }
 
-/** Packs our package and installs it as a user does, without what it is developed with, in an empty folder. */
+/** Packs our package and installs it as a user does, without development dependencies, in an empty folder. */
 export function installOurs(): Installed {
   const user = path.join(folder, "ours");
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -40,7 +40,7 @@ export function installOurs(): Installed {
   return { total: sizeOf(modules), byPackage: byPackage.sort(([, a], [, b]) => b - a) };
 }
 
-/** Starts Node-RED with and without our package, in turns. */
+/** Starts Node-RED with and without our package, alternately. */
 export function measureStarts(effort: Effort): Record<"without" | "ours", Start[]> {
   const starts: Record<"without" | "ours", Start[]> = { without: [], ours: [] };
   const without = path.join(folder, "without");
@@ -50,7 +50,7 @@ export function measureStarts(effort: Effort): Record<"without" | "ours", Start[
     for (const name of turn % 2 ? (["without", "ours"] as const) : (["ours", "without"] as const)) {
       const start = JSON.parse(node(["--expose-gc", path.join(__dirname, "start.js"), path.join(folder, name)]));
       if (start.sets !== (name === "ours" ? 3 : 0)) throw new Error(`${start.sets} of our node sets were loaded`);
-      // At its first start Node-RED writes its files.
+      // The first start is not measured: Node-RED writes its files.
       if (turn >= 0) starts[name].push(start);
     }
   }
@@ -64,7 +64,7 @@ function packagesIn(modules: string): string[] {
   );
 }
 
-/** Apparent size: the bytes of all files, whatever the blocks that they take. */
+/** Sums the bytes of all files (apparent size, not disk blocks). */
 function sizeOf(file: string): number {
   const stat = statSync(file);
   if (!stat.isDirectory()) return stat.size;

@@ -1,7 +1,7 @@
 import { type Contestant, startHost, startServer, type Worker } from "./processes";
 import { median } from "./statistics";
 
-/** How much is measured. */
+/** The effort: how much is measured. */
 export interface Effort {
   /** Fresh processes for each contestant and kind of chunks, one after the other. */
   generations: number;
@@ -22,7 +22,7 @@ export const PER_SECOND = 10;
 /** Of the replies whose first chunk is timed. */
 const SHORT = 20;
 
-/** One contestant's replies at full speed. Of each turn one value, in the order of the turns. */
+/** One contestant's replies at full speed: one value for each turn, in order. */
 export interface Speed {
   /** CPU time per chunk in µs. */
   perChunk: number[];
@@ -31,7 +31,7 @@ export interface Speed {
   perPaddedChunk: number[];
   /** From the question to the first chunk, in ms. */
   firstMs: number[];
-  /** In bytes: in use after a forced collection, and the most that the process had. */
+  /** In bytes: the heap after a forced collection, and the peak of the process. */
   used: number[];
   peak: number[];
 }
@@ -44,9 +44,9 @@ interface Replies {
 }
 
 /**
- * Replies at full speed. Every contestant has a Node-RED process of its own; all are alive at once, and one at a time has
- * its turn, in an order that changes from round to round, so that what else the machine does hits all of them. The two
- * kinds of chunks have processes of their own, too: code that was compiled for one would have to be compiled anew.
+ * Measures replies at full speed. Every contestant has its own Node-RED process; all run at once, and one at a time has
+ * its turn, in an order that changes every round, so that other load of the machine affects all alike. The two
+ * kinds of chunks have separate processes, since V8 would have to recompile code that it optimized for one kind.
  */
 export async function measureSpeed(
   contestants: Contestant[],
@@ -99,7 +99,7 @@ async function noteMemory(hosts: Record<Contestant, Worker>, speed: Record<Conte
   return version;
 }
 
-/** What came of many streams at once. */
+/** The result of many streams at once. */
 export interface Paced {
   completed: number;
   failure?: string;
@@ -110,7 +110,7 @@ export interface Paced {
   delayP99: number;
 }
 
-/** Many streams at once, in turns, each in a fresh process. */
+/** Measures many streams at once, alternately, each in a fresh process. */
 export async function measurePaced(contestants: Contestant[], effort: Effort, nodeOptions: string[]) {
   const paced: Partial<Record<Contestant, Paced[]>> = {};
   for (let turn = 0; turn < effort.pacedTurns; turn++) {
@@ -127,20 +127,20 @@ export async function measurePaced(contestants: Contestant[], effort: Effort, no
   return paced;
 }
 
-/** One very long reply of ours, by tenths. */
+/** Measures one very long reply of our node, by tenths. */
 export interface Long {
   chunks: number;
   tenths: { cpuMs: number; used: number; text: number }[];
 }
 
-/** CPU time of questions at the end of conversations of ours, in ms. */
+/** Measures the CPU time of questions at the end of our node's conversations, in ms. */
 export interface Conversations {
   messages: number;
   inPrompt: number[];
   remembered: number[];
 }
 
-/** What only our node is measured in: how it goes on with what is very long. */
+/** Measured only with our node: very long replies and conversations. */
 export async function measureLength(effort: Effort, nodeOptions: string[]) {
   let long: Long | undefined;
   const conversations: Conversations[] = [];
@@ -155,6 +155,52 @@ export async function measureLength(effort: Effort, nodeOptions: string[]) {
     }
   });
   return { long: long as unknown as Long, conversations };
+}
+
+/** What matters on a small machine. */
+export interface Small {
+  /** CPU time of a message that carries `ROWS` rows beside its text, in ms; of each turn one value. */
+  rows: { ours: number[]; split: number[] };
+  /** Replies that came whole with a heap of `SMALL_HEAP_MB`, of `SMALL_HEAP_STREAMS` at once. */
+  completed: number;
+  /** What the first question leaves in the heap, in bytes; of each process one value. */
+  first: number[];
+}
+
+export const ROWS = 5000;
+export const SMALL_HEAP_MB = 64;
+export const SMALL_HEAP_STREAMS = 50;
+
+export async function measureSmall(effort: Effort): Promise<Small> {
+  const small: Small = { rows: { ours: [], split: [] }, completed: 0, first: [] };
+  const server = await startServer();
+  const workers: Worker[] = [server.worker];
+  const start = async (name: "ours" | "split", options: string[] = []) => {
+    const host = await startHost(name, server.url, options);
+    workers.push(host);
+    return host;
+  };
+  try {
+    const ours = await start("ours");
+    const split = await start("split");
+    for (let turn = -1; turn < effort.rounds; turn++) {
+      const options = { rows: ROWS, messages: 200 };
+      const times = {
+        ours: await ours.call<number>("rows", options),
+        split: await split.call<number>("rows", options),
+      };
+      if (turn < 0) continue;
+      small.rows.ours.push(times.ours);
+      small.rows.split.push(times.split);
+    }
+    const narrow = await start("ours", [`--max-old-space-size=${SMALL_HEAP_MB}`]);
+    small.completed = await narrow.call<number>("together", { streams: SMALL_HEAP_STREAMS, chunks: CHUNKS });
+    for (let turn = 0; turn < effort.rounds; turn++)
+      small.first.push(await (await start("ours")).call<number>("first"));
+    return small;
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()));
+  }
 }
 
 async function withHosts(

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import path from "node:path";
 
-/** What is compared, in the order of the table. */
+/** The contestants, in the order of the table. */
 export const CONTESTANTS = {
   floor: "floor: undici, eventsource-parser, JSON.parse, one send",
   ours: "huggingface chat, Stream on",
@@ -20,7 +20,7 @@ export class Worker {
     this.#child = fork(path.join(__dirname, script), args, { execArgv: nodeOptions });
   }
 
-  /** The next answer. @throws Error where the process has failed or ended */
+  /** Returns the next answer. @throws Error if the process has failed or ended */
   answer<T>(): Promise<T> {
     return new Promise((resolve, reject) => {
       const onExit = (code: number | null) => reject(new Error(`a process of the benchmark ended with ${code}`));
@@ -39,7 +39,7 @@ export class Worker {
     return answer;
   }
 
-  /** Lets it end by itself, so that a profile is written. */
+  /** Lets the process end by itself, so that it writes its profile. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     await new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ export class Worker {
   }
 }
 
-/** The server, and where it is. */
+/** The server and its address. */
 export async function startServer(): Promise<{ url: string; worker: Worker }> {
   const worker = new Worker("server.js", []);
   const port = await worker.answer<number>();
@@ -57,7 +57,11 @@ export async function startServer(): Promise<{ url: string; worker: Worker }> {
 }
 
 /** A Node-RED of its own for one contestant. @param nodeOptions - for profiles */
-export async function startHost(contestant: Contestant, url: string, nodeOptions: string[] = []): Promise<Worker> {
+export async function startHost(
+  contestant: Contestant | "split",
+  url: string,
+  nodeOptions: string[] = [],
+): Promise<Worker> {
   const worker = new Worker("host.js", [JSON.stringify({ contestant, url })], ["--expose-gc", ...nodeOptions]);
   await worker.answer();
   return worker;

@@ -1,7 +1,7 @@
 /**
  * The reply that all contestants read: chunks as Fireworks sends them through the router, 240 bytes each, every one in an
- * HTTP chunk of its own. It is made up, so that it can have any length, and known here and in Node-RED, so that nothing
- * can be lost or come twice unseen.
+ * HTTP chunk of its own. It is generated, so it can have any length, and known here and in Node-RED, so a chunk
+ * that is lost or doubled is noticed.
  */
 const PIECES = (
   "Once| there| was| a| light|house| that| was| afraid| of| the| dark|.\n\n|Every| evening| it| lit| its| lamp| only| so|" +
@@ -9,15 +9,15 @@ const PIECES = (
   ' "|Good| night|,"| said| the| café| on| the| qu|ay|.'
 ).split("|");
 
-/** Chunks are made in blocks of so many, a multiple of the pieces, so that each block begins with the first one. */
+/** Chunks in a block: a multiple of the pieces, so that each block begins with the first one. */
 const BLOCK = PIECES.length * 16;
 
-/** The text of a chunk. */
+/** Returns the text of a chunk. */
 const piece = (index) => PIECES[index % PIECES.length];
 
 const texts = new Map();
 
-/** The text of a whole reply; those that come again and again are made once. */
+/** Returns the text of a whole reply, cached for lengths that repeat. */
 function text(count) {
   const known = texts.get(count) ?? Array.from({ length: count }, (_, index) => piece(index)).join("");
   if (count <= BLOCK * 8) texts.set(count, known);
@@ -55,7 +55,7 @@ const chunk = (index) => events[index % events.length];
 /** Bytes before the first chunk. */
 const start = Buffer.concat([HEAD, event({ role: "assistant" })]);
 
-/** Bytes behind the last chunk. */
+/** Bytes after the last chunk. */
 const end = (count) =>
   Buffer.concat([
     event({}, "stop", { prompt_tokens: 20, completion_tokens: count, total_tokens: count + 20 }),
@@ -63,7 +63,7 @@ const end = (count) =>
     Buffer.from("0\r\n\r\n"),
   ]);
 
-/** As OpenAI pads its chunks, so that no two of them are alike and none tells its length. */
+/** Pads a chunk as OpenAI does: no two are alike, and the size does not reveal the length of the text. */
 const padded = (index) => {
   const padding = Buffer.from(String(index * 7919))
     .toString("base64url")
@@ -79,7 +79,7 @@ const blocks = {
 const wholeBlocks = { flood: Buffer.concat(blocks.flood), padded: Buffer.concat(blocks.padded) };
 
 /**
- * Bytes of the next chunks, from the beginning of a block on: a whole block, or what is left of the reply.
+ * Returns the bytes of the next chunks, from the start of a block: a whole block, or the rest of the reply.
  *
  * @param {"flood" | "padded"} kind
  * @param {number} left

@@ -10,7 +10,7 @@ const packageRoot = path.join(__dirname, "..");
  * @param {object} settings - beside what all have
  */
 async function startRed(settings) {
-  // The one that the package's tests run.
+  // The Node-RED of the package's tests.
   const red = createRequire(path.join(packageRoot, "package.json"))("node-red");
   red.init(http.createServer(), {
     flowFile: "flows.json",
@@ -35,7 +35,7 @@ async function deploy(red, flows, credentials) {
   await started;
 }
 
-/** A flow that cannot start, since a node type is missing, is told only as an event. */
+/** Node-RED reports a flow that cannot start (a node type is missing) only as an event. */
 function flowsStarted(red) {
   return new Promise((resolve, reject) => {
     red.events.once("flows:started", resolve);

@@ -5,28 +5,28 @@ import { parseArgs } from "node:util";
 import { packageRoot } from "../dev/node-red";
 import { chart } from "./chart";
 import { installContestants, installOurs, measureStarts } from "./install";
-import { type Effort, measureLength, measurePaced, measureSpeed } from "./measure";
+import { type Effort, measureLength, measurePaced, measureSmall, measureSpeed } from "./measure";
 import { CONTESTANTS, type Contestant } from "./processes";
 import { report } from "./report";
 import type { Results } from "./results";
 
 /**
- * Measures our chat node beside others:
+ * Compares our chat node with others:
  *
  *     npm run bench                                 all of it, some minutes; writes docs/benchmark.md and .svg
  *     npm run bench -- --quick                      less of each, under a minute; only prints
  *     npm run bench -- --only floor,ours            these contestants; only prints
- *     npm run bench -- --parts speed,paced          these parts of speed, paced, length, start; only prints
+ *     npm run bench -- --parts speed,paced          these parts of speed, paced, length, small, start; only prints
  *     npm run bench -- --profile <folder>           CPU profiles of every Node-RED; only prints
  */
 
-const PARTS = ["speed", "paced", "length", "start"];
+const PARTS = ["speed", "paced", "length", "small", "start"];
 const FULL: Effort = {
-  generations: 4,
+  generations: 5,
   rounds: 3,
   replies: 24,
   streams: 1000,
-  pacedTurns: 3,
+  pacedTurns: 5,
   pacedChunks: 80,
   longChunks: 1_000_000,
   messages: [1250, 2500, 5000, 10_000],
@@ -80,6 +80,7 @@ async function measure(
   if (is("speed")) Object.assign(results, await measureSpeed(contestants, effort, nodeOptions));
   if (is("paced")) results.paced = await measurePaced(contestants, effort, nodeOptions);
   if (is("length")) Object.assign(results, await measureLength(effort, nodeOptions));
+  if (is("small")) results.small = await measureSmall(effort);
   if (is("start")) {
     results.installed = installOurs();
     results.starts = measureStarts(effort);

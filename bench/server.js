@@ -2,7 +2,7 @@ const net = require("node:net");
 const { BLOCK, blockOf, chunk, end, start } = require("./recording");
 
 /**
- * Serves recorded-looking replies from memory, over bare sockets: it must never be what the contestants wait for. The
+ * Serves realistic replies from memory over bare sockets, so that contestants never wait for the server. The
  * question says what is wanted: `bench:flood:2000` is 2,000 chunks at once, `bench:padded:2000` the same with no two alike,
  * `bench:paced:80:10` is 80 chunks, 10 a second.
  */
@@ -26,7 +26,7 @@ function onConnection(socket) {
     received = [];
     length = 0;
     whole = 0;
-    // The question is at the end of a body that may be long.
+    // The question is at the end of the body, which may be long.
     const tail = request.toString("latin1", Math.max(body, request.length - 4096));
     answer(socket, tail.match(/bench:\w+[:\d]*/g)?.at(-1) ?? "");
   });
@@ -62,7 +62,7 @@ function drained(socket) {
   });
 }
 
-/** Streams that are under way, each due at a time of its own, so that they do not come in step. */
+/** Running streams, each due at its own time, so that their chunks are spread out. */
 const paced = new Set();
 let ticker;
 

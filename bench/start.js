@@ -1,6 +1,6 @@
 const { startRed } = require("./red");
 
-/** Starts Node-RED with a user directory, and tells what that took up to the moment that its flows run. */
+/** Starts Node-RED with a user directory, and reports the cost until its flows run. */
 startRed({ userDir: process.argv[2] }).then(async (red) => {
   const ms = performance.now();
   const { user, system } = process.cpuUsage();

@@ -1,10 +1,11 @@
+import { ROWS, SMALL_HEAP_MB, SMALL_HEAP_STREAMS } from "./measure";
 import type { Results } from "./results";
 import { differences, median, quartiles, ratios } from "./statistics";
 
-/** What was aimed at, and what came of it. */
+/** A target and its result. */
 export interface Target {
   what: string;
-  /** The most that it may be. */
+  /** The upper limit. */
   limit: number;
   value: number;
   /** Half of the turns were between these. */
@@ -16,20 +17,21 @@ const MB = 1024 * 1024;
 
 /** The targets of those parts that were measured. */
 export function targets(results: Results): Target[] {
-  return [...ofSpeed(results), ...ofPaced(results), ...ofLength(results), ...ofStart(results)];
+  return [...ofSpeed(results), ...ofPaced(results), ...ofLength(results), ...ofSmall(results), ...ofStart(results)];
 }
 
 function ofSpeed({ speed }: Results): Target[] {
   if (!speed?.ours) return [];
   const { ours, floor } = speed;
-  const limits = { floor: 1.25, inference: 0.6, openai: 0.25, ai: 0.1 } as const;
+  const limits = { floor: 1, inference: 0.6, openai: 0.25, ai: 0.1 } as const;
+  const limitsOfPadded = { ...limits, floor: 1.1 };
   const found: Target[] = [];
   for (const [name, limit] of Object.entries(limits)) {
     const other = speed[name as keyof typeof limits];
     if (!other) continue;
     found.push(ofTurns(`CPU per chunk, to ${name}`, limit, ratios(ours.perChunk, other.perChunk), "x"));
   }
-  for (const [name, limit] of Object.entries(limits)) {
+  for (const [name, limit] of Object.entries(limitsOfPadded)) {
     const other = speed[name as keyof typeof limits];
     if (!other) continue;
     const values = ratios(ours.perPaddedChunk, other.perPaddedChunk);
@@ -45,7 +47,10 @@ function ofSpeed({ speed }: Results): Target[] {
 function ofPaced({ paced }: Results): Target[] {
   if (!paced?.ours) return [];
   const perStream = paced.ours.map((one) => one.perStream / 1024);
-  return [ofTurns("memory of a stream", 60, perStream, "KB")];
+  const found = [ofTurns("memory of a stream", 60, perStream, "KB")];
+  if (!paced.floor) return found;
+  const [ours, floor] = [paced.ours, paced.floor].map((turns) => turns.map((one) => one.cpuMs / one.chunks));
+  return [ofTurns("CPU per chunk of streams at once, to floor", 1.2, ratios(ours ?? [], floor ?? []), "x"), ...found];
 }
 
 function ofLength({ long, conversations }: Results): Target[] {
@@ -77,6 +82,22 @@ function ofLength({ long, conversations }: Results): Target[] {
     }
   }
   return found;
+}
+
+function ofSmall({ small }: Results): Target[] {
+  if (!small) return [];
+  const { rows, completed, first } = small;
+  const left = first.map((bytes) => bytes / MB);
+  return [
+    ofTurns(`message with ${ROWS} rows beside its text, to core's split`, 1, ratios(rows.ours, rows.split), "x"),
+    {
+      what: `of ${SMALL_HEAP_STREAMS} replies at once in a heap of ${SMALL_HEAP_MB} MB, those that did not come whole`,
+      limit: 0,
+      value: SMALL_HEAP_STREAMS - completed,
+      unit: "",
+    },
+    ofTurns("heap that the first question adds", 5, left, "MB"),
+  ];
 }
 
 function ofStart({ starts, installed }: Results): Target[] {

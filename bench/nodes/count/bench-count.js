@@ -1,4 +1,4 @@
-/** The one node behind each contestant: it hands what comes to the program that measures. */
+/** The only node after each contestant: passes messages to the measuring program. */
 module.exports = (RED) => {
   RED.nodes.registerType("bench-count", function BenchCount(def) {
     RED.nodes.createNode(this, def);

@@ -1,12 +1,12 @@
 const { createRequire } = require("node:module");
 const { StringDecoder } = require("node:string_decoder");
 
-// The versions that our nodes use: what other contestants bring along may be older.
+// Uses the versions of our nodes; those of other contestants may be older.
 const requireOurs = createRequire(require.resolve("../../../package.json"));
 const { createParser } = requireOurs("eventsource-parser");
 const { Agent } = requireOurs("undici");
 
-/** What cannot be left out: undici at its barest, the parser, `JSON.parse`, one `send` of the smallest message. */
+/** The necessary minimum: plain undici, the parser, `JSON.parse`, and one `send` of the smallest message. */
 module.exports = (RED) => {
   RED.nodes.registerType("bench-floor", function BenchFloor(def) {
     RED.nodes.createNode(this, def);
