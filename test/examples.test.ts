@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Fixture } from "@copilotkit/aimock";
@@ -7,10 +7,11 @@ import { type Example, pointTo, readExamples } from "../dev/examples";
 import { atBroker } from "../dev/fleet/flows";
 import { missingServices, type Service, startBroker } from "../dev/fleet/services";
 import { type StandIn, startStandIn } from "../dev/stand-in";
-import { CHAT_DEFAULTS, CONFIG_DEFAULTS, TOOL_DEFAULTS } from "./support/defaults";
+import { CHAT_DEFAULTS, CONFIG_DEFAULTS, MCP_DEFAULTS, TOOL_DEFAULTS } from "./support/defaults";
 import { type Completion, getNodeRed, level, type Message, type NodeDef, type NodeRed } from "./support/node-red";
+import { root } from "./support/root";
 
-/** What a debug node shows in the sidebar. */
+/** An entry of the debug sidebar. */
 interface Shown {
   name: string;
   // biome-ignore lint/suspicious/noExplicitAny: a debug node shows anything
@@ -22,7 +23,36 @@ interface Step {
   tool_calls: { name: string; arguments: Message; result?: string; error?: string }[];
 }
 
-/** A model that writes into its call what no page should take for its own. */
+/** The configuration of all examples that need nothing of their own in it. */
+const SHARED_CONFIG = "a1f0c3d25e6b0002";
+
+/** The examples that have configurations of their own: what those need, and whether they start with the demo. */
+const OWN_CONFIGS: [name: string, reason: string, demo: boolean][] = [
+  ["13 - A summary with a fallback model", "fallback models", true],
+  ["18 - Local model, cloud as stand-in", "two servers; the demo can stand in for none", false],
+  ["20 - A public web page with a budget a day", "limits", true],
+  ["38 - A budget a day", "limits", true],
+];
+
+/** What comments name besides: nodes of Node-RED, what is in its menus, and at Hugging Face. */
+const ELSEWHERE = [
+  ...[
+    "http request",
+    "read file",
+    "link out",
+    "huggingface tool",
+    "huggingface mcp",
+    "Full",
+    "Modified flows",
+    "Securing Node-RED",
+  ],
+  ...["make calls to Inference Providers", "Image-Text-to-Text", "JSON object", "Server", "Hugging Face"],
+  "a single Buffer object",
+];
+
+const isComment = ({ type }: NodeDef) => type === "comment";
+
+/** A model whose call contains what a page must not run as html. */
 const evilDoor: Fixture = {
   match: { userMessage: /<img>/, hasToolResult: false },
   response: {
@@ -78,28 +108,71 @@ describe("the examples", () => {
   }
 
   describe("as files", () => {
+    const configs = examples.flatMap(({ name, flow }) =>
+      flow.filter(({ type }) => type === "huggingface-config").map((config) => ({ name, config })),
+    );
+
     it("have ids of their own, so that all can be imported together", () => {
-      const ids = examples.flatMap((example) => example.flow.map((node) => node.id));
+      const isShared = ({ id }: NodeDef) => id === SHARED_CONFIG;
+      const ids = examples.flatMap((example) => example.flow.filter((node) => !isShared(node)).map((node) => node.id));
       assert.equal(new Set(ids).size, ids.length);
+    });
+
+    const withDemo = configs.filter(({ name }) => !OWN_CONFIGS.some(([own, , demo]) => own === name && !demo));
+
+    it("share one configuration but for those that need their own, and start with the demo", () => {
+      const own = configs.filter(({ config }) => config.id !== SHARED_CONFIG);
+      assert.deepEqual(
+        [...new Set(own.map(({ name }) => name))],
+        OWN_CONFIGS.map(([name]) => name),
+      );
+      const [first, ...others] = configs.filter(({ config }) => config.id === SHARED_CONFIG);
+      for (const { name, config } of others) assert.deepEqual(config, first?.config, name);
+      for (const { name, config } of withDemo) assert.equal(config.baseUrl, "demo:", name);
+    });
+
+    it("name in their comments only nodes, fields and choices that exist", () => {
+      const texts = JSON.stringify(
+        ["huggingface-chat", "huggingface-config", "huggingface-mcp"].map((type) =>
+          JSON.parse(readFileSync(path.join(root, `nodes/locales/en-US/${type}.json`), "utf8")),
+        ),
+      );
+      for (const { name, flow } of examples) {
+        const types = flow.map(({ type }) => type.replace("-", " "));
+        const names = [...flow.flatMap((node) => [node.name, ...[node["rules"] ?? []].flat()]), ...types, ...ELSEWHERE];
+        const [comment] = flow.filter(({ type }) => type === "comment");
+        for (const [, word = ""] of String(comment?.info).matchAll(/\*([^*]+)\*/g))
+          assert.ok(names.includes(word) || texts.includes(`"${word}`), `${name}: *${word}*`);
+      }
+    });
+
+    it("say in one sentence how to go from the demo to a model", () => {
+      for (const { name } of withDemo) {
+        const [comment] = examples.find((example) => example.name === name)?.flow.filter(isComment) ?? [];
+        assert.match(
+          String(comment?.info),
+          /For a real model, open [^.]*\*Hugging Face\* as \*Server\*, and enter your token\./,
+        );
+      }
     });
 
     for (const { name, flow } of examples) {
       it(`${name}: has a comment, our nodes and core nodes, all their fields, and no token`, () => {
         const types = new Set(flow.map((node) => node.type));
         assert.ok(types.has("comment"));
-        // The one that asks a fleet leaves the chat node to its workers.
+        // The example that asks a fleet has no chat node: its workers have it.
         assert.ok(types.has("huggingface-config") ? types.has("huggingface-chat") : types.has("mqtt out"));
         for (const node of flow) assert.equal(node.credentials, undefined);
         for (const [type, defaults] of [
           ["huggingface-chat", CHAT_DEFAULTS],
           ["huggingface-config", CONFIG_DEFAULTS],
+          ["huggingface-mcp", MCP_DEFAULTS],
           ["huggingface-tool", TOOL_DEFAULTS],
         ] as const) {
           for (const node of flow.filter((candidate) => candidate.type === type)) {
             for (const field of Object.keys(defaults)) assert.ok(field in node, `${type} without ${field}`);
           }
         }
-        assert.ok(flow.every((node) => node.type !== "huggingface-config" || node.baseUrl === CONFIG_DEFAULTS.baseUrl));
       });
     }
   });
@@ -123,6 +196,29 @@ describe("the examples", () => {
     assert.equal(pieces.join(""), reply);
   });
 
+  it("text that grows for each user: two at once see their own text, and it only grows", async () => {
+    const example = await run("Text that grows", (node) =>
+      node.type === "huggingface-chat" ? { chunkInterval: 10 } : {},
+    );
+    press(example, "Anna");
+    press(example, "Ben");
+    const replies = (await debugged("Replies", 2)) as Message[];
+    for (const [name, begins] of [
+      ["anna", /^Once there was a lighthouse/],
+      ["ben", /^Node-RED is a tool/],
+    ] as const) {
+      const reply = replies.find(({ topic }) => topic === name)?.payload;
+      assert.match(reply, begins);
+      const sees = name === "anna" ? "Anna sees" : "Ben sees";
+      await red.until(
+        () => shown.findLast((entry) => entry.name === sees)?.value === reply,
+        `the whole text for ${name}`,
+      );
+      const seen = (await debugged(sees, 3)) as string[];
+      for (const [at, text] of seen.entries()) assert.ok(text.startsWith(seen[at - 1] ?? "") && reply.startsWith(text));
+    }
+  });
+
   it("let the model call a flow: the flow is called twice, and the model tells what it said", async () => {
     press(await run("Let the model call a flow"));
     const [reply] = await debugged("Reply");
@@ -137,8 +233,8 @@ describe("the examples", () => {
     );
   });
 
-  it("two tools side by side: both are called in one round", async () => {
-    press(await run("Two tools side by side"));
+  it("two tools in parallel: both are called in one round", async () => {
+    press(await run("Two tools in parallel"));
     const [reply] = await debugged("Reply");
     assert.match(String(reply), /21\.5.*open/);
     const [steps] = (await debugged("Steps")) as [Step[]];
@@ -152,8 +248,8 @@ describe("the examples", () => {
     );
   });
 
-  it("a tool that fails and is mended: the model hears of the error and calls again", async () => {
-    press(await run("A tool that fails"));
+  it("a tool call that is corrected: the model gets the error and calls again", async () => {
+    press(await run("A tool call that is corrected"));
     const [reply] = await debugged("Reply");
     assert.match(String(reply), /living room is set to 21 degrees\.$/);
     const [steps] = (await debugged("Steps")) as [Step[]];
@@ -226,7 +322,7 @@ describe("the examples", () => {
     const idsIn = (page: string): string[] =>
       [...page.matchAll(/name="id" value="([^"]+)"/g)].map(([, id]) => id as string);
 
-    /** What the page shows once so many questions wait. */
+    /** Returns what the page shows once this many questions wait. */
     async function waiting(count: number): Promise<string> {
       for (const patience = Date.now() + 5000; ; ) {
         const page = await open();
@@ -242,7 +338,7 @@ describe("the examples", () => {
       assert.match(page, /garage.*back door/s);
       assert.equal(unlocked().length, 0);
       const [garage, back] = idsIn(page);
-      // In any order, while the other one waits on.
+      // Answers the second question first, while the other one still waits.
       assert.match(await answer(back, "no"), /Thank you: no\./);
       assert.deepEqual(idsIn(await open()), [garage]);
       assert.match(await answer(garage, "yes"), /Thank you: yes\./);
@@ -354,6 +450,28 @@ describe("the examples", () => {
     assert.match(String((await debugged("Reply"))[0]), /1 picture, .* red square/);
   });
 
+  it("a spoken note becomes JSON: the sound goes with the question, and an object comes out", async () => {
+    press(await run("spoken note"));
+    assert.deepEqual(await debugged("Note"), [{ title: "Greenhouse", tasks: ["water the tomatoes"], people: ["Ada"] }]);
+  });
+
+  describe("a public web page with a budget a day", () => {
+    const ask = (question: string) =>
+      fetch(`${red.url}/ask`, { method: "POST", body: new URLSearchParams({ question }) });
+
+    it("answers until a limit is reached, and then says when to come back", async () => {
+      await run("budget a day", ({ limits }) => (limits ? { limits: [{ ...limits[0], amount: 1 }, limits[1]] } : {}));
+      assert.match(await (await fetch(`${red.url}/ask`)).text(), /<form method="post">/);
+      const first = await ask("What is Node-RED?");
+      assert.deepEqual([first.status, first.headers.get("content-type")], [200, "text/plain; charset=utf-8"]);
+      assert.match(await first.text(), /^Node-RED is a tool/);
+      const second = await ask("And again?");
+      assert.equal(second.status, 429);
+      assert.match(await second.text(), /^Enough for now\. Ask again after 20/);
+      assert.ok(Number(second.headers.get("retry-after")) <= 60);
+    });
+  });
+
   it("a summary with a fallback model: the second model answers, and it is told why", async () => {
     press(await run("fallback model"));
     assert.match(String((await debugged("Reply"))[0]), /open source since then/);
@@ -361,6 +479,23 @@ describe("the examples", () => {
     assert.deepEqual(
       fallbacks.map(({ model, code }) => [model, code]),
       [["openai/gpt-oss-120b", "rate_limit"]],
+    );
+  });
+
+  it("a local model, cloud as stand-in: the other server answers when the first is away", async () => {
+    const example = examples.find(({ name }) => name.includes("Local model"));
+    assert.ok(example);
+    const isHome = (node: NodeDef) => node.name === "At home";
+    const flow = pointTo(standIn.baseUrl, example.flow);
+    await red.deploy(
+      flow.map((node) => (isHome(node) ? { ...node, baseUrl: "http://127.0.0.1:1", retries: 0 } : node)),
+    );
+    press(example);
+    assert.match(String((await debugged("Reply"))[0]), /^Node-RED is a tool/);
+    const [failed] = (await debugged("Who failed")) as [Message[]];
+    assert.deepEqual(
+      failed.map(({ model, from, to }) => [model, from, to]),
+      [["llama3.2", "At home", "Cloud"]],
     );
   });
 
@@ -403,7 +538,7 @@ describe("the examples", () => {
       if (folder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     });
 
-    /** Both in one Node-RED. */
+    /** Deploys both in one Node-RED. */
     async function start(): Promise<{ asking: Example; take: string; shown: (name: string) => string }> {
       const [worker, asking] = ["A worker of a fleet", "Ask a fleet"].map(
         (name) => examples.find((candidate) => candidate.name.endsWith(name)) as Example,
@@ -454,7 +589,7 @@ describe("the examples", () => {
     let example: Example;
     let ask: string;
 
-    /** Without a broker: the answers are given to its node by hand. */
+    /** Works without a broker: the test hands the answers to its node. */
     async function start(env: Record<string, number> = {}): Promise<string> {
       example = await run("Ask a fleet", ({ type, env: stored }) => {
         if (type === "mqtt-broker") return { broker: "127.0.0.1", port: 9 };
@@ -511,6 +646,30 @@ describe("the examples", () => {
       const id = await start({ ASK_AGAIN_SECONDS: 0.1, ATTEMPTS: 1 });
       answer(id, { kind: "error", run: "a", attempt: 1, code: "rate_limit", message: "full", again: true });
       assert.deepEqual(await debugged("No answer"), ["full"]);
+    });
+
+    it("asks again at once when the broker is back, and does not count it as an attempt", async () => {
+      await start({ ASK_AGAIN_SECONDS: 60, ATTEMPTS: 1 });
+      const tell = (text: string) => red.send(ask, { status: { text, source: { type: "mqtt in" } } });
+      tell("node-red:common.status.disconnected");
+      tell("node-red:common.status.connected");
+      await red.until(() => status() === "1 open, 1 asked again, 0 doubles", status, 900);
+      assert.deepEqual(
+        Object.values<Message>(books().asked).map(({ attempt, tries }) => [attempt, tries]),
+        [[2, 1]],
+      );
+    });
+
+    it("asks again when another worker serves the partition of its conversation", async () => {
+      await start({ ASK_AGAIN_SECONDS: 60, PARTITIONS: 1 });
+      press(example, "Ada asks");
+      await red.until(() => open().length === 2, status);
+      const serve = (payload: string) => red.send(ask, { topic: "fleet/serves/0", payload, qos: 1 });
+      serve("a");
+      await red.until(() => status() === "2 open, 2 asked again, 0 doubles", status, 5000);
+      serve("");
+      serve("b");
+      await red.until(() => status() === "2 open, 4 asked again, 0 doubles", status, 5000);
     });
 
     it("takes a message with correlation data of its own for a question", async () => {
@@ -671,7 +830,7 @@ function configOf(examples: Example[]): Message {
   return examples.flatMap((example) => example.flow).find((node) => node.type === "huggingface-config") ?? {};
 }
 
-/** The sidebar gets objects as JSON text. */
+/** Parses a value of the sidebar, which gets objects as JSON text. */
 function decode(data: Message): unknown {
   return /^(Object|array)/.test(data.format) ? JSON.parse(data.msg) : data.msg;
 }
