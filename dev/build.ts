@@ -12,12 +12,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { bundleMcp, MCP_FILES, MCP_FOLDER } from "./bundle-mcp";
 
 /**
  * Makes what Node-RED, its editor and scripts load: `src` compiled to `nodes`, the icons and the declarations of the client
- * beside it, and the two scripts of `src/editor` in `resources`. What the build before has left is known by its content
- * and not by times, which other branches, copies and tools change: whatever was deleted, changed or built from something
- * else meanwhile is made anew.
+ * beside it, the MCP client in `nodes/mcp`, and the two scripts of `src/editor` in `resources`. Recognizes the output of
+ * earlier builds by its content and not by times, which other branches, copies and tools change. Whatever was deleted,
+ * changed or built from something else is rebuilt.
  *
  *     npm run build
  */
@@ -25,7 +26,7 @@ import path from "node:path";
 const root = path.join(__dirname, "..");
 const at = (name: string): string => path.join(root, name);
 
-/** What the build and the compiler remember; not in Git, and not packed. */
+/** The state of the build and the compiler; not in Git, and not packed. */
 const notes = at(".build/notes.json");
 const compilerNotes = at(".build/tsc.tsbuildinfo");
 
@@ -36,13 +37,13 @@ export const compilerOptions = ["--project", at("src"), "--incremental", "--tsBu
 /** The module that scripts import. */
 const PUBLIC = "client/index";
 
-/** The scripts of the editor: each is one file of `src/editor`, with what that imports. */
+/** The scripts of the editor: each bundles one file of `src/editor` with its imports. */
 const BUNDLES = { validators: "validators-bundle.ts", forms: "forms-bundle.ts" };
 
 /**
  * Builds if something has changed.
  *
- * @param say takes lines for whoever waits; where there is nothing to do, none
+ * @param say prints a line of progress; not called if there is nothing to do
  */
 export async function build(say: (line: string) => void): Promise<void> {
   const sources = hash(sourceFiles());
@@ -51,7 +52,7 @@ export async function build(say: (line: string) => void): Promise<void> {
   const started = performance.now();
   say("Building …");
   rmSync(notes, { force: true });
-  await Promise.all([compile(), bundle(), declare()]);
+  await Promise.all([compile(), bundle(), bundleMcp(), declare()]);
   finish(sources);
   say(`Built in ${seconds(started)} s.`);
 }
@@ -61,9 +62,9 @@ export function seconds(since: number): string {
 }
 
 /**
- * Lets the compiler forget what it has compiled if that is not what is there.
+ * Clears the compiler's state if its output has changed since.
  *
- * @returns whether it is
+ * @returns true if the output is unchanged
  */
 export function forgetForeignFiles(): boolean {
   if (readNotes().built === hash(builtFiles())) return true;
@@ -87,7 +88,7 @@ export async function bundle(): Promise<void> {
 }
 
 /**
- * Makes the declarations of the client's public face: only those that `index.d.ts` refers to, without what is marked
+ * Makes the declarations of the client's public API: only those that `index.d.ts` refers to, without what is marked
  * `@internal`, so that they need no types of other packages.
  */
 async function declare(): Promise<void> {
@@ -118,9 +119,9 @@ async function declare(): Promise<void> {
 }
 
 /**
- * Does what is left behind compiler and bundler, and notes what came of it.
+ * Does what remains after compiler and bundler, and records the result.
  *
- * @param sources the hash of what they have read; without it, the next build makes everything anew
+ * @param sources the hash of their inputs; without it, the next build rebuilds everything
  */
 export function finish(sources = ""): void {
   cpSync(at("icons"), at("nodes/icons"), { recursive: true });
@@ -130,13 +131,13 @@ export function finish(sources = ""): void {
 }
 
 async function compile(): Promise<void> {
-  // What it says goes to the second output: the first may be somebody's list of packed files.
+  // Its output goes to stderr, since stdout may be the list of packed files.
   const child = spawn(process.execPath, [compiler, ...compilerOptions], { cwd: root, stdio: ["ignore", 2, 2] });
   const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
   if (code !== 0) throw new Error("The build failed: the compiler has found mistakes.");
 }
 
-/** Removes what an earlier build has made of sources that are gone. */
+/** Removes the output of sources that no longer exist. */
 function removeLeftovers(): void {
   const compiled = files("src")
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts") && !file.startsWith("src/editor/"))
@@ -146,7 +147,7 @@ function removeLeftovers(): void {
     });
   const icons = files("icons").map((file) => `nodes/${file}`);
   const bundles = Object.keys(BUNDLES).map((name) => `resources/${name}.js`);
-  const made = new Set([...compiled, ...icons, ...bundles]);
+  const made = new Set([...compiled, ...icons, ...bundles, ...MCP_FILES]);
   for (const file of builtFiles()) {
     if (made.has(file)) continue;
     rmSync(at(file));
@@ -160,18 +161,19 @@ function removeEmptyFolders(folder: string): void {
   removeEmptyFolders(path.dirname(folder));
 }
 
-/** What the build reads, and what may change what it makes of that. */
+/** Returns the files that the build reads or that may change its output. */
 function sourceFiles(): string[] {
   const tools = ["typescript", "esbuild"].map((name) => `node_modules/${name}/package.json`);
-  return [...files("src"), ...files("icons"), "tsconfig.json", "dev/build.ts", ...tools];
+  const build = ["tsconfig.json", "dev/build.ts", "dev/bundle-mcp.ts", ...files("dev/mcp-client"), "package-lock.json"];
+  return [...files("src"), ...files("icons"), ...build, ...tools];
 }
 
 function builtFiles(): string[] {
   const scripts = [...files("nodes"), ...files("resources")].filter((file) => /\.(js|d\.ts)$/.test(file));
-  return [...scripts, ...files("nodes/icons")];
+  return [...new Set([...scripts, ...files("nodes/icons"), ...files(MCP_FOLDER)])];
 }
 
-/** All files below a folder, from the root of the project, with slashes. */
+/** Returns all files below a folder, relative to the project's root, with slashes. */
 function files(folder: string): string[] {
   if (!existsSync(at(folder))) return [];
   return readdirSync(at(folder), { recursive: true, encoding: "utf8" })
@@ -180,7 +182,7 @@ function files(folder: string): string[] {
     .sort();
 }
 
-/** A hash of the names and contents of files; it does not matter whether they are there. */
+/** Hashes the names and contents of files, which may be missing. */
 function hash(names: string[]): string {
   const all = createHash("sha256");
   for (const name of names) {
@@ -194,7 +196,7 @@ function readNotes(): { sources?: string; built?: string } {
   try {
     return JSON.parse(readFileSync(notes, "utf8"));
   } catch {
-    // None yet, or half of them: then nothing is known.
+    // The file is missing or incomplete.
     return {};
   }
 }

@@ -1,6 +1,6 @@
-// Runs before everything that works on the code, and in any Node.js: an old one would only say what it does not understand.
+// Runs first in every script, and in any Node.js: an old one would only report a syntax error.
 
-/** The oldest of each line that the tests' tools take, and later ones. */
+/** The oldest version of each line that the tests' tools support, or a later one. */
 const OLDEST = ["20.19.0", "22.12.0"];
 
 const numbers = (version) => version.split(".").map(Number);

@@ -8,8 +8,12 @@ export interface ChosenServer {
   stop(): Promise<void>;
 }
 
-/** Hugging Face's router if there is a token for it in `HF_TOKEN`, else a stand-in on this machine. */
-export async function chooseServer(): Promise<ChosenServer> {
+/**
+ * Returns Hugging Face's router if `HF_TOKEN` has a token for it, otherwise starts a stand-in on this machine.
+ *
+ * @param port - of the stand-in; 0 for any
+ */
+export async function chooseServer(port = 0): Promise<ChosenServer> {
   if (process.env.HF_TOKEN) {
     return {
       baseUrl: "https://router.huggingface.co/v1",
@@ -17,7 +21,7 @@ export async function chooseServer(): Promise<ChosenServer> {
       stop: async () => {},
     };
   }
-  const { baseUrl, stop } = await startStandIn();
+  const { baseUrl, stop } = await startStandIn({ port });
   return {
     baseUrl,
     explanation: `HF_TOKEN is not set: questions go to a stand-in on this machine, ${baseUrl}.`,

@@ -4,19 +4,19 @@ import path from "node:path";
 import { packageRoot } from "./node-red";
 
 /**
- * Runs the tests with the other Node-RED that counts: each version of Node.js has a copy of the project, and in it
- * Node-RED 5 in place of 4.1 and those dependencies that npm picks for that Node.js.
+ * Runs the tests with the other supported Node-RED. Each version of Node.js has a copy of the project with
+ * Node-RED 5 instead of 4.1, and with the dependencies that npm picks for that Node.js.
  *
  *     npm run test:compat                       Node.js 22 and 24
  *     npm run test:compat -- 24                 one of them
  *     npm run test:compat -- 24 -- -g memory    with options as those of npm test
  */
 
-/** The groups of tests to run, all of them once for this Node-RED: a browser and whole programs care little for Node.js. */
+/** The groups to run. Those with a browser or whole programs run once, since they depend little on Node.js. */
 const NODE_VERSIONS: Record<string, string[]> = { "22": ["--groups", "unit,client,node,package"], "24": [] };
 const NODE_RED = "~5.0.7";
 const folder = path.join(packageRoot, ".compat");
-/** What is made anew in the copy, or is nobody's business there. */
+/** Files that the copy makes itself or does not need. */
 const LEFT_OUT = new Set([".build", ".compat", ".git", ".node-red", "node_modules", "package-lock.json"]);
 
 function main(): void {
@@ -44,7 +44,7 @@ function passes(version: string, testOptions: string[]): boolean {
   return tests.status === 0;
 }
 
-/** npm's package `node` fetches a binary at install; those of the platforms have it inside. */
+/** npm's package `node` downloads its binary at install; the packages of the platforms contain it. */
 function installNode(version: string): string {
   const isWindows = process.platform === "win32";
   const name = `node-${isWindows ? "win" : process.platform}-${process.arch}`;
@@ -66,7 +66,7 @@ function copyProject(name: string): string {
   }
   for (const name of readdirSync(packageRoot)) {
     if (LEFT_OUT.has(name)) continue;
-    // The benchmark's own packages are not there to be tested.
+    // The benchmark's own packages are not installed in the copy.
     const filter = (file: string) => !/[\\/]bench[\\/](node_modules|\.install)/.test(file);
     cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true, filter });
   }
@@ -78,7 +78,7 @@ function copyProject(name: string): string {
   return copy;
 }
 
-/** The tests look for the recorded replies beside the project. A junction, since Windows asks for rights to make links. */
+/** Links the recorded replies beside the copy. A junction, since links need special rights on Windows. */
 function linkRecordings(): void {
   const beside = path.join(packageRoot, "..", "shared");
   const link = path.join(folder, "shared");

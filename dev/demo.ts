@@ -10,13 +10,13 @@ import { commonSettings, deploy, type NodeDef, type Red, startRed } from "./node
 const question = "In one sentence: what is Node-RED?";
 const patienceMs = 120_000;
 
-/** What the demo reads of a Reply. */
+/** The parts of a Reply that the demo reads. */
 interface Reply {
   payload: string;
   completion: { model?: string; finish_reason?: string; usage?: object; timing?: { total_ms?: number } };
 }
 
-/** What the flow hands to this program: its function nodes call these. */
+/** The functions of this program that the flow's function nodes call. */
 interface Listeners {
   chunk(text: string): void;
   reply(msg: Reply): void;
@@ -75,12 +75,12 @@ function flow(baseUrl: string): NodeDef[] {
   ];
 }
 
-/** A function node that hands its message to this program. */
+/** Makes a function node that passes its message to this program. */
 function call(id: string, func: string): NodeDef {
   return { ...place(id, 2), type: "function", name: id, func, outputs: 1, libs: [], wires: [[]] };
 }
 
-/** Node-RED takes a node without a place on the canvas for a config node. */
+/** Node-RED treats a node without coordinates as a config node. */
 function place(id: string, column: number): { id: string; z: string; x: number; y: number } {
   return { id, z: "tab", x: 150 * column, y: 100 };
 }

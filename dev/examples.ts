@@ -4,6 +4,9 @@ import { type NodeDef, packageRoot } from "./node-red";
 
 const folder = path.join(packageRoot, "examples");
 
+/** The chat page for a dashboard. It needs nodes that are not core's, so it is no example. */
+export const dashboardFlow = path.join(packageRoot, "docs/dashboard-chat.json");
+
 export interface Example {
   /** The file's name without its ending, such as `01 - Ask a model`. */
   name: string;
@@ -24,6 +27,11 @@ export function readExamples(): Example[] {
     name: path.basename(file, ".json"),
     flow: JSON.parse(readFileSync(file, "utf8")),
   }));
+}
+
+/** Returns all examples as one flow. Most share one configuration, which is in it once. */
+export function allInOne(examples: Example[]): NodeDef[] {
+  return [...new Map(examples.flatMap(({ flow }) => flow.map((node) => [node.id, node]))).values()];
 }
 
 /** Returns the same flow with its config nodes pointing at another server. */

@@ -115,6 +115,10 @@ export const fixtures: Fixture[] = [
   },
   { match: { userMessage: /^what is my name/i }, response: (request) => ({ content: aboutTheName(request) }) },
   {
+    match: { userMessage: /said in this note/i },
+    response: { content: '{"title":"Greenhouse","tasks":["water the tomatoes"],"people":["Ada"]}' },
+  },
+  {
     match: { userMessage: /what is in this picture/i },
     response: (request) => ({ content: aboutThePicture(request) }),
   },
@@ -147,7 +151,7 @@ function userTexts(request: ChatCompletionRequest): string[] {
   return request.messages.filter(({ role }) => role === "user").map(({ content }) => String(content));
 }
 
-/** The name that the user has told in this conversation. */
+/** Returns the name that the user gave in this conversation. */
 function nameOf(request: ChatCompletionRequest): string | undefined {
   return userTexts(request)
     .map((text) => /^my name is (\w+)/i.exec(text)?.[1])
@@ -159,7 +163,7 @@ function aboutTheName(request: ChatCompletionRequest): string {
   return name ? `Your name is ${name}.` : "You have not told me your name.";
 }
 
-/** A stand-in cannot see: it tells how many pictures have come. */
+/** Returns how many images have arrived, since a stand-in cannot see. */
 function aboutThePicture(request: ChatCompletionRequest): string {
   const content = request.messages.at(-1)?.content;
   const pictures = Array.isArray(content) ? content.filter(({ type }) => type === "image_url").length : 0;
@@ -171,7 +175,7 @@ function lowestQuestion(request: ChatCompletionRequest): string {
   return `The lowest number is ${Math.min(...numbers)}.`;
 }
 
-/** What the flow has told of the weather, in a sentence. */
+/** Returns the weather that the flow reported, in a sentence. */
 function weatherReport(request: ChatCompletionRequest): string {
   return `This is what your flow says of the weather: ${toolResults(request).join(" ")}`;
 }
@@ -184,7 +188,7 @@ function boilerReport(request: ChatCompletionRequest): string {
   return JSON.stringify({ alarm, reason });
 }
 
-/** The letter's order, with the item of which a careless reader makes a mistake. */
+/** The order in the letter, with an item that is easy to misread. */
 function letterAsOrder(plates: object): string {
   return JSON.stringify({ customer: "Ada Lovelace", items: [{ article: "red mug", count: 3 }, plates] });
 }

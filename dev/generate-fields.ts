@@ -1,6 +1,8 @@
 import { CHAT_FIELDS } from "../src/shared/chat-fields";
 import { CONFIG_FIELDS } from "../src/shared/config-fields";
 import type { Field } from "../src/shared/field";
+import { inFileOrder } from "../src/shared/file-order";
+import { MCP_FIELDS } from "../src/shared/mcp-fields";
 import { TOOL_FIELDS } from "../src/shared/tool-fields";
 
 /** The fields of each node's form. */
@@ -8,6 +10,7 @@ export const FIELDS: Record<string, readonly Field[]> = {
   "huggingface-config": CONFIG_FIELDS,
   "huggingface-chat": CHAT_FIELDS,
   "huggingface-tool": TOOL_FIELDS,
+  "huggingface-mcp": MCP_FIELDS,
 };
 
 /** Tells whether a node's catalogue has a text, by keys such as `tip.topP`. */
@@ -18,7 +21,7 @@ const WIDTH = 120;
 
 /**
  * Writes the fields of a node into its html: the literal `defaults`, which the Flow Library reads, and the rows between
- * `<!-- rows: … -->` and `<!-- /rows -->`.
+ * `<!-- rows: … -->`, or `<!-- advanced: … -->` for those in a fold, and `<!-- /rows -->`.
  *
  * @param node - the type, such as `huggingface-chat`
  * @param hasText - tells which texts the English catalogue has: a row has a hint and a placeholder if there is one
@@ -26,18 +29,41 @@ const WIDTH = 120;
  */
 export function writeFields(node: string, html: string, hasText: HasText): string {
   const fields = FIELDS[node] ?? [];
-  const blocks = new Set(fields.flatMap(({ rows }) => rows ?? []));
+  const blocks = new Set(fields.flatMap((field) => blockOf(field) ?? []));
   const written = replaceOnce(html, /^ {6}defaults: \{\n[\s\S]*?\n {6}\},$/m, `${node}.html has no defaults`, () =>
-    ["      defaults: {", ...fields.map((field) => definition(node, field)), "      },"].join("\n"),
+    ["      defaults: {", ...inFileOrder(fields).map((field) => definition(node, field)), "      },"].join("\n"),
   );
   return [...blocks].reduce((text, block) => {
-    const place = new RegExp(`^( *)<!-- rows: ${block} -->\\n(?:[\\s\\S]*?\\n)?? *<!-- /rows -->$`, "m");
-    return replaceOnce(text, place, `${node}.html has no <!-- rows: ${block} -->`, (indent) => {
-      const rows = fields.filter(({ rows }) => rows === block).flatMap((field) => row(node, field, hasText));
-      return [`<!-- rows: ${block} -->`, ...rows, "<!-- /rows -->"].map((line) => indent + line).join("\n");
+    const place = new RegExp(`^( *)<!-- ${block} -->\\n(?:[\\s\\S]*?\\n)?? *<!-- /rows -->$`, "m");
+    return replaceOnce(text, place, `${node}.html has no <!-- ${block} -->`, (indent) => {
+      const inBlock = fields.filter((field) => blockOf(field) === block);
+      const lines = [`<!-- ${block} -->`, ...rows(node, inBlock, hasText), "<!-- /rows -->"];
+      return lines.map((line) => indent + line).join("\n");
     });
   }, written);
 }
+
+/** Returns where the row of a field is written; undefined for one that is written by hand. */
+function blockOf({ rows, advanced }: Field): string | undefined {
+  return rows && `${advanced ? "advanced" : "rows"}: ${rows}`;
+}
+
+/** True for a field with a short box: such rows stand beside each other. */
+const isShort = ({ kind, suggestions }: Field): boolean => kind === "number" || suggestions !== undefined;
+
+/** Writes the rows of a block. */
+function rows(node: string, fields: readonly Field[], hasText: HasText): string[] {
+  return fields.flatMap((field, index) => {
+    const lines = row(node, field, hasText);
+    if (!isShort(field)) return lines;
+    const begin = isBeside(fields[index - 1], field) ? [] : ['<div class="huggingface-numbers">'];
+    const end = isBeside(field, fields[index + 1]) ? [] : ["</div>"];
+    return [...begin, ...lines.map((line) => `  ${line}`), ...end];
+  });
+}
+
+const isBeside = (one: Field | undefined, other: Field | undefined): boolean =>
+  one !== undefined && other !== undefined && isShort(one) && isShort(other);
 
 /**
  * Adds the fields that nodes of a flow file lack, with their defaults. Keeps the format of the rest.
@@ -70,7 +96,9 @@ function definition(node: string, field: Field): string {
   // The editor names a field in its own errors by this label.
   const isNamed = kind === "typedInput" || required !== undefined;
   const parts = [
-    `value: ${literal(field.default)}`,
+    `value: ${literal(field.fresh ?? field.default)}`,
+    // What a node without the property has: the editor does not know it, our forms do.
+    ...(field.fresh === undefined ? [] : [`missing: ${literal(field.default)}`]),
     ...(nodeType === undefined ? [] : [`type: ${literal(nodeType)}`]),
     ...(required === undefined ? [] : [`required: ${required}`]),
     ...(isNamed ? [`label: RED._("@hf-flows/node-red-huggingface/${node}:${node}.label.${name}")`] : []),
@@ -83,13 +111,14 @@ function definition(node: string, field: Field): string {
 
 /** Writes the call that makes a field's validator (`src/editor/validators-bundle.ts`). */
 function validatorOf(field: Field): string | undefined {
-  const { name, kind, min, max, integer, choices, reserved, allowBlank, required } = field;
+  const { name, kind, min, max, integer, choices, reserved, allowBlank, isKey, needed } = field;
   const call = (...options: unknown[]) => `rules.${kind}(${[name, ...options].map(literal).join(", ")})`;
   switch (kind) {
     case "text":
     case "inputType":
     case "node":
     case "nodes":
+    case "mcpTools":
     case "stop":
       return undefined;
     case "number": {
@@ -105,9 +134,12 @@ function validatorOf(field: Field): string | undefined {
     case "jsonObject":
       return call(reserved);
     case "typedInput":
+      if (isKey) return call({ isKey });
       return allowBlank ? call({ allowBlank }) : call();
     case "model":
-      return call(required ?? false);
+      return call(needed ?? false);
+    case "address":
+      return needed ? call(true) : call();
     default:
       return call();
   }
@@ -124,10 +156,11 @@ function literal(value: unknown): string {
 /** Writes the lines of a field's row. */
 function row(node: string, field: Field, hasText: HasText): string[] {
   const { name, icon, only, heading } = field;
-  const id = `${node === "huggingface-config" ? "node-config-input" : "node-input"}-${name}`;
+  const isConfig = node === "huggingface-config" || node === "huggingface-mcp";
+  const id = `${isConfig ? "node-config-input" : "node-input"}-${name}`;
   if (!hasText(`label.${name}`)) throw new Error(`The English texts of ${node} lack label.${name}.`);
   const label = icon ? `<i class="fa fa-${icon}"></i> <span data-i18n="${node}.label.${heading ?? name}"></span>` : "";
-  const width = field.kind === "number" || field.suggestions ? " huggingface-short" : "";
+  const width = isShort(field) ? " huggingface-short" : "";
   return [
     `<div class="form-row${only ? ` ${node}-${only}-row` : ""}">`,
     `  <label for="${id}">${label}</label>`,
@@ -177,7 +210,11 @@ function input(node: string, id: string, field: Field, hasText: HasText): string
       return [
         `<input type="text" id="${id}" list="${list}" autocomplete="off"${fallback}${translated}>`,
         `<datalist id="${list}">`,
-        ...suggestions.map((word) => `  <option value="${word}"></option>`),
+        ...suggestions.map((word) => {
+          const key = `${name}.${word}`;
+          const label = hasText(key) ? ` data-i18n="[label]${node}.${key}"` : "";
+          return `  <option value="${word}"${label}></option>`;
+        }),
         "</datalist>",
       ];
     }

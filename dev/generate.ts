@@ -1,15 +1,17 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { CLIENT_SUMMARIES } from "../src/client/errors/summaries";
 import { CLIENT_ERRORS } from "../src/client/errors/table";
-import { CONVERSATION_ERRORS } from "../src/conversation/errors";
-import { NODE_RED_ERRORS, REWORDED } from "../src/node-red/errors";
-import { exampleFiles } from "./examples";
+import { CONVERSATION_ERRORS, CONVERSATION_SUMMARIES } from "../src/conversation/errors";
+import { NODE_RED_ERRORS, NODE_RED_SUMMARIES, REWORDED } from "../src/node-red/errors";
+import { NOTICES } from "../src/node-red/notices";
+import { dashboardFlow, exampleFiles } from "./examples";
 import { fillFlow, writeFields } from "./generate-fields";
 import { packageRoot } from "./node-red";
 
 /**
  * Writes what is made from something else: the loader of scripts and the fields (`src/shared`) in the html of the nodes, the
- * fields that examples lack, the English sentences of the errors from the tables of the layers, and in every language the keys
+ * fields that examples lack, the English of errors and notices from the tables of the layers, and in every language the keys
  * of the English catalogues, in their order. A text that a language does not have yet is the English one, and is noted in
  * `test/fixtures/languages/pending.json` for whoever translates it.
  *
@@ -17,7 +19,7 @@ import { packageRoot } from "./node-red";
  *     npm run generate -- --check  writes nothing and fails if something is stale
  */
 
-/** A catalogue of texts as i18next has it: texts, and groups of them. */
+/** A catalogue of texts in i18next's format: texts, and groups of them. */
 interface Catalogue {
   [key: string]: string | Catalogue;
 }
@@ -25,9 +27,9 @@ interface Catalogue {
 const locales = path.join(packageRoot, "nodes/locales");
 const pendingFile = path.join(packageRoot, "test/fixtures/languages/pending.json");
 const ENGLISH = "en-US";
-/** Written by hand together with the English one, so nothing is filled in there. */
+/** The language that is written by hand together with English, so nothing is filled in. */
 const BY_HAND = "de";
-const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool"];
+const NODES = ["huggingface-config", "huggingface-chat", "huggingface-tool", "huggingface-mcp"];
 
 const isCheck = process.argv.includes("--check");
 const stale: string[] = [];
@@ -40,6 +42,8 @@ function main(): void {
     if (node === "huggingface-chat") {
       const texts = english[node] as Catalogue;
       texts.errors = errorSentences(texts.errors as Catalogue);
+      texts.summary = { ...CLIENT_SUMMARIES, ...CONVERSATION_SUMMARIES, ...NODE_RED_SUMMARIES };
+      texts.notice = NOTICES;
     }
     write(catalogueFile(ENGLISH, node), english);
     for (const language of readdirSync(locales)) {
@@ -55,13 +59,13 @@ function main(): void {
     const html = path.join(packageRoot, `nodes/${node}.html`);
     rewrite(html, (text) => writeFields(node, copyLoader(text), hasText(readCatalogue(ENGLISH, node), node)));
   }
-  for (const file of exampleFiles()) rewrite(file, fillFlow);
+  for (const file of [...exampleFiles(), dashboardFlow]) rewrite(file, fillFlow);
   if (stale.length === 0) return;
   if (!isCheck) console.log(`Written: ${stale.join(", ")}`);
   else throw new Error(`Stale: ${stale.join(", ")}. Run: npm run generate`);
 }
 
-/** Each html stands alone, since any node may be disabled without the others. */
+/** Every html needs the loader, since any node may be disabled without the others. */
 function copyLoader(html: string): string {
   const loader = readFileSync(path.join(packageRoot, "src/editor/loader.js"), "utf8");
   return html.replace(/^( *)\/\/ <loader>\n[\s\S]*?\n *(?=\/\/ <\/loader>)/m, (_, indent: string) => {
@@ -82,7 +86,7 @@ function hasText(catalogue: Catalogue, node: string): (key: string) => boolean {
   };
 }
 
-/** The sentences of all layers, in the order of the catalogue; new ones follow. */
+/** Returns the sentences of all layers in the order of the catalogue, new ones last. */
 function errorSentences(before: Catalogue): Catalogue {
   const groups = [CLIENT_ERRORS, CONVERSATION_ERRORS, NODE_RED_ERRORS].flatMap((table) => Object.values(table));
   const sentences: Record<string, string> = Object.assign({}, ...groups, REWORDED);
@@ -91,7 +95,7 @@ function errorSentences(before: Catalogue): Catalogue {
   return Object.fromEntries([...known, ...added].map((key) => [key, sentences[key] ?? ""]));
 }
 
-/** The English catalogue with the texts of a translation where it has them, with the same parameters. */
+/** Returns the English catalogue with a translation's texts, if they have the same parameters. */
 function translate(
   english: Catalogue,
   translated: Catalogue,

@@ -26,7 +26,7 @@ export interface NodeDef {
 
 export const packageRoot = path.join(__dirname, "..");
 
-/** Settings for every Node-RED that is started here: our nodes, and no talk with hosts of others. */
+/** Settings for every Node-RED that is started here: our nodes, and no requests to other hosts. */
 export const commonSettings = {
   nodesDir: packageRoot,
   uiHost: "127.0.0.1",

@@ -1,12 +1,13 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Editor, type Form } from "../test/editor/editor";
 import { stopNodeRed } from "../test/support/node-red";
 import { json, replyChunks, sse, startServer, type TestServer } from "../test/support/server";
+import { animate, type Frame } from "./moving-picture";
 import { packageRoot } from "./node-red";
 
 /**
- * Takes the pictures of the README, in a real browser, of what somebody sees who has just begun.
+ * Takes the screenshots of the README in a real browser, as a new user sees Node-RED.
  *
  *     npm run screenshots                              into docs
  *     npm run screenshots -- <folder> dark de          into a folder, in the dark theme of Node-RED 5, in German
@@ -18,7 +19,7 @@ const QUESTION = "In one sentence: what is Node-RED?";
 const REPLY =
   "Node-RED is a tool with which you wire together devices, web services and programs, by drawing flows in a browser.";
 
-/** A few models, with figures as the router gives them; the figures are made up. */
+/** A few models in the router's format, with invented figures. */
 const MODELS = [
   model("deepseek-ai/DeepSeek-V3.2", 163_840, { novita: [0.27, 0.4, 900, 48], together: [0.6, 1.7, 410, 95] }),
   model("google/gemma-3-27b-it", 131_072, { nebius: [0.1, 0.3, 520, 61], scaleway: [0.25, 0.5, 330, 78] }, true),
@@ -73,7 +74,7 @@ function startRouter(): Promise<TestServer> {
   return startServer((request, response) => {
     if (request.url === "/v1/models") return json(response, 200, { data: MODELS });
     if (request.body?.stream)
-      return sse(response, replyChunks(REPLY.match(/\S+ ?/g) ?? [], "stop", [16, 29]), { delayMs: 15, headers });
+      return sse(response, replyChunks(REPLY.match(/\S+ ?/g) ?? [], "stop", [16, 29]), { delayMs: 45, headers });
     const choices = [{ index: 0, message: { role: "assistant", content: REPLY }, finish_reason: "stop" }];
     return json(response, 200, { model: "openai/gpt-oss-20b", choices }, headers);
   });
@@ -114,9 +115,34 @@ async function firstFlow(editor: Editor): Promise<void> {
   await page.locator("#red-ui-workspace-chart").evaluate((chart) => chart.scrollTo(0, 0));
   await page.locator("#red-ui-workspace-chart").click({ position: { x: 100, y: 220 } });
   await page.mouse.move(700, 300);
-  // What Node-RED says of the deploy goes away by itself.
+  // Node-RED's note about the deploy disappears by itself.
   await page.locator(".red-ui-notification-compact, .red-ui-notification").first().waitFor({ state: "detached" });
   await take(editor, "first-flow");
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+/** Films a question from the button to its reply. */
+async function moving(editor: Editor): Promise<void> {
+  const { page } = editor;
+  await page.setViewportSize({ width: 1080, height: 300 });
+  await page.evaluate(() => (globalThis as unknown as Red).RED.sidebar.show("debug"));
+  await page.locator("#red-ui-sidebar-debug-clear, .red-ui-sidebar-debug-clear").first().dispatchEvent("click");
+  await page.locator("#red-ui-workspace-chart").evaluate((chart) => chart.scrollTo(0, 0));
+  await page.locator("#red-ui-workspace-chart").click({ position: { x: 100, y: 160 } });
+  const shoot = (): Promise<Buffer> => page.screenshot({ scale: "css" });
+  const frames: Frame[] = [{ png: await shoot(), ms: 1200 }];
+  const [ask = ""] = await editor.ids("inject");
+  const replies = page.locator(".red-ui-debug-msg-type-string", { hasText: "Node-RED is" });
+  const before = await replies.count();
+  await editor.node(ask).locator(".red-ui-flow-node-button-button").click();
+  while (frames.length < 9 && (await replies.count()) === before) {
+    frames.push({ png: await shoot(), ms: 250 });
+    await page.waitForTimeout(200);
+  }
+  await replies.first().waitFor();
+  await page.waitForTimeout(400);
+  frames.push({ png: await shoot(), ms: 4000 });
+  writeFileSync(path.join(folder, "first-flow-moving.png"), animate(frames));
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 
@@ -145,7 +171,7 @@ async function modelPicker(editor: Editor): Promise<void> {
   await takeTray(editor, "models");
 }
 
-/** The front tray, as wide as it is. */
+/** Takes a screenshot of the tray in front. */
 async function takeTray(editor: Editor, name: string): Promise<void> {
   // A tooltip goes away, and whatever still slides or fades comes to rest.
   await editor.page.mouse.move(5, 895);
@@ -172,6 +198,7 @@ async function main(): Promise<void> {
     await editor.reveal(chat);
     await editor.deploy();
     await firstFlow(editor);
+    await moving(editor);
     const form = await editor.edit(chat);
     await promptForm(editor, form);
     await schemaForm(editor, form);

@@ -6,6 +6,8 @@ export interface StandInOptions {
   extra?: Fixture[];
   /** pieces a second; 0 sends a reply as fast as it goes */
   speed?: number;
+  /** on 127.0.0.1; 0 for any */
+  port?: number;
 }
 
 export interface StandIn {
@@ -15,15 +17,15 @@ export interface StandIn {
   stop(): Promise<void>;
 }
 
-/** A server on this machine that talks like Hugging Face's router, for those who have no token (yet). */
-export async function startStandIn({ extra = [], speed = 25 }: StandInOptions = {}): Promise<StandIn> {
-  const server = new LLMock({ host: "127.0.0.1", port: 0, chunkSize: 6, logLevel: "silent" });
+/** Starts a server on this machine that behaves like Hugging Face's router, for users without a token. */
+export async function startStandIn({ extra = [], speed = 25, port = 0 }: StandInOptions = {}): Promise<StandIn> {
+  const server = new LLMock({ host: "127.0.0.1", port, chunkSize: 6, logLevel: "silent" });
   server.addFixtures([...extra, ...fixtures].map((fixture) => ({ ...paceOf(speed), ...fixture })));
   const url = await server.start();
   return { baseUrl: `${url}/v1`, server, stop: () => server.stop() };
 }
 
-/** A model takes a moment to begin, then writes at a steady pace. */
+/** Models take a moment to start, then write at a steady pace. */
 function paceOf(speed: number): Partial<Fixture> {
   return speed > 0 ? { streamingProfile: { ttft: 200, tps: speed, jitter: 0.2 } } : {};
 }

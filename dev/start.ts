@@ -3,20 +3,20 @@ import http from "node:http";
 import path from "node:path";
 import { build } from "./build";
 import { chooseServer } from "./chosen-server";
-import { pointTo, readExamples } from "./examples";
+import { allInOne, pointTo, readExamples } from "./examples";
 import { commonSettings, type NodeDef, packageRoot, startRed } from "./node-red";
-import { port, refuseTakenPort } from "./port";
+import { port, refuseTakenPort, standInPort } from "./port";
 
-/** Where the flows and what is set in them live. Not Node-RED's own default: nobody's real flows are touched. */
+/** The user directory. Not Node-RED's default, so that no real flows are touched. */
 const userDir = process.env.EXAMPLES_DIR ?? path.join(packageRoot, ".node-red");
 const flowFile = path.join(userDir, "flows.json");
 
-/** The base URL of the run before, to tell our config nodes from those that the user has pointed elsewhere. */
+/** Holds the last run's base URL, which distinguishes our config nodes from those that the user has changed. */
 const baseUrlFile = path.join(userDir, "base-url.txt");
 
 /** Opens Node-RED's editor with the examples in tabs. What the user changes there is kept for the next start. */
 async function start(): Promise<void> {
-  const server = await chooseServer();
+  const server = await chooseServer(await standInPort());
   const httpServer = http.createServer();
   mkdirSync(userDir, { recursive: true });
   writeFlows(server.baseUrl);
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
     await server.stop();
     process.exit(0);
   };
-  // The last one is how `npm run dev` ends it, on every system, or has ended itself.
+  // `disconnect` is how `npm run dev` ends this process on every system, or how its own end shows.
   for (const event of ["SIGINT", "SIGTERM", "disconnect"]) process.on(event, end);
 }
 
@@ -44,7 +44,7 @@ function listen(server: http.Server): Promise<void> {
   });
 }
 
-/** The first start writes the examples; later ones only lead config nodes from the server of last time to that of now. */
+/** The first start writes the examples; later ones only update the server in config nodes. */
 function writeFlows(baseUrl: string): void {
   const flow = existsSync(flowFile) ? retarget(readJson(flowFile), baseUrl) : allExamples(baseUrl);
   writeFileSync(flowFile, `${JSON.stringify(flow, null, 2)}\n`);
@@ -54,11 +54,13 @@ function writeFlows(baseUrl: string): void {
 function allExamples(baseUrl: string): NodeDef[] {
   return pointTo(
     baseUrl,
-    readExamples().flatMap(({ flow }) => {
-      // There may be no broker, or one of somebody else's.
-      const disabled = flow.some((node) => node.type === "mqtt-broker");
-      return flow.map((node) => (node.type === "tab" ? { ...node, disabled } : node));
-    }),
+    allInOne(
+      readExamples().map(({ name, flow }) => {
+        // There may be no broker, or one with another purpose.
+        const disabled = flow.some((node) => node.type === "mqtt-broker");
+        return { name, flow: flow.map((node) => (node.type === "tab" ? { ...node, disabled } : node)) };
+      }),
+    ),
   );
 }
 
@@ -87,7 +89,7 @@ function settings(): object {
   };
 }
 
-/** `npm run dev` has a process ready, with all modules loaded, which begins when it is told to. */
+/** Waits for a message if `npm run dev` prepared this process, with all modules loaded. */
 async function main(): Promise<void> {
   if (process.send) {
     await new Promise((resolve) => process.once("message", resolve));

@@ -13,23 +13,25 @@ import { commonSettings, deploy, type NodeDef, packageRoot, type Red, startRed }
  * streamed reply costs in calls of our own functions.
  *
  *     npm run walk              the figures
- *     npm run walk -- --list    and the names of the files and functions
+ *     npm run walk -- --list    and the names of the files and functions, and of all files that are loaded
  */
 
 const ours = path.join(packageRoot, "nodes") + path.sep;
 const TOKEN = "hf_of-nobody-but-as-long-as-others";
-/** Deltas of the replies: of a short one, and of two by whose difference the cost of a delta is told. */
+/** Numbers of deltas: of a short reply, and of two whose difference gives the cost of a delta. */
 const SHORT = 10;
 const FEW = 50;
 const MANY = 150;
 
-/** How often each of our functions has run, by `file function:offset`. */
+/** The calls of each of our functions, by `file function:offset`. */
 type Calls = Map<string, number>;
 
-/** What the walk has found. */
+/** The result of the walk. */
 export interface Findings {
-  /** Files in which a function runs for a question that is not the first one, by what is asked. */
+  /** Files in which a function runs for a question after the first one, by kind of question. */
   files: Record<Route, string[]>;
+  /** Our files that are loaded in the end, by whatever. */
+  loaded: string[];
   /** Calls of our own functions for each delta of a reply, by function. */
   callsPerDelta: Map<string, number>;
   /** Our files from the connection to Node-RED's `send`, as a delta passes them. */
@@ -39,7 +41,7 @@ export interface Findings {
 const ROUTES = ["plain", "token", "stream", "memory"] as const;
 type Route = (typeof ROUTES)[number];
 
-/** Sends a word at a time, as often as the request's header says. */
+/** Sends as many words, one at a time, as the request's header says. */
 async function startServer(): Promise<{ server: http.Server; baseUrl: string }> {
   const server = http.createServer((request, response) => {
     const deltas = Number(request.headers["x-deltas"]);
@@ -89,7 +91,7 @@ function flow(baseUrl: string): NodeDef[] {
   ];
 }
 
-/** What the flow calls. */
+/** The functions that the flow calls. */
 interface Listeners {
   reply?: () => void;
   error?: (error: { message: string }) => void;
@@ -131,7 +133,7 @@ class Walker {
   /** Asks "Hi" of a node that streams. @returns our files on the stack when a delta is sent, the first one first */
   async way(node: string): Promise<string[]> {
     const stacks: string[] = [];
-    // Node-RED waits for a handler that takes no argument, or two.
+    // Node-RED awaits handlers with no argument or with two.
     nodeRed.hooks.add("onSend.walk", (_events) => {
       stacks.push(new Error().stack ?? "");
     });
@@ -140,7 +142,7 @@ class Walker {
     await this.#ask(node);
     Error.stackTraceLimit = limit;
     nodeRed.hooks.remove("onSend.walk");
-    // Not the first one, for which more is done.
+    // The first delta costs more than the others.
     const stack = stacks[Math.floor(stacks.length / 2)] ?? "";
     const files = stack.split("\n").flatMap((line) => {
       const at = line.indexOf(ours);
@@ -155,12 +157,12 @@ class Walker {
       this.#listeners.error = ({ message }) => reject(new Error(message));
       this.#red.nodes.getNode(node)?.receive({ payload: "Hi", topic: "Anna" });
     });
-    // What follows a reply: the end of its body, the status.
+    // Waits for what follows a reply: the end of its body, the status.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** Starts a Node-RED and takes questions through it. */
+/** Starts Node-RED and follows questions through it. */
 export async function walk(): Promise<Findings> {
   const userDir = mkdtempSync(path.join(tmpdir(), "huggingface-walk-"));
   const { server, baseUrl } = await startServer();
@@ -200,10 +202,16 @@ async function findings(walker: Walker): Promise<Findings> {
   const callsPerDelta = new Map<string, number>();
   for (const [name, count] of many) {
     const each = (count - (few.get(name) ?? 0)) / (MANY - FEW);
-    // Less is what happens now and then, such as a timer.
+    // Fewer calls are occasional, such as those of a timer.
     if (each >= 0.05) callsPerDelta.set(name, each);
   }
-  return { files: files as Findings["files"], callsPerDelta, way: await walker.way("many-streamed") };
+  const loaded = Object.keys(require.cache).flatMap((file) => (file.startsWith(ours) ? [file.slice(ours.length)] : []));
+  return {
+    files: files as Findings["files"],
+    loaded: loaded.sort(),
+    callsPerDelta,
+    way: await walker.way("many-streamed"),
+  };
 }
 
 function filesOf(calls: Calls): string[] {
@@ -212,12 +220,13 @@ function filesOf(calls: Calls): string[] {
 
 async function main(): Promise<void> {
   await build(console.error);
-  const { files, callsPerDelta, way } = await walk();
+  const { files, loaded, callsPerDelta, way } = await walk();
   for (const route of ROUTES) console.log(`${String(files[route].length).padStart(3)} files: ${route}`);
   const sum = [...callsPerDelta.values()].reduce((all, each) => all + each, 0);
   console.log(`${sum.toFixed(1)} calls a delta, through ${way.join(" > ")}`);
   if (!process.argv.includes("--list")) return;
-  console.log(`\n${files.token.join("\n")}\n`);
+  for (const route of ROUTES) console.log(`\n${route}:\n${files[route].join("\n")}`);
+  console.log(`\nloaded:\n${loaded.join("\n")}\n`);
   for (const [name, each] of callsPerDelta) console.log(each.toFixed(2), name.replace(/:\d+$/, ""));
 }
 

@@ -3,12 +3,13 @@ import { type FSWatcher, readdirSync, watch } from "node:fs";
 import path from "node:path";
 import { TscWatchClient } from "tsc-watch/client";
 import { bundle, compilerOptions, finish, forgetForeignFiles, seconds } from "./build";
+import { bundleMcp } from "./bundle-mcp";
 import { packageRoot } from "./node-red";
 import { port, refuseTakenPort } from "./port";
 
 /**
- * `npm start` that follows what is saved: the nodes' code, their html and texts start Node-RED anew; the editor's scripts
- * need the page loaded anew.
+ * Runs `npm start` and watches files. A change to the nodes' code, html or texts restarts Node-RED; the editor's scripts
+ * only need a reload of the page.
  */
 
 const url = `http://127.0.0.1:${port}/`;
@@ -45,7 +46,7 @@ class NodeRed {
   }
 }
 
-/** Whether it has started; it says itself why it has not. */
+/** Resolves to true once it has started; it prints itself why it has not. */
 function begin(child: ChildProcess): Promise<boolean> {
   return new Promise((resolve) => {
     child.once("message", () => resolve(true));
@@ -78,7 +79,7 @@ function watchFolder(folder: string, pattern: RegExp, changed: () => void): void
       const watcher = watch(name, (event, file) => {
         if (event === "rename") look();
         if (file && !pattern.test(file)) return;
-        // A save is several events.
+        // One save causes several events.
         clearTimeout(timer);
         timer = setTimeout(changed, 50);
       });
@@ -94,6 +95,7 @@ async function main(): Promise<void> {
   let started = performance.now();
   console.log("Building …");
   forgetForeignFiles();
+  await bundleMcp();
   const nodeRed = new NodeRed();
   const compiler = new TscWatchClient();
   compiler.on("started", () => {
@@ -118,12 +120,12 @@ async function main(): Promise<void> {
   };
   process.once("SIGINT", () => end(0));
   process.once("SIGTERM", () => end(0));
-  // The shell between npm and this hands on no signal, it is only gone.
+  // The shell between npm and this process forwards no signal; it only ends.
   const parent = process.ppid;
   setInterval(() => process.ppid === parent || end(0), 500).unref();
 }
 
-/** Makes the editor's scripts; what is wrong with them, the bundler says itself. */
+/** Makes the editor's scripts; the bundler prints their errors itself. */
 async function rebuild(): Promise<boolean> {
   try {
     await bundle();
