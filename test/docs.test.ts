@@ -29,7 +29,7 @@ describe("the documents", () => {
       const text = read(page);
       const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(#[^)]*)?\)|src="([^"]+)"/g)];
       for (const [, file, anchor, image] of links) {
-        const target = path.join(path.dirname(page), image ?? (file || path.basename(page)));
+        const target = path.join(path.dirname(page), image ?? (decodeURIComponent(file ?? "") || path.basename(page)));
         assert.ok(existsSync(path.join(root, target)), `${page}: ${target}`);
         if (!anchor) continue;
         const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(
