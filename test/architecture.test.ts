@@ -4,7 +4,7 @@ import path from "node:path";
 import ts from "typescript";
 import { root } from "./support/root";
 
-/** The layers with the others that each may import. The nodes themselves, in `src`, may import all but the editor. */
+/** Each layer with the layers that it may import. The nodes themselves, in `src`, may import all but the editor. */
 const LAYERS: Record<string, readonly string[]> = {
   shared: [],
   client: ["shared"],
@@ -23,10 +23,10 @@ const FORBIDDEN: Record<string, RegExp> = {
 /** The one file of the client that the layers above import, types included. */
 const CLIENT_FACE = "client/internal.ts";
 /** Names that mean the same in each layer: its public face, its errors, its view of Node-RED, its side of the routes. */
-const SAME_DUTY = ["index.ts", "errors.ts", "red.ts", "admin-api.ts"];
+const SAME_DUTY = ["index.ts", "types.ts", "errors.ts", "red.ts", "admin-api.ts"];
 const LONGEST_FILE = 300;
 
-/** By file: what it imports, in its own words. */
+/** The imports of each file, as written in it. */
 type Sources = Map<string, string[]>;
 
 const src = path.join(root, "src");
@@ -36,7 +36,7 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" })
 const textOf = (file: string) => readFileSync(path.join(src, file), "utf8");
 const sources: Sources = new Map(files.map((file) => [file, importsOf(textOf(file))]));
 
-/** All that a source imports: types, `require` and `import()` too, also where they are types. */
+/** Finds all imports of a source: types, `require` and `import()`, also in types. */
 function importsOf(text: string): string[] {
   return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
 }
@@ -45,7 +45,7 @@ function layerOf(file: string): string {
   return file.includes("/") ? file.slice(0, file.indexOf("/")) : "";
 }
 
-/** The file of ours that an import means; undefined for a package, and for our own `package.json`. */
+/** Returns the file of ours that an import refers to; undefined for a package and for our `package.json`. */
 function target(file: string, specifier: string, all: Sources): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const found = path.posix.join(path.posix.dirname(file), specifier);
@@ -60,7 +60,7 @@ function targets(file: string, all: Sources): string[] {
   return (all.get(file) ?? []).flatMap((specifier) => target(file, specifier, all) ?? []);
 }
 
-/** Imports that go where their layer must not. */
+/** Finds imports that their layer must not have. */
 function trespasses(all: Sources): string[] {
   return [...all].flatMap(([file, specifiers]) => {
     const from = layerOf(file);
@@ -75,7 +75,7 @@ function trespasses(all: Sources): string[] {
   });
 }
 
-/** One cycle of imports, as the files on its way; undefined if there is none. */
+/** Finds one cycle of imports, as its files in order; undefined without a cycle. */
 function findCycle(all: Sources): string[] | undefined {
   const done = new Set<string>();
   const visit = (file: string, way: string[]): string[] | undefined => {
@@ -95,7 +95,7 @@ function findCycle(all: Sources): string[] | undefined {
   return undefined;
 }
 
-/** Names that several files share although their duties differ. */
+/** Finds names that several files share although their purposes differ. */
 function sharedNames(all: Iterable<string>): string[] {
   const names = [...all].map((file) => path.posix.basename(file)).filter((name) => !SAME_DUTY.includes(name));
   return names.filter((name, index) => names.indexOf(name) < index);

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "./support/root";
+import { parseYaml } from "./support/yaml";
 
 const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
 const pkg = JSON.parse(read("package.json"));
 
-/** All that a pattern's group finds in a text, each once. */
+/** Returns what a pattern's group finds in a text, each value once. */
 const all = (text: string, pattern: RegExp): string[] => [
   ...new Set([...text.matchAll(pattern)].map(([, found = ""]) => found)),
 ];
@@ -27,9 +28,33 @@ describe("the CI", () => {
   });
 
   it("calls scripts that there are", () => {
-    const scripts = all(steps, /npm (?:run )?(?!install)([\w:]+)/g);
+    const scripts = all(steps, /npm (?:run )?(?!install|audit|sbom|publish)([\w:]+)/g);
     assert.deepEqual(scripts, ["test", "check", "test:compat"]);
     for (const name of scripts) assert.ok(name in pkg.scripts, name);
+  });
+
+  it("looks for known holes, lists what is in the package, and tries the publication", () => {
+    const step = /^ {2}package\)\n(.*?);;/ms.exec(steps)?.[1] ?? "";
+    for (const command of ["npm audit --omit=dev", "npm sbom ", "npm publish --dry-run"]) {
+      assert.ok(step.includes(command), command);
+    }
+    assert.match(workflow, /^ +- run: bash \.ci\/steps package$/m);
+  });
+
+  it("publishes a tag with provenance, after the same step, and gives no job more rights than it needs", () => {
+    const release = parseYaml(read(".github/workflows/release.yml"));
+    assert.deepEqual(release.on, { push: { tags: ["v*"] } });
+    assert.deepEqual(release.permissions, { contents: "read" });
+    assert.deepEqual(Object.keys(release.jobs), ["publish"]);
+    const { permissions, steps: ran } = release.jobs.publish;
+    assert.deepEqual(permissions, { contents: "read", "id-token": "write" });
+    const commands: string[] = ran.flatMap(({ run }: { run?: string }) => run ?? []);
+    const at = (text: string) => commands.findIndex((command) => command.includes(text));
+    const publish = at("npm publish --provenance --access public");
+    assert.ok(at("GITHUB_REF_NAME") >= 0 && at("bash .ci/steps package") >= 0);
+    assert.equal(publish, commands.length - 1);
+    const withToken = ran.filter((step: object) => JSON.stringify(step).includes("NPM_TOKEN"));
+    assert.deepEqual(withToken, [ran.find(({ run }: { run?: string }) => run === commands[publish])]);
   });
 
   it("has the oldest Node.js that the package allows, and the versions of `npm run test:compat`", () => {
@@ -44,7 +69,7 @@ describe("the CI", () => {
 
   it("has the Node-RED of the development dependencies", () => {
     const own = /\d+\.\d+/.exec(pkg.devDependencies["node-red"])?.[0];
-    // The copies of `npm run test:compat` have the other one there.
+    // The copies of `npm run test:compat` contain another Node-RED.
     if (own !== other) assert.deepEqual(all(workflow, /Node-RED (\S+)", step: test/g), [own]);
   });
 

@@ -15,7 +15,7 @@ const editorCode = readdirSync(EDITOR, { recursive: true, encoding: "utf8" })
   .map((file) => readFileSync(join(EDITOR, file), "utf8"))
   .join("\n");
 
-/** What Node-RED and its tools read from a node's html: the inline literals of `registerType`. */
+/** Reads a node's html as Node-RED and its tools do: the inline literals of `registerType`. */
 interface Definition {
   type: unknown;
   properties: Map<string, Expression>;
@@ -39,7 +39,7 @@ interface Call {
   arguments: Expression[];
 }
 
-/** Every `….registerType(…)` anywhere below a node of the syntax tree. */
+/** Finds every `….registerType(…)` below a node of the syntax tree. */
 function registerTypeCalls(tree: unknown): Call[] {
   if (typeof tree !== "object" || tree === null) return [];
   const call = tree as Call;
@@ -47,7 +47,7 @@ function registerTypeCalls(tree: unknown): Call[] {
   return Object.values(tree).flatMap(registerTypeCalls);
 }
 
-/** The properties of an object that is written out in place. */
+/** Returns the properties of an object literal. */
 function properties(expression: Expression | undefined): Map<string, Expression> {
   assert.equal(expression?.type, "ObjectExpression", "an inline object");
   const entries = (expression as ObjectExpression).properties.map((property) => {
@@ -59,7 +59,7 @@ function properties(expression: Expression | undefined): Map<string, Expression>
   return new Map(entries);
 }
 
-/** Tells which keys below the name of a node have an English text. */
+/** Returns a function that is true for keys, below the name of a node, with an English text. */
 function hasText(type: string): (key: string) => boolean {
   const catalogue: unknown = JSON.parse(readFileSync(join(NODES, `locales/en-US/${type}.json`), "utf8"));
   return (key) => {
@@ -72,7 +72,7 @@ function hasText(type: string): (key: string) => boolean {
   };
 }
 
-/** The value of a literal, or of an object or array of literals. */
+/** Evaluates a literal, or an object or array of literals. */
 function literal(expression: Expression): unknown {
   if (expression.type === "Literal") return expression.value;
   if (expression.type === "ArrayExpression")
@@ -83,11 +83,16 @@ function literal(expression: Expression): unknown {
 describe("the forms' definitions", () => {
   const inPalette = ["category", "color", "icon", "inputs", "outputs"];
   const cases = [
-    { type: "huggingface-config", defaults: CONFIG_DEFAULTS, plain: ["category"] },
-    { type: "huggingface-chat", defaults: CHAT_DEFAULTS, plain: inPalette },
-    { type: "huggingface-tool", defaults: TOOL_DEFAULTS, plain: inPalette },
+    {
+      type: "huggingface-config",
+      defaults: CONFIG_DEFAULTS,
+      fresh: { model: "openai/gpt-oss-20b" },
+      plain: ["category"],
+    },
+    { type: "huggingface-chat", defaults: CHAT_DEFAULTS, fresh: { conversationType: "msg" }, plain: inPalette },
+    { type: "huggingface-tool", defaults: TOOL_DEFAULTS, fresh: {}, plain: inPalette },
   ];
-  for (const { type, defaults, plain } of cases) {
+  for (const { type, defaults, fresh, plain } of cases) {
     describe(type, () => {
       const definition = readDefinition(type);
       const form = properties(definition.properties.get("defaults"));
@@ -105,9 +110,17 @@ describe("the forms' definitions", () => {
         }
       });
 
-      it("has the same defaults as the runtime", () => {
-        const values = [...form].map(([name, entry]) => [name, literal(properties(entry).get("value") as Expression)]);
-        assert.deepEqual(Object.fromEntries(values), defaults);
+      it("has the same defaults as the runtime, but for what differs on purpose in a new node", () => {
+        const valuesOf = (key: string) => {
+          const found = [...form].flatMap(([name, entry]) => {
+            const value = properties(entry).get(key);
+            return value ? [[name, literal(value)] as const] : [];
+          });
+          return Object.fromEntries(found) as Record<string, unknown>;
+        };
+        assert.deepEqual(valuesOf("value"), { ...defaults, ...fresh });
+        assert.deepEqual(Object.keys(valuesOf("missing")), Object.keys(fresh));
+        assert.deepEqual({ ...valuesOf("value"), ...valuesOf("missing") }, defaults);
         assert.deepEqual([...form.keys()], Object.keys(defaults));
       });
 
@@ -190,7 +203,7 @@ describe("generated fields", () => {
 });
 
 describe("the forms' texts", () => {
-  for (const type of ["huggingface-config", "huggingface-chat", "huggingface-tool"]) {
+  for (const type of ["huggingface-config", "huggingface-chat", "huggingface-tool", "huggingface-mcp"]) {
     const html = readFileSync(join(NODES, `${type}.html`), "utf8");
     const catalogue: unknown = JSON.parse(readFileSync(join(NODES, `locales/en-US/${type}.json`), "utf8"));
     const lookUp = (key: string) =>

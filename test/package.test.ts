@@ -9,7 +9,7 @@ import { root } from "./support/root";
 
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 
-/** What the Flow Library's scorecard checks, as far as that can be done offline, and what users install. */
+/** Checks what users install, and what the Flow Library's scorecard checks offline. */
 describe("the package", () => {
   it("has licence, repository, scoped name, keyword and versions", () => {
     assert.equal(pkg.license, "MIT");
@@ -28,7 +28,7 @@ describe("the package", () => {
     assert.equal(names.includes("@copilotkit/aimock"), false);
   });
 
-  it("has an example for every node type that stands in a flow", () => {
+  it("has an example for every node type", () => {
     const folder = path.join(root, "examples");
     const types = readdirSync(folder)
       .filter((file) => file.endsWith(".json"))
@@ -41,7 +41,7 @@ describe("the package", () => {
     assert.doesNotMatch(readFileSync(path.join(root, "package-lock.json"), "utf8"), /"resolved"/);
   });
 
-  it("packs what Node-RED loads and nothing of the workshop", () => {
+  it("packs what Node-RED loads and nothing of the development", () => {
     const [{ files }] = JSON.parse(
       execFileSync(...npmCommand("pack", "--dry-run", "--json", "--ignore-scripts"), {
         cwd: root,
@@ -56,6 +56,8 @@ describe("the package", () => {
       }
     }
     assert.ok(paths.includes("nodes/icons/huggingface.svg"));
+    for (const name of ["client.js", "THIRD-PARTY.md", "sbom.json"])
+      assert.ok(paths.includes(`nodes/mcp/${name}`), name);
     assert.ok(paths.some((file) => file.startsWith("examples/")));
     const resources = paths.filter((file) => file.startsWith("resources/"));
     assert.deepEqual(
@@ -63,12 +65,13 @@ describe("the package", () => {
       ["forms.css", "forms.js", "validators.js"].map((name) => `resources/${name}`),
     );
     assert.ok(paths.includes("SECURITY.md"));
+    assert.ok(paths.includes("docs/reference.md"), "the help links to it");
     const declarations = paths.filter((file) => file.endsWith(".d.ts"));
     assert.ok(declarations.length > 0 && declarations.length <= 8, declarations.join());
     for (const file of declarations) assert.match(file, /^nodes\/client\//);
     const strange = paths.filter(
       (file) =>
-        !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
+        !/^(nodes|examples)\/|^resources\/[\w-]+\.(js|css)$|^(package\.json|README\.md|docs\/reference\.md|LICENSE|(CHANGELOG|SECURITY)\.md)$/.test(
           file,
         ),
     );
@@ -79,7 +82,7 @@ describe("the package", () => {
     const { "./client": client, "./package.json": itself, ...rest } = pkg.exports;
     assert.deepEqual(rest, {});
     assert.equal(itself, "./package.json");
-    // Conditions apply in their order.
+    // The order of the conditions matters.
     assert.deepEqual(Object.keys(client), ["types", "require", "default"]);
     assert.deepEqual(pkg.typesVersions, { "*": { client: [client.types] } });
     for (const file of Object.values<string>(client)) assert.ok(existsSync(path.join(root, file)), file);
@@ -98,19 +101,19 @@ describe("the package", () => {
     }
   });
 
-  it("makes the editor wait for little: for one small script when it opens, for the other with the first form", () => {
+  it("loads one small script when the editor opens, and the other with the first form", () => {
     for (const [name, limit] of [
       ["validators.js", 8_000],
       ["forms.js", 45_000],
     ] as const) {
       const script = readFileSync(path.join(root, "resources", name));
       assert.ok(gzipSync(script).length <= limit, name);
-      // What it would import, or a map of it, would be one more thing to fetch.
+      // An import or a source map would be one more file to fetch.
       assert.doesNotMatch(script.toString(), /\bimport\b|sourceMappingURL/, name);
     }
   });
 
-  it("keeps the editor waiting for no script: html names none, and one loader stands in all of it", () => {
+  it("never makes the editor wait for a script: all html has the same loader and names no script", () => {
     const pages = Object.keys(pkg["node-red"].nodes).map((type) =>
       readFileSync(path.join(root, `nodes/${type}.html`), "utf8"),
     );
@@ -131,7 +134,7 @@ describe("the package", () => {
       const html = readFileSync(path.join(root, `nodes/${type}.html`), "utf8");
       const names = [...html.matchAll(/validate: rules\.(\w+)\(/g)].map(([, name = ""]) => name);
       assert.ok(names.length > 0, type);
-      // One that is not there would find everything valid.
+      // A missing validator would accept everything.
       assert.deepEqual(
         names.filter((name) => !(name in (editor.validators ?? {}))),
         [],
@@ -144,7 +147,7 @@ describe("the package", () => {
     const routes = adminRoutes();
     assert.ok(routes.length > 0);
     for (const { method, route, handlers } of routes) {
-      // A reader may name a configuration; values of a form are for those who may write.
+      // Readers may only name a configuration; values of a form need the right to write.
       const permission = handlers.map((handler) => (handler as { [PERMISSION]?: string })[PERMISSION]).find(Boolean);
       assert.match(permission ?? "", method === "get" ? /^huggingface-\w+\.read$/ : /^huggingface-\w+\.write$/);
       assert.ok(
@@ -154,13 +157,13 @@ describe("the package", () => {
     }
   });
 
-  it("loads undici only when the first request needs it", () => {
+  it("loads undici and the MCP client only when the first request needs them", () => {
     const script = `
       const none = () => {};
       const auth = { needsPermission: none };
       const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, events: { on: none }, auth, _: (key) => key };
       for (const type of ${JSON.stringify(Object.keys(pkg["node-red"].nodes))}) require("./nodes/" + type + ".js")(RED);
-      console.log(Object.keys(require.cache).some((file) => file.includes("/node_modules/undici/")));`;
+      console.log(Object.keys(require.cache).some((file) => /\\/node_modules\\/undici\\/|\\/nodes\\/mcp\\//.test(file)));`;
     const output = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
     assert.equal(output.trim(), "false");
   });
@@ -174,7 +177,7 @@ interface Route {
   handlers: object[];
 }
 
-/** The routes that our nodes add when they are loaded. */
+/** Returns the routes that our nodes add when they are loaded. */
 function adminRoutes(): Route[] {
   const routes: Route[] = [];
   const httpAdmin = new Proxy(

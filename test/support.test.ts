@@ -24,7 +24,7 @@ import {
 } from "./support/server";
 import { loadWire, wireSkipReason } from "./support/wire";
 
-/** The tools of the other tests: where these lie, nothing else can be trusted. */
+/** Tests the tools of the other tests, which would prove nothing if these were wrong. */
 describe("test support", () => {
   describe("Node-RED", () => {
     let red: NodeRed;

@@ -18,7 +18,7 @@ import { root } from "../support/root";
 
 const run = promisify(execFile);
 
-/** The build of this project with a few small files in place of its code. */
+/** Runs this project's build on a few small files instead of its code. */
 describe("the build", function () {
   this.timeout(120_000);
   let folder: string;
@@ -29,7 +29,7 @@ describe("the build", function () {
   };
   const read = (name: string) => readFileSync(at(name), "utf8");
 
-  /** @returns what it has said */
+  /** @returns its output */
   async function build(): Promise<string> {
     const { stderr } = await run(process.execPath, ["-r", "tsx/cjs", "dev/build.ts"], { cwd: folder });
     return stderr;
@@ -37,8 +37,9 @@ describe("the build", function () {
 
   before(() => {
     folder = mkdtempSync(path.join(tmpdir(), "huggingface-build-"));
-    for (const name of ["dev/build.ts", "tsconfig.json", "src/tsconfig.json", "package.json"])
-      cpSync(path.join(root, name), at(name));
+    const tools = ["dev/build.ts", "dev/bundle-mcp.ts", "dev/mcp-client", "package-lock.json"];
+    for (const name of [...tools, "tsconfig.json", "src/tsconfig.json", "package.json"])
+      cpSync(path.join(root, name), at(name), { recursive: true });
     symlinkSync(path.join(root, "node_modules"), at("node_modules"), "junction");
     write("src/one.ts", "export const one = 1;\n");
     write("src/folder/two.ts", "export const two = 2;\n");
@@ -70,6 +71,7 @@ describe("the build", function () {
     assert.match(read("nodes/folder/two.js"), /exports\.two = 2/);
     assert.match(read("resources/validators.js"), /first/);
     assert.equal(read("nodes/icons/icon.svg"), "<svg/>\n");
+    assert.ok(existsSync(at("nodes/mcp/client.js")));
   });
 
   it("makes the declarations of the client that its public face refers to, and no others", async () => {
@@ -91,6 +93,7 @@ describe("the build", function () {
     write("nodes/one.js", "// of another branch\n");
     rmSync(at("resources/forms.js"));
     rmSync(at("nodes/icons"), { recursive: true });
+    rmSync(at("nodes/mcp/sbom.json"));
     rmSync(at("nodes/client/index.d.ts"));
     write("nodes/client/client.d.ts", "// of another branch\n");
     await build();
@@ -99,6 +102,7 @@ describe("the build", function () {
     assert.match(read("nodes/folder/two.js"), /exports\.two = 2/);
     assert.match(read("nodes/one.js"), /exports\.one = 1/);
     assert.ok(existsSync(at("resources/forms.js")) && existsSync(at("nodes/icons/icon.svg")));
+    assert.ok(existsSync(at("nodes/mcp/sbom.json")));
   });
 
   it("removes what it has made of sources that are gone, and nothing else", async () => {
@@ -173,7 +177,7 @@ describe("the check of Node.js", () => {
       assert.match(scripts[name], /^node -r \.\/dev\/check-node\.cjs /, name);
     for (const [name, script] of Object.entries<string>(scripts)) {
       if (name.startsWith("test") && name !== "test:compat") assert.match(script, /run -s build|check-node/, name);
-      // Neither cmd.exe knows single quotes, nor variables in front of a command.
+      // cmd.exe supports neither single quotes nor variables before a command.
       assert.doesNotMatch(script, /'|^\w+=/, name);
     }
   });

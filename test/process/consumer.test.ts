@@ -11,7 +11,7 @@ import { chunk, json, replyChunks, sse, startServer, type TestServer } from "../
 const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 const run = promisify(execFile);
 
-/** A project that uses all that is public. It needs nothing but the language, the web's types or those of Node.js. */
+/** Uses the whole public API. It needs only the language, and the types of the web or of Node.js. */
 const CONSUMER = `
 import {
   type AbortOptions,
@@ -146,7 +146,7 @@ describe("the client in the packed package", function () {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  /** Compiles a source, with the declarations of all that it imports. */
+  /** Type-checks a source with the declarations that it imports. */
   async function compile(name: string, source: string, options: object): Promise<void> {
     writeFileSync(at(name), source);
     const compilerOptions = {
@@ -217,14 +217,14 @@ describe("the client in the packed package", function () {
     });
   }
 
-  it("does what the README shows", async () => {
-    const readme = readFileSync(path.join(root, "README.md"), "utf8");
-    const [, script = ""] = /## Use the client in a script\n[\s\S]*?```js\n([\s\S]*?)```/.exec(readme) ?? [];
+  it("does what the reference shows", async () => {
+    const page = readFileSync(path.join(root, "docs/reference.md"), "utf8");
+    const [, script = ""] = /## Use the client in a script\n[\s\S]*?```js\n([\s\S]*?)```/.exec(page) ?? [];
     assert.ok(script.split("\n").length <= 12, "it is short");
-    writeFileSync(at("readme.mjs"), script);
+    writeFileSync(at("ask.mjs"), script);
     server.handle((_, response) => sse(response, replyChunks(["Because ", "of the air."], "stop", [3, 2])));
     const env = { ...process.env, CHAT_URL: server.url };
-    const { stdout, stderr } = await run(process.execPath, ["readme.mjs"], { cwd: folder, env });
+    const { stdout, stderr } = await run(process.execPath, ["ask.mjs"], { cwd: folder, env });
     assert.match(stdout, /^Because of the air\.\nstop .*completion_tokens: 2/s);
     assert.equal(stderr, "");
   });

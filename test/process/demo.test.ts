@@ -8,11 +8,11 @@ interface Run {
   code: number | null;
   output: string;
   errors: string;
-  /** when pieces of output came, in ms since the start, with their text */
+  /** the pieces of output, with their time in ms since the start */
   pieces: { at: number; text: string }[];
 }
 
-/** Runs the demo as a user does, but for the build, in a process of its own. */
+/** Runs the demo in a separate process as a user does, except for the build. */
 function runDemo(env: NodeJS.ProcessEnv = {}): Promise<Run> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
@@ -54,7 +54,7 @@ describe("the demo", () => {
 
   it("says in one line why it failed, without the token", async () => {
     const token = "hf_thisTokenIsMadeUp";
-    // A proxy that nobody serves: the demo cannot reach Hugging Face, wherever the tests run.
+    // With an unreachable proxy, the demo never reaches Hugging Face, wherever the tests run.
     const run = await runDemo({ HF_TOKEN: token, https_proxy: "http://127.0.0.1:9", http_proxy: "http://127.0.0.1:9" });
     assert.equal(run.code, 1);
     assert.match(run.output, /^HF_TOKEN is set: questions go to Hugging Face/);

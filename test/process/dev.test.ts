@@ -51,7 +51,7 @@ describe("npm run dev", function () {
     return ended;
   }
 
-  /** Resolves when the output has something that was not there before, behind what was. */
+  /** Resolves when new output, after the first `from` characters, matches. */
   async function says(pattern: RegExp, from = 0): Promise<void> {
     while (!pattern.test(output.slice(from))) {
       if (child?.exitCode !== null) throw new Error(`ended: ${output}`);
@@ -59,7 +59,7 @@ describe("npm run dev", function () {
     }
   }
 
-  /** Saves a file with a change, and waits until something is said of it. */
+  /** Saves a file with a change, and waits until the output reports it. */
   async function save(name: string, change: (text: string) => string, awaited = /Ready after/): Promise<void> {
     const from = output.length;
     const file = path.join(folder, name);

@@ -24,9 +24,9 @@ const packed =
 
 interface Attack {
   handler: Handler;
-  /** the chat node that is asked, if not the plain one */
+  /** the chat node to ask, unless the plain one */
   chat?: "lines" | "sentences";
-  /** the code of the error that it comes to; otherwise it is a reply, or calls */
+  /** the code of the expected error; without one, a reply or calls are expected */
   code?: string;
 }
 
@@ -78,7 +78,7 @@ const ATTACKS: Record<string, Attack> = {
   },
 };
 
-/** Node-RED as users start it, with little memory: whatever a server sends, it goes on, and every question ends. */
+/** Starts Node-RED as users do, with little memory: whatever a server sends, it survives, and every question ends. */
 describe("Node-RED as a process of its own", function () {
   this.timeout(120_000);
   let server: TestServer;

@@ -12,16 +12,16 @@ import { reply, startServer, type TestServer } from "../support/server";
 const run = promisify(execFile);
 const page = readFileSync(path.join(root, "CONTRIBUTING.md"), "utf8");
 
-/** Finds a part of the page, with another name for the field: somebody may have added the one of the page. */
+/** Finds a part of the page, and renames the field, which may exist already. */
 function onPage(pattern: RegExp): string {
   const [, found] = pattern.exec(page) ?? [];
   assert.ok(found, `CONTRIBUTING.md has no ${pattern}`);
   return found.replace("topK", "newField").replace("top_k", "new_field");
 }
 
-/** A copy of the project in which the field of CONTRIBUTING.md is added as that page says. */
+/** Adds the field of CONTRIBUTING.md to a copy of the project as that page says. */
 describe("a new field", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let folder: string;
   let server: TestServer;
   let red: OwnNodeRed;
@@ -30,7 +30,7 @@ describe("a new field", function () {
   const node = (...args: string[]) => run(process.execPath, args, { cwd: folder });
   const generate = (...args: string[]) => node("--import", "tsx", "dev/generate.ts", ...args);
 
-  /** Adds a line behind each one that matches. */
+  /** Adds a line after each one that matches. */
   function addBehind(file: string, pattern: RegExp, ...lines: string[]): void {
     const rest = [...lines];
     const text = read(file).replace(pattern, (line) => `${line}${rest.shift() ?? ""}\n`);
@@ -40,9 +40,16 @@ describe("a new field", function () {
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), "huggingface-field-"));
-    const built = /^(nodes|resources)[\\/][^.]*\.(js|d\.ts)$/;
-    const copied = ["src", "dev", "nodes", "resources", "icons", "examples", "test/fixtures/languages"];
-    for (const name of [...copied, "package.json", "tsconfig.json", "biome.json"])
+    const built = /^(nodes|resources)[\\/][^.]*\.(js|d\.ts)$|^nodes[\\/]mcp$/;
+    const copied = ["src", "dev", "nodes", "resources", "icons", "examples", "docs/dashboard-chat.json"];
+    for (const name of [
+      ...copied,
+      "test/fixtures/languages",
+      "package.json",
+      "package-lock.json",
+      "tsconfig.json",
+      "biome.json",
+    ])
       cpSync(path.join(root, name), at(name), {
         recursive: true,
         filter: (file) => !built.test(path.relative(root, file)),
@@ -74,6 +81,7 @@ describe("a new field", function () {
       "src/shared",
       "nodes",
       "examples",
+      "docs/dashboard-chat.json",
     );
     assert.match(
       read("nodes/huggingface-chat.html"),
@@ -83,7 +91,8 @@ describe("a new field", function () {
       read("nodes/huggingface-chat.html"),
       /id="node-input-topP">[\s\S]*id="node-input-newField">[\s\S]*id="node-input-seed">/,
     );
-    assert.match(read("examples/01 - Ask a model.json"), /^ {4}"newField": "",$/m);
+    for (const flow of ["examples/01 - Ask a model.json", "docs/dashboard-chat.json"])
+      assert.match(read(flow), /^ {4}"newField": "",$/m);
     assert.match(read("nodes/locales/fr/huggingface-chat.json"), /"newField"/);
   });
 

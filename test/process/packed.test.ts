@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { npmCommand } from "../../dev/npm";
+import { newContext, skipWithoutChromium } from "../support/browser";
 import { chatFlow, flowNode } from "../support/node-red";
 import { OwnNodeRed } from "../support/own-node-red";
 import { root } from "../support/root";
@@ -14,12 +15,21 @@ const pkg = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 const languages = readdirSync(path.join(root, "nodes/locales"));
 const run = promisify(execFile);
 
+/** Loaded into Node-RED's process before all else: prints where it connects to. */
+const HOOK = `const { Socket } = require("node:net");
+const { connect } = Socket.prototype;
+Socket.prototype.connect = function (...args) {
+  console.log("CONNECTED TO", JSON.stringify(args[0]));
+  return connect.apply(this, args);
+};`;
+
 /** The package as users get it: packed, installed by npm into an empty user directory, and loaded from there. */
 describe("the packed package", function () {
   this.timeout(180_000);
   let red: OwnNodeRed;
   let server: TestServer;
   let folder: string;
+  let startMs = 0;
 
   before(async function () {
     folder = mkdtempSync(path.join(tmpdir(), "huggingface-packed-"));
@@ -32,7 +42,13 @@ describe("the packed package", function () {
       flowNode("in", "http in", { url: "/ask", method: "get", wires: [["chat"]] }),
       flowNode("out", "http response", { statusCode: "", headers: {} }),
     ];
-    red = new OwnNodeRed(flow, { nodesDir: path.join(folder, "none"), editorTheme: { palette: { catalogues: [] } } });
+    const hook = path.join(folder, "hook.cjs");
+    writeFileSync(hook, HOOK);
+    const settings = {
+      nodesDir: path.join(folder, "none"),
+      editorTheme: { tours: false, palette: { catalogues: [] } },
+    };
+    red = new OwnNodeRed(flow, settings, "", { NODE_OPTIONS: `--require "${hook.replaceAll("\\", "/")}"` });
     mkdirSync(path.join(folder, "none"));
     writeFileSync(path.join(red.userDir, "package.json"), '{ "name": "user-directory", "private": true }');
     const npm = (...args: string[]) => run(...npmCommand(...args), { cwd: red.userDir });
@@ -46,7 +62,9 @@ describe("the packed package", function () {
       console.log("      SKIPPED: npm does not reach its registry.");
       this.skip();
     }
+    const startedAt = performance.now();
     await red.start();
+    startMs = performance.now() - startedAt;
   });
   after(async () => {
     await red?.remove();
@@ -72,6 +90,45 @@ describe("the packed package", function () {
 
   it("asks", async () => {
     assert.equal(await (await get("ask?q=Hello")).text(), "Hi");
+  });
+
+  it("leads a newcomer to a reply with 8 clicks, within 60 s, and without a connection", async function () {
+    skipWithoutChromium(this);
+    const context = await newContext({ viewport: { width: 1280, height: 900 } });
+    context.setDefaultTimeout(20_000);
+    try {
+      const page = await context.newPage();
+      const before = red.output.length;
+      const startedAt = performance.now();
+      await page.goto(red.url);
+      await page.locator('.red-ui-palette-node[data-palette-type="huggingface-chat"]').waitFor();
+      await page.locator("#red-ui-loading-progress").waitFor({ state: "hidden" });
+      let clicks = 0;
+      const click = async (selector: string, text?: string) => {
+        clicks++;
+        const found = page.locator(selector, text === undefined ? {} : { hasText: text });
+        await found.locator("visible=true").first().click();
+      };
+      // The key that the menu names; Node-RED does not show an imported tab by itself.
+      clicks++;
+      await page.keyboard.press("Control+i");
+      await click(".red-ui-clipboard-dialog-tabs li a", "Examples");
+      await click(".red-ui-treeList-label", pkg.name);
+      await click(".red-ui-treeList-label", "01 - Ask a model");
+      await click("#red-ui-clipboard-dialog-ok");
+      await click(".red-ui-tab a", "Ask a model");
+      await click("#red-ui-header-button-deploy");
+      await page.getByText("Successfully deployed").waitFor();
+      await click('[id="a1f0c3d25e6b0003"] .red-ui-flow-node-button-button');
+      await page.locator(".red-ui-flow-node-status-label", { hasText: "You asked:" }).waitFor();
+      assert.ok(startMs + performance.now() - startedAt < 60_000);
+      assert.equal(clicks, 8);
+      const output = red.output.slice(before);
+      assert.doesNotMatch(output, /CONNECTED TO/);
+      assert.equal((await (await get("ask?q=Hello")).text()) && red.output.includes("CONNECTED TO"), true, "the hook");
+    } finally {
+      await context.close();
+    }
   });
 
   it("has its icon, its forms and what they load", async () => {
