@@ -5,6 +5,7 @@ import path from "node:path";
 import { build } from "./build";
 import { chooseServer } from "./chosen-server";
 import { exampleModel } from "./examples";
+import { endWith } from "./failure";
 import { commonSettings, deploy, type NodeDef, type Red, startRed } from "./node-red";
 
 const question = "In one sentence: what is Node-RED?";
@@ -116,10 +117,4 @@ function printReply({ payload, completion }: Reply): void {
   console.log(`Usage:    ${usage ? JSON.stringify(usage) : "not told"}`);
 }
 
-demo().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(`The demo failed: ${error instanceof Error ? error.message : error}`);
-    process.exit(1);
-  },
-);
+demo().then(() => process.exit(0), endWith("The demo failed: "));

@@ -1,16 +1,17 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { Editor, type Form } from "../test/editor/editor";
+import { Editor, type Form, themes } from "../test/editor/editor";
 import { stopNodeRed } from "../test/support/node-red";
+import { endWith } from "./failure";
 
 /**
- * Takes screenshots of every tab of every form, in a narrow and in a wide tray, to be looked at.
+ * Takes screenshots of every tab of every form, in a narrow and in a wide tray and in each theme of this Node-RED, to be looked at.
  *
  *     node --import tsx dev/form-screenshots.ts <folder>                  as Node-RED looks
  *     node --import tsx dev/form-screenshots.ts <folder> theme.min.css    also with the styles of a theme
  */
 
-const [folder = "form-screenshots", ...themes] = process.argv.slice(2);
+const [folder = "form-screenshots", ...styles] = process.argv.slice(2);
 const WIDTHS = [360, 900];
 const TABS = ["ask", "parameters", "format", "tools", "memory"];
 
@@ -41,7 +42,7 @@ const FLOW = [
   { ...at("mqtt", "mqtt in", 340), name: "", topic: "", qos: "2", broker: "", inputs: 0, wires: [[]] },
 ];
 
-/** Takes the form in front in all widths, without and with themes. */
+/** Takes the form in front in all widths, without and with styles. */
 async function take({ page }: Editor, name: string): Promise<void> {
   for (const width of WIDTHS) {
     await page.evaluate((px) => {
@@ -50,15 +51,15 @@ async function take({ page }: Editor, name: string): Promise<void> {
       if (tray) tray.style.width = `${px}px`;
       window.dispatchEvent(new Event("resize"));
     }, width);
-    for (const theme of ["", ...themes]) {
-      const style = theme && (await page.addStyleTag({ content: readFileSync(theme, "utf8") }));
+    for (const file of ["", ...styles]) {
+      const style = file && (await page.addStyleTag({ content: readFileSync(file, "utf8") }));
       await page.mouse.move(5, 5);
       await page.waitForTimeout(250);
-      const file = `${name}-${width}${theme && `-${path.basename(theme).split(".")[0]}`}.png`;
+      const picture = [name, width, ...(file ? [path.basename(file).split(".")[0]] : [])].join("-");
       await page
         .locator(".red-ui-tray")
         .last()
-        .screenshot({ path: path.join(folder, file) });
+        .screenshot({ path: path.join(folder, `${picture}.png`) });
       if (style) await style.evaluate((element) => (element as Element).remove());
     }
   }
@@ -73,48 +74,51 @@ async function unfold(editor: Editor): Promise<void> {
     await fold.click();
 }
 
-async function chatForm(editor: Editor, id: string): Promise<void> {
+async function chatForm(editor: Editor, id: string, theme: string): Promise<void> {
   const form: Form = await editor.edit(id);
   for (const [index, tab] of TABS.entries()) {
     await form.tabAt(index);
     await unfold(editor);
-    await take(editor, `${id}-${tab}`);
+    await take(editor, `${theme}-${id}-${tab}`);
   }
   await form.tabAt(0);
   await form.cancel();
 }
 
-async function main(): Promise<void> {
-  mkdirSync(folder, { recursive: true });
-  const editor = await Editor.start();
+async function configForm(editor: Editor, id: string, theme: string): Promise<void> {
+  const form = await editor.editConfigNode(`huggingface-${id}`, id);
+  await take(editor, `${theme}-${id}`);
+  await unfold(editor);
+  await take(editor, `${theme}-${id}-all`);
+  await form.cancel();
+}
+
+async function allForms(theme: "light" | "dark"): Promise<void> {
+  const editor = await Editor.start(themes.length > 1 ? { theme } : {});
   try {
     await editor.page.setViewportSize({ width: 1280, height: 1100 });
     await editor.importFlow(FLOW);
     await editor.reveal("chat");
-    for (const id of ["chat", "blank"]) await chatForm(editor, id);
+    for (const id of ["chat", "blank"]) await chatForm(editor, id, theme);
     for (const id of ["weather", "http", "mqtt"]) {
       const form = await editor.edit(id);
-      await take(editor, id);
+      await take(editor, `${theme}-${id}`);
       await form.cancel();
     }
-    const chat = await editor.edit("chat");
-    const config = await editor.editConfig("config", "edit");
-    await take(editor, "config");
-    await unfold(editor);
-    await take(editor, "config-all");
-    await config.cancel();
-    await chat.cancel();
+    for (const id of ["config", "mcp"]) await configForm(editor, id, theme);
   } finally {
     await editor.stop();
+  }
+}
+
+async function main(): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  try {
+    for (const theme of themes) await allForms(theme);
+  } finally {
     await stopNodeRed();
   }
   console.log(`Pictures: ${folder}`);
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  },
-);
+main().then(() => process.exit(0), endWith());

@@ -3,6 +3,7 @@ import path from "node:path";
 import { Editor, type Form } from "../test/editor/editor";
 import { stopNodeRed } from "../test/support/node-red";
 import { json, replyChunks, sse, startServer, type TestServer } from "../test/support/server";
+import { endWith } from "./failure";
 import { animate, type Frame } from "./moving-picture";
 import { packageRoot } from "./node-red";
 
@@ -212,10 +213,4 @@ async function main(): Promise<void> {
   console.log(`Pictures: ${folder}`);
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  },
-);
+main().then(() => process.exit(0), endWith());

@@ -4,6 +4,7 @@ import path from "node:path";
 import { build } from "./build";
 import { chooseServer } from "./chosen-server";
 import { allInOne, pointTo, readExamples } from "./examples";
+import { endWith } from "./failure";
 import { commonSettings, type NodeDef, packageRoot, startRed } from "./node-red";
 import { port, refuseTakenPort, standInPort } from "./port";
 
@@ -100,7 +101,4 @@ async function main(): Promise<void> {
   await start();
 }
 
-main().catch((error) => {
-  console.error(`Node-RED could not be started: ${error instanceof Error ? error.message : error}`);
-  process.exit(1);
-});
+main().catch(endWith("Node-RED could not be started: "));

@@ -4,6 +4,7 @@ import path from "node:path";
 import { TscWatchClient } from "tsc-watch/client";
 import { bundle, compilerOptions, finish, forgetForeignFiles, seconds } from "./build";
 import { bundleMcp } from "./bundle-mcp";
+import { endWith } from "./failure";
 import { packageRoot } from "./node-red";
 import { port, refuseTakenPort } from "./port";
 
@@ -137,7 +138,4 @@ async function rebuild(): Promise<boolean> {
   }
 }
 
-main().catch((error) => {
-  console.error(`Node-RED could not be started: ${error instanceof Error ? error.message : error}`);
-  process.exit(1);
-});
+main().catch(endWith("Node-RED could not be started: "));

@@ -21,6 +21,7 @@ declare const RED: {
   actions: { invoke(name: string): void };
   tray: { resize(): void };
   history: { clear(): void };
+  editor: { editConfig(property: string, type: string, id: string): void };
   view: { reveal(id: string): void; redraw(isComplete: boolean): void };
   nodes: {
     version(revision: string | null): void;
@@ -254,6 +255,12 @@ export class Editor {
   /** Opens the form of a config node from the form that uses it, or a blank one for a new node. */
   async editConfig(property: string, button: "add" | "edit"): Promise<Form> {
     await this.page.locator(`#node-input-btn-${property}-${button}`).click();
+    return this.openedForm("node-config-input", "#node-config-dialog-ok");
+  }
+
+  /** Opens the form of a configuration node, without the form of a node that uses it. */
+  async editConfigNode(type: string, id: string): Promise<Form> {
+    await this.page.evaluate(([of, known]) => RED.editor.editConfig("", of, known), [type, id] as const);
     return this.openedForm("node-config-input", "#node-config-dialog-ok");
   }
 

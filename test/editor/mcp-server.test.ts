@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { McpTestServer, TEXT_TOOL } from "../support/mcp-server";
 import { startServer, type TestServer } from "../support/server";
-import { type Editor, Form, useEditor } from "./editor";
+import { type Editor, type Form, useEditor } from "./editor";
 
 const TYPE = "huggingface-mcp";
 
@@ -23,10 +23,8 @@ describe("the form of an MCP server", function () {
       { id: "fresh", type: TYPE, name: "", url: mcp.url, headers: {} },
       { id: "chat", type: "huggingface-chat", z: "tab", x: 200, y: 80, config: "", wires: [[], [], []] },
     ]);
-    await editor.page.evaluate(`RED.editor.editConfig("", "${TYPE}", "mcp")`);
-    await editor.page.locator("#node-config-dialog-ok").waitFor();
+    form = await editor.editConfigNode(TYPE, "mcp");
     await editor.page.locator("#huggingface-mcp-test button").waitFor();
-    form = new Form(editor.page, "node-config-input", "#node-config-dialog-ok");
   });
   afterEach(() => server.close());
 
@@ -81,7 +79,7 @@ describe("the form of an MCP server", function () {
     // Its headers are not those of a new node.
     assert.ok((await shown()).includes("believe"));
     await form.cancel();
-    await editor.page.evaluate(`RED.editor.editConfig("", "${TYPE}", "fresh")`);
+    form = await editor.editConfigNode(TYPE, "fresh");
     await editor.page.locator("#huggingface-mcp-test button").waitFor();
     const first = ["huggingface-mcp-preset", "url", "token"];
     const rest = ["red-ui-button", "huggingface-fold-button"];
