@@ -29,6 +29,25 @@ const STUMBLES = [
   /\bpictures?\b/i, // image
 ];
 
+/** What Node-RED's sidebar shows of an error, which begins with the news. */
+const HEAD_LENGTH = 30;
+/** What the debug node shows of a status: "node status (32 characters)" in Node-RED's own catalogue. */
+const STATUS_LENGTH = 32;
+/** Languages that put a head before a colon, as English does. */
+const WITH_HEADS = ["de", "es-ES", "fr", "pt-BR", "ru"];
+/** What fills the places of a short line: as short as it mostly is. */
+const SHORT: Record<string, string> = {
+  amount: "500",
+  count: "451",
+  megabytes: "16",
+  name: "msg.topic",
+  needed: "20.18.1",
+  property: "msg.topic",
+  reason: "length",
+  seconds: "12",
+  status: "401",
+};
+
 /** Scripts of languages whose texts cannot look like English. */
 const SCRIPTS: Record<string, RegExp> = {
   ja: /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u,
@@ -77,6 +96,8 @@ function help(language: string, node: string): string {
   return readFileSync(join(LOCALES, language, `${node}.html`), "utf8");
 }
 
+/** Returns what stands before the colon of an error that has a head, without a status, a reason or a word in brackets. */
+const headOf = (error: string): string | undefined => /^([^_:.(]+?)(?: \([a-z_]+\))?\s?:(?!\/\/)/.exec(error)?.[1];
 const parameters = (text: string): string[] => (text.match(/__\w+__/g) ?? []).sort();
 /** Returns the numbers in a text, which translations must keep; a language may write small ones as words. */
 const figures = (text: string): string[] =>
@@ -223,6 +244,33 @@ describe("the languages", () => {
             const lost = figures(text).filter((figure) => !figures(translation).includes(figure));
             assert.deepEqual(lost, [], translation);
           });
+        });
+      }
+
+      it("has statuses of errors that are short", () => {
+        for (const [key, text] of catalogue(language, "huggingface-chat")) {
+          if (!key.startsWith("huggingface-chat.summary.")) continue;
+          const shown = text.replace(
+            /__(\w+?)__/g,
+            (_place, name: string) => SHORT[name] ?? assert.fail(`${key}: ${name}`),
+          );
+          assert.ok(shown.length <= STATUS_LENGTH, `${key}: ${shown.length} characters: ${shown}`);
+        }
+      });
+
+      if (WITH_HEADS.includes(language)) {
+        it("begins errors with the news, as English does", () => {
+          const translated = catalogue(language, "huggingface-chat");
+          let headed = 0;
+          for (const [key, text] of catalogue(ENGLISH, "huggingface-chat")) {
+            if (!key.startsWith("huggingface-chat.errors.") || headOf(text) === undefined) continue;
+            headed++;
+            const translation = translated.get(key) as string;
+            const head = headOf(translation);
+            assert.ok(head, `${key} has no head: ${translation}`);
+            assert.ok(head.length <= HEAD_LENGTH, `${key}: ${head.length} characters: ${head}`);
+          }
+          assert.ok(headed > 50, `${headed} errors with a head`);
         });
       }
 
