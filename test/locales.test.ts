@@ -57,6 +57,16 @@ const SCRIPTS: Record<string, RegExp> = {
   "zh-TW": /\p{Script=Han}/u,
 };
 
+/** Languages whose own order of words puts the news of a sentence last, and the colon or full stop that ends a head in them. */
+const NEWS_LAST: Record<string, RegExp> = {
+  ja: /[:(。]/,
+  ko: /[:(]|\.(?=\s|$)/,
+  "zh-CN": /[：（。]/,
+  "zh-TW": /[：（。]/,
+};
+/** The widest head of an error, in full-width characters. */
+const HEAD_WIDTH = 16;
+
 /** A language's file in `test/fixtures/languages`. */
 interface Language {
   /** Texts that are the same as in English. */
@@ -152,6 +162,10 @@ const words = (text: string): string =>
     .replace(/__\w+?__/g, " ")
     .replace(/`[^`]*`|https?:\S+|\]\([^)]*\)|[^\p{L}]+/gu, " ")
     .trim();
+
+/** Returns the width of a text in full-width characters; Latin letters, digits and spaces take half of one. */
+const widthOf = (text: string): number =>
+  [...text].reduce((width, character) => width + (/[\u1100-\uffff]/.test(character) ? 1 : 0.5), 0);
 
 function known(language: string): Language {
   return JSON.parse(readFileSync(join(root, `test/fixtures/languages/${language}.json`), "utf8"));
@@ -271,6 +285,19 @@ describe("the languages", () => {
             assert.ok(head.length <= HEAD_LENGTH, `${key}: ${head.length} characters: ${head}`);
           }
           assert.ok(headed > 50, `${headed} errors with a head`);
+        });
+      }
+
+      const endOfHead = NEWS_LAST[language];
+      if (endOfHead) {
+        it("says first what happened, as in English: Node-RED's sidebar cuts errors after 30 characters", () => {
+          const wrong = [...catalogue(language, "huggingface-chat")].filter(([key, text]) => {
+            if (!/\.errors\.|\.notice\..*\.warning$/.test(key)) return false;
+            const end = text.search(endOfHead);
+            const head = text.slice(0, end);
+            return end < 1 || parameters(head).length > 0 || widthOf(head) > HEAD_WIDTH;
+          });
+          assert.deepEqual(wrong, []);
         });
       }
 
