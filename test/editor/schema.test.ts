@@ -177,7 +177,7 @@ describe("the rows and the text of a schema", function () {
     const problem = form.page.locator(".huggingface-schema > .huggingface-problem");
     assert.match((await problem.textContent()) ?? "", /^line 3, column 34: not a type/);
     await form.fillCode('{"pattern": "("}');
-    assert.match(String((await form.markers())[0]), /^1,13,no regular expression/);
+    assert.match(String((await form.markers())[0]), /^1,13,not a valid regular expression/);
     await form.fillCode("{\n  x");
     await form.page.waitForFunction(() => {
       const { monaco } = globalThis as unknown as { monaco: { editor: { getModelMarkers(o: object): object[] } } };
