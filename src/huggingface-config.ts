@@ -9,6 +9,7 @@ import {
   checkDemo,
   hasLimits,
   isDemoAddress,
+  otherwiseId,
   readClientOptions,
   readFallback,
   readGrammar,
@@ -59,7 +60,7 @@ export = (RED: NodeAPI): void => {
       this.warn(RED._("huggingface-config.warning.plain", { host: endpoint.host }));
     }
     // Node-RED starts the configurations that one names before it.
-    const away = hostBeyondHome(this, findOther(RED, readOtherwise(def)));
+    const away = hostBeyondHome(this, findOther(RED, otherwiseId(def)));
     if (away) this.warn(RED._("huggingface-config.warning.otherwise_away", { host: away }));
     this.on("close", (done: () => void) => {
       const closing = this.settings?.client.close() ?? Promise.resolve();

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from "../client/internal";
 import { LONGEST_SENTENCE, maySentenceEnd, sentenceEnds, sentenceRules } from "./sentences";
 
 /** When a part of a reply is handed on: as it comes, at intervals, or by sentence or line. For a snapshot, too, at intervals. */
@@ -73,7 +74,7 @@ function intervalChunker(intervalMs: number, emit: Emit): Chunker {
     return next !== undefined;
   };
   const tick = () => {
-    timer = emitNext() ? setTimeout(tick, intervalMs) : undefined;
+    timer = emitNext() ? setTimeout(tick, Math.min(intervalMs, LONGEST_TIMER_MS)) : undefined;
   };
   return {
     push(delta, kind = "text") {

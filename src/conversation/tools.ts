@@ -5,7 +5,7 @@ import { jsonProblem, readWrittenJson } from "./json/find-json";
 import { compileSchema, type Schema, type Validate } from "./json/schema";
 import { schemaParams } from "./json/schema-mistake";
 import type { TimeBudget } from "./json/time-budget";
-import { readObject } from "./request/fields";
+import { checkEnvironment, readObject } from "./request/fields";
 
 /** Calls of one round that count. Each may start a flow. */
 export const MOST_CALLS = 128;
@@ -101,6 +101,7 @@ export function readFunctions(value: unknown): Declaration[] {
     const fields = asRecord(item);
     if (!fields) throw new ChatError("functions_not_list");
     const name = asText(fields["name"]) ?? "";
+    checkEnvironment(fields["description"], "description");
     const parameters = readParameters(name, fields["parameters"]);
     return declare({ name, description: asText(fields["description"]) ?? "", parameters, strict: false });
   });
@@ -113,6 +114,7 @@ export function readFunctions(value: unknown): Declaration[] {
  * @throws ChatError `function_name`, `tool_schema`
  */
 export function readParameters(name: string, parameters: unknown): Schema | undefined {
+  checkEnvironment(name, "toolName");
   if (!FUNCTION_NAME.test(name)) throw new ChatError("function_name", { name });
   try {
     const schema = readObject(parameters, "parameters");
@@ -120,7 +122,7 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     compileSchema(schema);
     return schema;
   } catch (error) {
-    if (error instanceof ChatError && error.key === "module_failed") throw error;
+    if (error instanceof ChatError && ["module_failed", "env_missing"].includes(error.key)) throw error;
     throw new ChatError("tool_schema", { name, ...schemaParams(error) });
   }
 }

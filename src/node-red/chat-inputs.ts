@@ -112,7 +112,7 @@ export class ChatInputs {
 
   /** A timestamp is asked all the same: it may be meant. */
   #checkTimestamp(prompt: unknown): void {
-    if (typeof prompt !== "number" || Math.abs(prompt - Date.now()) > NEAR_NOW_MS) return;
+    if (typeof prompt !== "number" || !(Math.abs(prompt - Date.now()) <= NEAR_NOW_MS)) return;
     const { value, type } = this.#inputs.prompt;
     this.#warnOnce("timestamp", { property: label(value, type) });
   }

@@ -109,6 +109,8 @@ export function readClientOptions(
     product: product(RED),
     proxyRules: asRecord(settingOf(RED, "proxyOptions")) ?? {},
   };
+  checkEnvironment(def.tls, "tls");
+  checkEnvironment(def.proxy, "proxy");
   const tls = def.tls ? tlsOptions(RED, def.tls) : undefined;
   const proxy = def.proxy ? proxyChoice(RED, def.proxy) : undefined;
   if (tls) options.tls = tls;
@@ -123,7 +125,7 @@ function product(RED: NodeAPI): string {
 
 /** Reads the model for questions that name no other; "" for none. The demo has one and needs no name for it. */
 export function readModel(def: ConfigDef): string {
-  return text(def.model, "model") || (isDemoAddress(def.baseUrl) ? "demo" : "");
+  return text(def.model, "huggingface-config.model") || (isDemoAddress(def.baseUrl) ? "demo" : "");
 }
 
 /** True for the base URL of the demo. */
@@ -154,8 +156,18 @@ export function readStickyProvider(def: ConfigDef): boolean {
   return flag(def, "stickyProvider");
 }
 
-/** Reads the id of the configuration that is asked when this one cannot be reached. */
+/**
+ * Reads the id of the configuration that is asked when this one cannot be reached.
+ *
+ * @throws ChatError `env_missing`
+ */
 export function readOtherwise(def: ConfigDef): string {
+  checkEnvironment(def.otherwise, "otherwise");
+  return otherwiseId(def);
+}
+
+/** Returns that id as it stands in the flow. */
+export function otherwiseId(def: ConfigDef): string {
   const id = asText(def.otherwise) ?? "";
   return id === "_ADD_" ? "" : id;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
 import { isCancelled, LONGEST_TIMER_MS, untilAbort } from "../client/internal";
-import { readBoolean } from "../conversation/request/fields";
+import { checkEnvironment, readBoolean } from "../conversation/request/fields";
 import { checkNames, declare, readParameters, type Tool } from "../conversation/tools";
 import { type ChatDef, heldProperties, readField } from "./chat-options";
 import type { Judge } from "./judge";
@@ -77,6 +77,7 @@ export class FlowTools {
     onTimeout: (name: string) => void,
   ): Tool[] {
     const base = this.base(question, inputs);
+    for (const { def } of nodes) checkEnvironment(def.description, "description");
     return nodes.map((tool) => ({
       name: tool.name ?? "",
       description: String(tool.def.description ?? ""),

@@ -3,6 +3,7 @@ import { CHAT_FIELDS } from "../shared/chat-fields";
 import { CONFIG_FIELDS } from "../shared/config-fields";
 import type { Field } from "../shared/field";
 import { MCP_FIELDS } from "../shared/mcp-fields";
+import { TOOL_FIELDS } from "../shared/tool-fields";
 // For the words of Node-RED in the errors of the client.
 import "./errors";
 import type { Translate } from "./red";
@@ -10,12 +11,13 @@ import type { Translate } from "./red";
 /** Keys of labels, by the name of a field in a flow and in the API. */
 const LABELS = new Map<string, string>();
 for (const [node, fields] of [
+  ["huggingface-tool.", TOOL_FIELDS],
   ["huggingface-mcp.", MCP_FIELDS],
   ["huggingface-config.", CONFIG_FIELDS],
   ["", CHAT_FIELDS],
 ] as [string, readonly Field[]][]) {
   for (const { name, api, heading = name } of fields) {
-    for (const word of [name, api]) if (word) LABELS.set(word, `${node}label.${heading}`);
+    for (const word of [name, api, node + name]) if (word) LABELS.set(word, `${node}label.${heading}`);
   }
 }
 
@@ -29,6 +31,14 @@ const NAMES_FIELD: Readonly<Record<string, "name" | "field">> = {
   json_invalid: "name",
   not_an_object: "name",
   prompt_empty: "name",
+  prompt_buffer: "name",
+  prompt_unsendable: "name",
+  media_no_place: "name",
+  images_invalid: "name",
+  image_path: "name",
+  image_too_big: "name",
+  sound_invalid: "name",
+  sound_too_big: "name",
   env_missing: "field",
   property_failed: "name",
   property_promise: "name",

@@ -4,6 +4,7 @@ import { tokenCorrection } from "../conversation/memory/history";
 import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
 import { recall, toRemember } from "../conversation/memory/remembered";
 import type { Question } from "../conversation/request/build";
+import { checkEnvironment } from "../conversation/request/fields";
 import type { Message } from "../conversation/request/prompt";
 import type { Outcome } from "../conversation/run/run-question";
 import type { Origins } from "../conversation/run/sendable-history";
@@ -90,6 +91,7 @@ export class Memory {
     onWaiting: () => void,
   ): Promise<ConversationLease> {
     if (key === undefined) return NOTHING;
+    checkEnvironment(this.#def.store, "store");
     const limits = readHistoryLimits(this.#def);
     const queuedAt = performance.now();
     const isBusy = this.#locks.isBusy(key);

@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from "node-red";
 import { reasonOf } from "../client/internal";
+import { checkEnvironment } from "../conversation/request/fields";
 import type { Report } from "../conversation/run/report";
 import type { Outcome } from "../conversation/run/run-question";
 import { ChatError } from "./errors";
@@ -19,10 +20,11 @@ export interface ChatMessage extends NodeMessageInFlow {
 /**
  * Checks that a reply can be put on a message and where the form says, before the question is paid for.
  *
- * @throws ChatError `message_locked`, `output_unusable`
+ * @throws ChatError `message_locked`, `output_unusable`, `env_missing`
  */
 export function checkOutput(RED: NodeAPI, msg: ChatMessage, place: TypedInput): void {
   checkProperties(msg, ["completion", "messages"]);
+  checkEnvironment(place.value, "output");
   const property = String(place.value);
   const inContext = place.type === "flow" || place.type === "global";
   if (inContext ? !isPath(RED, property) : !canSetPath(RED, msg, property)) {

@@ -133,7 +133,8 @@ function makeRenderer({ Context, Writer }: Mustache) {
     }
 
     override lookup(name: string): unknown {
-      return super.lookup(name) ?? this.around.values.get(name);
+      const value = super.lookup(name);
+      return value === undefined ? this.around.values.get(name) : value;
     }
 
     override push(view: unknown): Context {

@@ -81,6 +81,12 @@ describe("what a message holds", () => {
     });
   });
 
+  it("is left blank in a template where it is null, without a word", async () => {
+    await deploy({ prompt: "Hi {{payload}}!", promptType: "template" });
+    assert.equal((await ask({ payload: null })).messages[0].content, "Hi !");
+    assert.deepEqual(warnings(), []);
+  });
+
   it("is a system prompt as text, too", async () => {
     await deploy({ system: "persona", systemType: "msg" });
     const { messages } = await ask({ payload: "hi", persona: Buffer.from("You are a pirate.") });
@@ -97,6 +103,10 @@ describe("what a message holds", () => {
     assert.match(warnings()[0] ?? "", /msg\.payload is a timestamp.*inject/);
     await ask({ payload: 1_700_000_000_000 });
     assert.equal(warnings().length, 1, "other numbers are numbers");
+    await deploy();
+    red.forget();
+    await ask({ payload: Number.NaN });
+    assert.deepEqual(warnings(), [], "and so is what is not a number");
   });
 
   it("may name fields as the form does, which is sent and warned of once with the right name", async () => {
@@ -108,6 +118,14 @@ describe("what a message holds", () => {
     }
     assert.equal(warnings().length, 1);
     assert.match(warnings()[0] ?? "", /msg\.huggingface\.maxTokens .* Write max_tokens instead/);
+    for (const [name, apiName] of [
+      ["reasoningEffort", "reasoning_effort"],
+      ["format", "response_format"],
+      ["toolName", "tool_choice"],
+    ] as const) {
+      assert.equal((await ask({ payload: "hi", huggingface: { [name]: "x" } }))[name], "x");
+      assert.match(warnings().at(-1) ?? "", new RegExp(`msg\\.huggingface\\.${name} .* Write ${apiName} instead`));
+    }
   });
 
   it("is on the reply without the error that the question was asked about", async () => {

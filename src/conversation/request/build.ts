@@ -1,15 +1,16 @@
 import { asRecord, type ChatRequest } from "../../client/internal";
 import { CHAT_FIELDS } from "../../shared/chat-fields";
-import type { Field } from "../../shared/field";
 import { ChatError } from "../errors";
 import { type Grammar, type JsonOutput, readOutput } from "../json/structured-output";
 import type { Request } from "../run/round";
 import { closeBeforeImages, joinHistory } from "../run/sendable-history";
 import { checkNames, type Declaration, readDeclarations } from "../tools";
-import { type Fields, formReader, readBoolean, readChoice, readNumber, readObject, readStop, readText } from "./fields";
+import { checkEnvironment, type Fields, formReader, readBoolean, readObject, readText } from "./fields";
 import { readImages } from "./media";
 import { isBlank, type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
+import { API_NAMES, cleanFields, FORM_FIELDS, KNOWN } from "./request-fields";
 import { readSounds } from "./sound";
+import { holdsNothing, kindOf } from "./text-of";
 import { addTemplateKwargs } from "./thinking";
 
 /** Fields of the chat node's form; blank ones are not set. */
@@ -79,33 +80,6 @@ export interface Question {
 }
 
 const readField = formReader(CHAT_FIELDS);
-/** The fields of the form that a request carries. */
-const FORM_FIELDS = CHAT_FIELDS.filter((field) => "api" in field);
-/** Numbers that the API takes and the form has no field for. */
-const OTHER_NUMBERS = ["max_completion_tokens", "top_k", "min_p", "repetition_penalty", "top_logprobs", "n"];
-/** How fields of a request are read, by their names in the API. */
-const KINDS = new Map<string, Pick<Field, "kind" | "choices">>([
-  ...OTHER_NUMBERS.map((name) => [name, { kind: "number" }] as const),
-  ["model", { kind: "text" }],
-  ...FORM_FIELDS.map((field) => [field.api, field] as const),
-]);
-/** Fields that are not sent if they are `null`, so that a message can take back what the node sets. */
-const KNOWN = new Set([
-  ...KINDS.keys(),
-  "stream_options",
-  "tools",
-  "tool_choice",
-  "response_format",
-  "chat_template_kwargs",
-]);
-/** The API's names of fields that a message may bring by the form's name: `maxTokens`. */
-const API_NAMES = new Map<string, string>([
-  ...FORM_FIELDS.filter(({ name, api }) => name !== api).map(({ name, api }) => [name, api] as const),
-  ["toolChoice", "tool_choice"],
-]);
-/** Only the configuration may set these: a message can come from anywhere. */
-const FORBIDDEN = ["token", "headers", "baseUrl"];
-
 /**
  * Reads the options that a message brings.
  *
@@ -115,7 +89,9 @@ const FORBIDDEN = ["token", "headers", "baseUrl"];
 export function readMessageOptions(value: unknown, source: string): MessageOptions {
   if (value === undefined || value === null) return { source, fields: {} };
   const object = asRecord(value);
-  if (!object) throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : typeof value });
+  if (!object || holdsNothing(object)) {
+    throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : kindOf(value) });
+  }
   const { system, conversation, stream, messages, ...rest } = object;
   const result: MessageOptions = { source, fields: cleanFields(rest, source) };
   const formNames = Object.keys(rest).flatMap((name) => {
@@ -125,7 +101,7 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
   if (formNames.length > 0) result.formNames = formNames;
   if (system !== undefined) result.system = system;
   if (conversation !== undefined) result.conversation = conversation;
-  if (messages !== undefined) result.messages = messages;
+  if (messages !== undefined && messages !== null) result.messages = messages;
   if (stream !== undefined && stream !== null && stream !== "") {
     result.stream = readBoolean(stream, `${source}.stream`);
   }
@@ -209,8 +185,10 @@ function addTools(request: ChatRequest, { options, tools = [], toolChoice }: Req
 }
 
 function setToolChoice(request: ChatRequest, { choice, name }: ToolChoice): void {
-  if (choice === "none" || choice === "required") request["tool_choice"] = choice;
-  if (choice !== "function") return;
+  const word = readField.choice({ toolChoice: choice || "auto" }, "toolChoice");
+  if (word === "none" || word === "required") request["tool_choice"] = word;
+  if (word !== "function") return;
+  checkEnvironment(name, "toolName");
   if (typeof name !== "string" || name.trim() === "") throw new ChatError("tool_name_missing");
   request["tool_choice"] = { type: "function", function: { name: name.trim() } };
 }
@@ -227,7 +205,7 @@ function formFields(form: FormOptions): Fields {
     const stop = form.stop.filter((sequence) => sequence !== "");
     fields["stop"] = stop.length > 0 ? stop : undefined;
   }
-  if (typeof form.model === "string" && form.model.trim() !== "") fields["model"] = form.model;
+  fields["model"] = typeof form.model === "number" ? String(form.model) : (form.model ?? undefined);
   return cleanFields(fields, undefined);
 }
 
@@ -249,42 +227,4 @@ function readExtra(extra: unknown): Fields {
     if (name in fields) throw new ChatError("extra_reserved", { name });
   }
   return cleanFields(fields, "extra");
-}
-
-/**
- * Checks the fields that we know and leaves the others as they are. Blank means not set; 0 is a value.
- *
- * @param place - the object they belong to, for errors; undefined for the form
- */
-function cleanFields(fields: Fields, place: string | undefined): Fields {
-  const clean: Fields = {};
-  for (const [name, value] of Object.entries(fields)) {
-    const fullName = place ? `${place}.${name}` : name;
-    if (FORBIDDEN.includes(name)) throw new ChatError("option_forbidden", { name: fullName });
-    // Assigning `__proto__` would set the prototype.
-    if (value === undefined || name === "__proto__") continue;
-    if (value === "" && KNOWN.has(name)) continue;
-    clean[name] = cleanField(name, value, fullName);
-  }
-  if (typeof clean["n"] === "number" && clean["n"] > 1) throw new ChatError("n_not_one");
-  return clean;
-}
-
-function cleanField(name: string, value: unknown, fullName: string): unknown {
-  if (value === null) return value;
-  const { kind, choices = [] } = KINDS.get(name) ?? {};
-  switch (kind) {
-    case "number":
-      return readNumber(value, fullName);
-    case "flag":
-      return readBoolean(value, fullName);
-    case "choice":
-      return readChoice(value, fullName, choices);
-    case "stop":
-      return readStop(value, fullName);
-    case "text":
-      return readText(value, fullName);
-    default:
-      return value;
-  }
 }

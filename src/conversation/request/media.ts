@@ -60,7 +60,11 @@ export function readImages(value: unknown, name: string): unknown[] {
 }
 
 function readImage(value: unknown, name: string): unknown {
-  return { type: "image_url", image_url: { url: urlOf(value, name) } };
+  const detail = asRecord(asRecord(value)?.["image_url"])?.["detail"];
+  return {
+    type: "image_url",
+    image_url: { url: urlOf(value, name), ...(typeof detail === "string" && { detail }) },
+  };
 }
 
 /** A path, an address of a file, or one without `https://`: what a browser or a file node would take. */
@@ -80,7 +84,6 @@ function urlOf(value: unknown, name: string, isPart = false): string {
   if (/^https?:\/\/\S+$/i.test(value.trim())) return value.trim();
   checkNoPath(value, name);
   const base64 = /^data:[^,]*;base64,/i.test(value) ? value.slice(value.indexOf(",") + 1) : value;
-  checkImageSize(`data:,${base64}`, name);
   // Text that is not base64 becomes bytes that are not an image.
   return bytesUrl(Buffer.from(base64, "base64"), name);
 }
@@ -119,7 +122,9 @@ export function bytesOf(value: unknown): Buffer | undefined {
  * @throws ChatError `image_too_big`
  */
 export function checkImageSize(url: string, name: string): void {
-  if (/^data:/i.test(url)) checkSize(Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4), name);
+  if (!/^data:/i.test(url)) return;
+  const padding = url.endsWith("==") ? 2 : url.endsWith("=") ? 1 : 0;
+  checkSize(Math.floor(((url.length - url.indexOf(",") - 1) * 3) / 4) - padding, name);
 }
 
 /** True for bytes of a format that models accept. */

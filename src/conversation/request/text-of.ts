@@ -57,7 +57,7 @@ export function contentOf(value: unknown, name: string): string | unknown[] {
 }
 
 /**
- * Copies a value as JSON would, so that nobody changes what is kept elsewhere. Functions and the like stay: JSON leaves them out.
+ * Copies a value as JSON would, so that nobody changes what is kept elsewhere.
  *
  * @throws ChatError `prompt_buffer`, `prompt_unsendable`, `media_no_place`
  */
@@ -66,6 +66,22 @@ export function copyAsJson<T>(value: T, name: string): T {
   const copy = toPlain(value, name, parts);
   if (parts.length > 0) throw new ChatError("media_no_place", { name });
   return copy as T;
+}
+
+/**
+ * Returns a value of a request's field as it is, or with texts for the bytes in it.
+ *
+ * @throws ChatError `prompt_buffer`, `prompt_unsendable`, `media_no_place`
+ */
+export function sendable(value: unknown, name: string): unknown {
+  if (isUnknownToJson(value)) throw unsendable(value, name);
+  return isJson(value, new Set()) ? value : copyAsJson(value, name);
+}
+
+/** True for an object without fields that is none of JSON's: a Map, a date, bytes. */
+export function holdsNothing(value: object): boolean {
+  if (bytesOf(value) || isOpaque(value)) return true;
+  return !isPlain(value) && Object.keys(value).length === 0;
 }
 
 /** @throws ChatError for a value that cannot be sent */
@@ -83,10 +99,10 @@ function utf8(bytes: Buffer, name: string): string {
 
 /** True if JSON loses nothing of a value. Each object is looked at once, so that one that contains itself has an end. */
 function isJson(value: unknown, seen: Set<unknown>): boolean {
-  if (typeof value !== "object" || value === null || seen.has(value)) return true;
+  if (typeof value !== "object" || value === null || seen.has(value)) return !isUnknownToJson(value);
   seen.add(value);
   if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === "object" && !isJson(item, seen)) return false;
+    for (const item of value) if (typeof item !== "string" && !isJson(item, seen)) return false;
     return true;
   }
   // Most are plain, which is soon told.
@@ -94,8 +110,13 @@ function isJson(value: unknown, seen: Set<unknown>): boolean {
     if (bytesOf(value) || isOpaque(value)) return false;
     if (hasToJson(value)) return true;
   }
-  for (const item of Object.values(value)) if (typeof item === "object" && !isJson(item, seen)) return false;
+  for (const item of Object.values(value)) if (typeof item !== "string" && !isJson(item, seen)) return false;
   return true;
+}
+
+/** True for what JSON leaves out, or turns into `null` in a list. */
+function isUnknownToJson(value: unknown): boolean {
+  return typeof value === "function" || typeof value === "symbol";
 }
 
 /** Copies a value with texts for the bytes in it; images and sound are added to `parts`. */
@@ -105,8 +126,10 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
   const above = new Set<unknown>();
   const where = () => name + path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
   const copy = (item: unknown, step: string | number): unknown => {
-    if (typeof item !== "object" || item === null) return item;
+    const isObject = typeof item === "object" && item !== null;
+    if (!isObject && !isUnknownToJson(item)) return item;
     path.push(step);
+    if (!isObject) throw unsendable(item, where());
     const copied = copyOf(item);
     path.pop();
     return copied;
@@ -144,14 +167,17 @@ function isOpaque(value: object): boolean {
   if (Array.isArray(value) || hasToJson(value)) return false;
   if (types.isNativeError(value) || types.isPromise(value) || types.isMap(value) || types.isSet(value)) return true;
   if (ArrayBuffer.isView(value)) return true;
+  return !isPlain(value) && Object.keys(value).length === 0;
+}
+
+/** Plain objects may come from another realm: function nodes have one. */
+function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
-  // Plain objects may come from another realm: function nodes have one.
-  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
-  return !isPlain && Object.keys(value).length === 0;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`. */
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   const name = asRecord(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? name : typeof value;
 }

@@ -52,6 +52,15 @@ describe("chunks at intervals", () => {
   });
   afterEach(() => clock.restore());
 
+  it("may be longer than a timer can run", () => {
+    const { chunks, chunker } = timed(2 ** 32);
+    chunker.push("a");
+    chunker.push("b");
+    clock.tick(60_000);
+    assert.deepEqual(chunks, [[0, "a"]]);
+    chunker.flush();
+  });
+
   function timed(intervalMs: number) {
     const chunks: [at: number, chunk: string][] = [];
     const chunker = makeChunker("interval", intervalMs, (chunk) => chunks.push([Date.now(), chunk]));

@@ -193,6 +193,21 @@ describe("the request", () => {
     isRefused(() => build({ form: { model: "${MODEL}" } }), "env_missing", /MODEL/);
   });
 
+  it("takes the name of a model that an environment has as a number", () => {
+    assert.equal(build({ form: { model: 7 } }).model, "7");
+    isRefused(() => build({ form: { model: {} } }), "option_text", /^model must be text/);
+  });
+
+  it("is refused with a tool choice that is not one, or without the variable that names it", () => {
+    const tools = [{ type: "function" as const, function: { name: "f" } }];
+    const choose = (choice: unknown, name?: unknown) => build({ tools, toolChoice: { choice, name } });
+    isRefused(() => choose("any"), "option_choice", /^toolChoice is "any".*auto, none, required, function/);
+    isRefused(() => choose("${CHOICE}"), "env_missing", /CHOICE, named in the field toolChoice/);
+    isRefused(() => choose("function", "${NAME}"), "env_missing", /NAME, named in the field toolName/);
+    isRefused(() => choose("function", " "), "tool_name_missing");
+    assert.deepEqual(choose("function", " f ").tool_choice, { type: "function", function: { name: "f" } });
+  });
+
   it("is refused without a model", () => isRefused(() => build({ defaultModel: " " }), "model_missing"));
 });
 
@@ -208,6 +223,16 @@ describe("thinking that is switched off", () => {
     });
     assert.deepEqual(kwargsOf({ huggingface: { reasoning_effort: "none" } }), OFF);
     assert.deepEqual(kwargsOf({ prompt: body({ reasoning_effort: "none" }) }), OFF);
+  });
+
+  it("may have blanks around its name", () => {
+    const { reasoning_effort, chat_template_kwargs } = build({
+      form: { reasoningEffort: " none " },
+      mayKnowTemplates: () => true,
+    });
+    assert.equal(reasoning_effort, "none");
+    assert.ok(chat_template_kwargs);
+    assert.deepEqual(fields({ form: { reasoningEffort: " " } }), {});
   });
 
   it("is said under what the user has set, and not where that is null", () => {
@@ -262,6 +287,7 @@ describe("the precedence of a field's values", () => {
     assert.equal(build({ form: { model: "org/form" } }).model, "org/form");
     assert.equal(build({ form: { model: "  " } }).model, "org/default");
     assert.equal(build({ huggingface: { model: " org/name:groq " } }).model, "org/name:groq");
+    assert.equal(build({ huggingface: { model: " " }, form: { model: "org/form" } }).model, "org/form");
   });
 
   it("removes the node's value if msg.huggingface has null", () => {
@@ -300,6 +326,22 @@ describe("unknown fields", () => {
     );
   });
 
+  it("are refused where JSON would lose what they hold, and not dropped in silence", () => {
+    const values: [value: unknown, key: string, says: RegExp][] = [
+      [new Map([[1, 2]]), "prompt_unsendable", /^msg\.huggingface\.x .*type Map/],
+      [{ a: [new Set([1])] }, "prompt_unsendable", /^msg\.huggingface\.x\.a\[0\] .*type Set/],
+      [() => 1, "prompt_unsendable", /^msg\.huggingface\.x .*type function/],
+      [Symbol("x"), "prompt_unsendable", /^msg\.huggingface\.x .*type symbol/],
+      [{ run: () => 1 }, "prompt_unsendable", /^msg\.huggingface\.x\.run .*type function/],
+      [Buffer.from([255, 0]), "prompt_buffer", /^msg\.huggingface\.x is a Buffer/],
+    ];
+    for (const [x, key, says] of values) isRefused(() => fields({ huggingface: { x } }), key, says);
+    assert.deepEqual(fields({ huggingface: { x: Buffer.from("text"), y: [Buffer.from("more")] } }), {
+      x: "text",
+      y: ["more"],
+    });
+  });
+
   it("may be objects, such as a response format of the server's own", () => {
     const response_format = { type: "regex", value: "a+" };
     assert.deepEqual(fields({ huggingface: { response_format } }), { response_format });
@@ -335,8 +377,9 @@ describe("a field that a message may not set", () => {
 
   it("is not n: 1", () => assert.deepEqual(fields({ huggingface: { n: 1 } }), { n: 1 }));
 
-  for (const value of ["gpt", "", 5, true, [], () => {}]) {
-    it(`is msg.huggingface as ${typeof value} ${JSON.stringify(value)}`, () => {
+  const noOptions = ["gpt", "", 5, true, [], () => {}, new Map([["temperature", 0]]), new Date(0), Buffer.from("x")];
+  for (const value of noOptions) {
+    it(`is msg.huggingface as ${Object(value).constructor.name} ${JSON.stringify(value)}`, () => {
       isRefused(
         () => readMessageOptions(value, "msg.huggingface"),
         "options_not_object",
@@ -397,6 +440,7 @@ describe("msg.huggingface", () => {
       { role: "user", content: "a" },
     ]);
     isRefused(() => build({ huggingface: { messages: "a" } }), "message_not_object", /msg\.huggingface\.messages/);
+    assert.deepEqual(build({ huggingface: { messages: null } }).messages, [{ role: "user", content: "Hi" }]);
     isRefused(() => build({ huggingface: { messages: ["a", { role: "user", content: "b" }] } }), "message_not_object");
   });
 

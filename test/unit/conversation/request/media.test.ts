@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChatError } from "../../../../src/client/errors/chat-error";
-import { imageUrl, LARGEST_IMAGE } from "../../../../src/conversation/request/media";
+import { imageUrl, LARGEST_IMAGE, readImages } from "../../../../src/conversation/request/media";
+import { isRefused } from "../../../support/errors";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
 
@@ -51,5 +52,28 @@ describe("a Buffer as image", () => {
         return true;
       },
     );
+  });
+});
+
+describe("an image beside the prompt", () => {
+  const sized = (bytes: number) => Buffer.concat([png], bytes).toString("base64");
+  const inLines = (text: string) => text.replace(/.{76}/g, "$&\r\n");
+
+  it("may have 10 MB and no more, also as base64 and in lines", () => {
+    const url = `data:image/png;base64,${sized(LARGEST_IMAGE)}`;
+    const part = { type: "image_url", image_url: { url } };
+    for (const image of [url, sized(LARGEST_IMAGE), inLines(sized(LARGEST_IMAGE))]) {
+      // Not `deepEqual`, which would print megabytes.
+      assert.ok(JSON.stringify(readImages(image, "msg.images")) === JSON.stringify([part]));
+    }
+    const larger = sized(LARGEST_IMAGE + 1);
+    for (const image of [`data:image/png;base64,${larger}`, larger, inLines(larger)]) {
+      isRefused(() => readImages(image, "msg.images"), "image_too_big", /has 11 MB/);
+    }
+  });
+
+  it("keeps the detail of a content part", () => {
+    const part = { type: "image_url", image_url: { url: "https://example.com/a.png", detail: "low" } };
+    assert.deepEqual(readImages([part], "msg.images"), [part]);
   });
 });

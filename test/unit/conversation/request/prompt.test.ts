@@ -6,6 +6,8 @@ import { isReply, type Message, readPrompt, withImages, withSystem } from "../..
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
 const pngUrl = `data:image/png;base64,${png.toString("base64")}`;
 const wav = Buffer.from("RIFF\x10\x00\x00\x00WAVEfmt ", "latin1");
+const dataUri = (size: number) => `data:image/png;base64,${Buffer.concat([png], size).toString("base64")}`;
+const imageOf = (size: number) => ({ type: "image_url", image_url: { url: dataUri(size) } });
 const noText = Buffer.from([0x25, 0x50, 0xff, 0x00, 0x80]);
 const user = (content: unknown): Message => ({ role: "user", content });
 const call = { id: "a", type: "function", function: { name: "now", arguments: "{}" } };
@@ -129,6 +131,7 @@ describe("a prompt", () => {
       user([{ type: "input_audio", input_audio: { data: "x", format: "wav" } }]),
       [user([{ type: "input_audio", input_audio: { data: "x", format: "wav" } }])],
     ],
+    ["an image of 10 MB as data URI", user([imageOf(10 * 1024 * 1024)]), [user([imageOf(10 * 1024 * 1024)])]],
     ["a number as content", user(5), [user("5")]],
     [
       "an object as content",
@@ -190,6 +193,10 @@ describe("a prompt", () => {
     ["a circle around a Buffer", { circular, raw: Buffer.from("x") }, "prompt_unsendable", /cannot be sent/],
     ["a function", () => {}, "prompt_unsendable", /function/],
     ["a symbol", Symbol("x"), "prompt_unsendable", /symbol/],
+    ["a function in an object", { a: { run: () => 1 } }, "prompt_unsendable", /^msg\.payload\.a\.run .*type function/],
+    ["a function in a list", [1, () => 1], "prompt_unsendable", /^msg\.payload\[1\] .*type function/],
+    ["a symbol in an object", { a: Symbol("x") }, "prompt_unsendable", /^msg\.payload\.a .*type symbol/],
+    ["a function beside content", { ...user("a"), cache: { run: () => 1 } }, "prompt_unsendable", /\.cache\.run /],
     ["a BigInt", 5n, "prompt_unsendable", /bigint/],
     ["an Error", new Error("x"), "prompt_unsendable", /msg\.payload cannot be sent/],
     ["a Map", new Map([[1, 2]]), "prompt_unsendable", /msg\.payload cannot be sent/],
@@ -197,6 +204,12 @@ describe("a prompt", () => {
     [
       "an image above 10 MB as data URI",
       user([{ type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(14_100_000)}` } }]),
+      "image_too_big",
+      /11 MB/,
+    ],
+    [
+      "an image of one byte more than 10 MB as data URI",
+      user([imageOf(10 * 1024 * 1024 + 1)]),
       "image_too_big",
       /11 MB/,
     ],
