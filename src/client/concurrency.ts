@@ -56,7 +56,7 @@ export class ConcurrencyLimiter {
     }
     if (priority === "new" && this.#waiting >= this.#maxQueued) throw this.#full();
     onWait?.();
-    await this.#wait(priority === "begun" ? this.#ahead : this.#queue, signal);
+    await this.#wait(priority === "begun" || priority === "moved" ? this.#ahead : this.#queue, signal);
     // The same abort may have released the slot and end this question.
     if (signal?.aborted) {
       this.release();

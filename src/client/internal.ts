@@ -34,7 +34,7 @@ export {
 export { sentence } from "./errors/from-response";
 export { hasResponded, isOfServer, isUnreached } from "./errors/of-server";
 export type { KeyOf } from "./errors/table";
-export { heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
+export { FAILED_CALL, heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
 export { loadModule } from "./load-module";
 export type { Meter, MeteredClient } from "./metering";
 export type { Account } from "./models/account";

@@ -23,7 +23,8 @@ export interface CompleteOptions extends AbortOptions {
   /** Callbacks while the question runs. */
   listener?: ProgressListener;
   /**
-   * `begun` for a later round of a question, `admitted` for one that has waited before; `new` by default.
+   * `begun` for a later round of a question, `moved` for one that has begun at another server, `admitted` for one that has
+   * waited before; `new` by default.
    *
    * @internal
    */
@@ -56,10 +57,10 @@ export interface CompleteOptions extends AbortOptions {
 }
 
 /**
- * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; or a
- * retry or later round of a question that has begun.
+ * What asks for a slot: a new question; one that was admitted before, when it began to wait for something else; one that has
+ * begun at another server and is new for the limits of this one; or a retry or later round of a question that has begun.
  */
-export type Priority = "new" | "admitted" | "begun";
+export type Priority = "new" | "admitted" | "moved" | "begun";
 
 /** Callbacks for the deltas of a reply, in their order. What they throw ends the question with the error `internal`. */
 export interface DeltaListener {

@@ -1,7 +1,7 @@
 import { type AssistantMessage, asRecord, asText, type ToolCall, thrownText, toJson } from "../client/internal";
 import { FUNCTION_NAME } from "../shared/limits";
 import { ChatError } from "./errors";
-import { jsonProblem, readWrittenJson } from "./json/find-json";
+import { jsonProblem, MOST_WRAPPED, readWrittenJson } from "./json/find-json";
 import { compileSchema, type Schema, type Validate } from "./json/schema";
 import { schemaParams } from "./json/schema-mistake";
 import type { TimeBudget } from "./json/time-budget";
@@ -11,8 +11,6 @@ import { checkEnvironment, readObject } from "./request/fields";
 export const MOST_CALLS = 128;
 /** In characters, of a name that the model has made up. */
 const LONGEST_NAME = 1000;
-/** JSON strings around the arguments of a call that are opened. */
-const MOST_WRAPPED = 3;
 
 /** A function that a model may call and that is carried out here. */
 export interface Tool {

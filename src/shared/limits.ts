@@ -11,6 +11,9 @@ export const LIMIT_BOXES = [
   { unit: "usd", per: "day" },
 ] as const;
 
+/** The assistant's words between the results of a round and a message of the user with the images in them. */
+export const SEE_BELOW = "(see below)";
+
 /** The names that servers accept for a function or schema (API reference, `tools`). */
 export const FUNCTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 

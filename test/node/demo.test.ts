@@ -71,6 +71,19 @@ describe("the demo", () => {
     assert.deepEqual([call.name, call.arguments.days, call.error], ["weather", 2, undefined]);
   });
 
+  it("calls a tool once that returns an image, and still names the question", async () => {
+    const [tool, change, back] = valueTool("camera", "");
+    const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const func = `msg.payload = Buffer.from("${png}", "base64"); return msg;`;
+    const camera = { ...change, type: "function", func, outputs: 1 } as NodeDef;
+    await deploy({ tools: ["tool-camera"] }, [tool as NodeDef, camera, back as NodeDef]);
+    for (const question of ["What do you see?", "And now?"]) {
+      const { payload, completion } = await ask({ payload: question });
+      assert.ok(payload.includes(question), payload);
+      assert.equal(completion.steps.length, 2);
+    }
+  });
+
   it("gives JSON that fits a schema", async () => {
     const schema = { type: "object", properties: { colour: { enum: ["red", "green"] } }, required: ["colour"] };
     await deploy({ format: "json_schema", schema: JSON.stringify(schema) });

@@ -258,6 +258,18 @@ describe("replies in JSON", () => {
       assert.deepEqual(warnings(), []);
     });
 
+    it("since Groq has checked them itself are streamed as the text of their round", async () => {
+      const error = { message: "Failed to generate JSON.", code: "json_validate_failed", failed_generation: BAD };
+      server.handle(inTurn((_, response) => json(response, 400, { error }), reply(GOOD)));
+      await deploy({ ...BY_SCHEMA, stream: true });
+      await ask();
+      const texts = [1, 2].map((round) => {
+        const messages = red.captured("stream").filter(({ step }) => step === round);
+        return messages.map(({ payload }) => payload).join("");
+      });
+      assert.deepEqual(texts, [BAD, GOOD]);
+    });
+
     it("after the result of a call do not demand the call again", async () => {
       server.handle(inTurn(reply("no"), reply(GOOD)));
       await deploy({ ...BY_SCHEMA, functions: [{ name: "weather" }], toolChoice: "required" });

@@ -171,6 +171,21 @@ describe("the stand-in of a configuration", () => {
     );
   });
 
+  it("counts the question, and is held up by its own limit of questions", async () => {
+    server.handle(status(503));
+    const limits = [{ amount: 2, unit: "questions", per: "day" }];
+    other.handle((...args) =>
+      (other.requests.length % 2 === 1 ? callRound({ id: "b", name: "weather" }) : reply("7 degrees"))(...args),
+    );
+    await deploy({ tools: ["tool-weather"] }, {}, valueTool("weather", "7"), { limits });
+    for (const used of [1, 2])
+      assert.equal((await ask()).completion.limits[0].used, used, "rounds of a tool count once");
+    const { error } = await askInVain();
+    assert.equal(error.code, "budget_exhausted");
+    assert.deepEqual([error.cause.limit.used, error.cause.limit.unit], [2, "questions"]);
+    assert.equal(other.requests.length, 4);
+  });
+
   it("streams as one round", async () => {
     server.handle(status(503));
     await deploy({ stream: true });

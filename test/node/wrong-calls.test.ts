@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
+import { chatFlow, level, type Message, type NodeDef, type NodeRed } from "../support/node-red";
 import { type Handler, inTurn, json, reply, replyChunks, sse, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
@@ -108,6 +108,25 @@ describe("calls that a model writes wrongly", () => {
       assert.equal(msg.completion.attempts, 3);
     });
   }
+
+  it("are told to the model where the server says that they do not fit the schema", async () => {
+    const message = "tool call validation failed: parameters for tool get_time did not match schema: missing 'zone'";
+    const refuse: Handler = (_, response) => json(response, 400, { error: { ...FAILED, message } });
+    server.handle(inTurn(refuse, reply("At noon.")));
+    const [tool, ...flow] = valueTool("get_time", "noon");
+    const parameters = '{"type":"object","properties":{"zone":{"type":"string"}},"additionalProperties":false}';
+    await red.deploy([
+      ...chatFlow(server.url, { tools: ["tool-get_time"] }),
+      { ...tool, parameters } as NodeDef,
+      ...flow,
+    ]);
+    assert.equal((await ask()).payload, "At noon.");
+    const roles = server.last.body.messages.map(({ role }: Message) => role);
+    assert.deepEqual(roles, ["user", "assistant", "user"]);
+    assert.match(server.last.body.messages[2].content, /did not match schema/);
+    assert.deepEqual(server.last.body.tools[0].function.parameters, JSON.parse(parameters));
+    assert.deepEqual(warnings(), []);
+  });
 
   it("count as rounds of calls where the server cannot read them", async () => {
     server.handle((_, response) => json(response, 400, { error: { ...FAILED, failed_generation: undefined } }));

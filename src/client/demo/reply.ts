@@ -1,3 +1,4 @@
+import { SEE_BELOW } from "../../shared/limits";
 import { asRecord, asText } from "../unknown";
 import { valueFor } from "./schema-value";
 
@@ -41,9 +42,7 @@ function callFor(body: Fields, messages: Fields[]): DemoReply["call"] {
   const choice = body["tool_choice"];
   const wanted = asRecord(asRecord(choice)?.["function"])?.["name"];
   const tool = tools.find((each) => each && (wanted === undefined || each["name"] === wanted));
-  const isAnswered = messages
-    .slice(messages.findLastIndex(({ role }) => role === "user"))
-    .some(({ role }) => role === "tool");
+  const isAnswered = messages.slice(questionIn(messages)).some(({ role }) => role === "tool");
   if (!tool || choice === "none" || isAnswered) return undefined;
   const values = valueFor(tool["parameters"] ?? { type: "object" });
   return { name: String(tool["name"]), arguments: JSON.stringify(asRecord(values) ?? {}) };
@@ -57,17 +56,20 @@ function jsonFor(body: Fields): string | undefined {
 }
 
 function sentences(messages: Fields[]): string {
-  const asked = messages.findLast(({ role }) => role === "user");
-  const results = messages
-    .slice(messages.findLastIndex(({ role }) => role === "user"))
-    .filter(({ role }) => role === "tool");
-  const said = [`You asked: “${quoted(textOf(asked?.["content"]))}”.`];
+  const at = questionIn(messages);
+  const results = messages.slice(at).filter(({ role }) => role === "tool");
+  const said = [`You asked: “${quoted(textOf(messages[at]?.["content"]))}”.`];
   for (const { content } of results.slice(0, 3)) said.push(`The tool returned: ${quoted(textOf(content))}.`);
   said.push(
     "This is a demo inside Node-RED: no model has read your question, and nothing has left this machine.",
     "Your flow works. For real replies, choose a server in the configuration.",
   );
   return said.join(" ");
+}
+
+/** Finds the question: images that a tool has returned follow in a message of the user, too. */
+function questionIn(messages: Fields[]): number {
+  return messages.findLastIndex(({ role }, at) => role === "user" && messages[at - 1]?.["content"] !== SEE_BELOW);
 }
 
 function quoted(text: string): string {

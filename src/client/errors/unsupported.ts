@@ -21,8 +21,13 @@ interface Rejection {
 
 const STATUSES = [400, 422, 500, 501];
 
+/** The code of an error for a call that the server could not read, and the field with the call (huggingface/smolagents#1119). */
+export const FAILED_CALL = { code: "tool_use_failed", field: "failed_generation" };
+
 /** Returns what of a request an error names as not supported, the surest first; nothing for any other error. */
 export function unsupportedParams({ cause, params }: ChatError, request: ChatRequest): UnsupportedParam[] {
+  // Arguments that do not fit their schema say nothing of what the server takes.
+  if (cause.code === FAILED_CALL.code) return [];
   const message = String(params["message"] ?? "");
   return namedParams({ status: cause.status, body: cause.body, message }, request);
 }

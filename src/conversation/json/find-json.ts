@@ -2,6 +2,8 @@ import { nestingProblem, parseJson } from "../../client/internal";
 
 /** Places in a text that are tried. */
 const MOST_CANDIDATES = 20;
+/** JSON strings around a value that are opened. */
+export const MOST_WRAPPED = 3;
 /** Brackets without an end that are passed over: each costs a walk to the end of the text. */
 const MOST_UNCLOSED = 3;
 
@@ -21,7 +23,7 @@ const FENCE = /^[ \t]*```[^\n`]*\n([\s\S]*?)^[ \t]*```/gm;
 export function* findJson(text: string): Generator<unknown> {
   const whole = readWrittenJson(text);
   if (whole) {
-    yield whole.value;
+    yield* readings(whole.value);
     return;
   }
   const thought = text.lastIndexOf(THINK_END);
@@ -29,9 +31,17 @@ export function* findJson(text: string): Generator<unknown> {
   let tried = 0;
   for (const candidate of candidates(reply)) {
     const parsed = readWrittenJson(candidate);
-    if (parsed) yield parsed.value;
+    if (parsed) yield* readings(parsed.value);
     if (++tried === MOST_CANDIDATES) return;
   }
+}
+
+/** Yields a value, and before it the object or array that it holds as text: some models write JSON into a JSON string. */
+function* readings(value: unknown): Generator<unknown> {
+  let inner = value;
+  for (let level = 0; level < MOST_WRAPPED && typeof inner === "string"; level++) inner = readWrittenJson(inner)?.value;
+  if (inner !== value && typeof inner === "object" && inner !== null) yield inner;
+  yield value;
 }
 
 function* candidates(text: string): Generator<string> {

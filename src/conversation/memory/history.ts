@@ -1,4 +1,5 @@
 import type { Usage } from "../../client/internal";
+import { SEE_BELOW } from "../../shared/limits";
 import type { Message } from "../request/prompt";
 import { IMAGE_TOKENS, MESSAGE_TOKENS, tokensOfText } from "../tokens";
 
@@ -9,8 +10,6 @@ export interface HistoryLimits {
   tokens: number | undefined;
 }
 
-/** The assistant's words between the results of a round and a message of the user with the images in them. */
-export const SEE_BELOW = "(see below)";
 /** What a conversation may take in a store, in characters: images stand in it as text. */
 const LONGEST = 16 * 1024 * 1024;
 /** From these limits on, blocks of messages go: for fewer a block would be most of what is remembered. */

@@ -5,6 +5,7 @@ import {
   type ChatClient,
   type ChatError as ClientError,
   type Completion,
+  FAILED_CALL,
   parseJson,
 } from "../../client/internal";
 import { ChatError } from "../errors";
@@ -29,8 +30,6 @@ export interface AskOptions extends RoundOptions {
   maxSteps: number;
 }
 
-/** The code of an error for a call that the server could not read, and the field with the call (huggingface/smolagents#1119). */
-const FAILED_TRY = { code: "tool_use_failed", field: "failed_generation" };
 const UNREADABLE = "(a call that could not be read)";
 
 /**
@@ -79,8 +78,8 @@ async function readRound(client: ChatClient, request: Request, options: AskOptio
 
 /** Reads the error of a call that the server could not read. */
 function failedTry(error: ClientError): { error: ClientError; reply: string; sentence: string } | undefined {
-  if (error.cause.code !== FAILED_TRY.code) return undefined;
+  if (error.cause.code !== FAILED_CALL.code) return undefined;
   const body = asRecord(parseJson(error.cause.body ?? ""));
-  const reply = asText((asRecord(body?.["error"]) ?? body)?.[FAILED_TRY.field])?.trim() || UNREADABLE;
+  const reply = asText((asRecord(body?.["error"]) ?? body)?.[FAILED_CALL.field])?.trim() || UNREADABLE;
   return { error, reply, sentence: String(error.params["message"] ?? "") || UNREADABLE };
 }

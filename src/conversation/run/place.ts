@@ -57,7 +57,7 @@ export class Place {
       ask: (mayAsk) => this.#ask({ ...round, listener: withCheck(listener, mayAsk) }, true),
       moveTo: (site, error) => this.#moveTo(site, error, otherwise),
       // It has begun: who asks next does not go ahead of it.
-      askThere: () => this.#ask({ ...round, priority: "begun" }),
+      askThere: () => this.#ask({ ...round, priority: "moved" }),
     });
   }
 

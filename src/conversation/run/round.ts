@@ -104,6 +104,8 @@ export async function completeRound(client: ChatClient, whole: Request, options:
       if (error.completion && before) error.completion = sumOf(before, error.completion);
       const heldBack = output && heldBackReply(error);
       if (heldBack !== undefined && error.completion) {
+        // Nobody has seen it yet, and a stream is the whole text of its round.
+        if (heldBack !== "" && !hasBegun(error)) listener.onText?.(heldBack);
         return { ...error.completion, message: { role: "assistant", content: heldBack } };
       }
       const refusal = hasBegun(error)

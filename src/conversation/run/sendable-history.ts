@@ -1,6 +1,7 @@
 import type { Completion, ToolCall } from "../../client/internal";
+import { SEE_BELOW } from "../../shared/limits";
 import { repairMessages } from "../json/structured-output";
-import { callIds, isSystem, SEE_BELOW, unitsOf } from "../memory/history";
+import { callIds, isSystem, unitsOf } from "../memory/history";
 import type { Message } from "../request/prompt";
 import { type CallOutcome, sendableCall } from "../tools";
 import { asSent, strictId } from "./for-model";

@@ -67,6 +67,23 @@ describe("a reply in JSON", () => {
     assert.deepEqual(readReply('{"b": 1}', output(anyObject)), { value: { b: 1 } });
   });
 
+  it("is read where it stands in a JSON string, however often wrapped", () => {
+    const whole = '{"a":1}';
+    const once = JSON.stringify(whole);
+    for (const text of [once, JSON.stringify(once), `Here it is:\n\`\`\`json\n${once}\n\`\`\``]) {
+      assert.deepEqual(readReply(text, output(named)), { value: { a: 1 } });
+      assert.deepEqual(readReply(text, output(anyObject)), { value: { a: 1 } });
+    }
+    assert.deepEqual(readReply('"[1,2]"', output(anyObject)), { problems: ["the value must be object"] });
+  });
+
+  it("is a string where the schema wants one", () => {
+    const text = { type: "json_schema", json_schema: { name: "reply", schema: { type: "string" } } };
+    for (const value of ['{"a":1}', "plain", "5"]) {
+      assert.deepEqual(readReply(JSON.stringify(value), output(text)), { value });
+    }
+  });
+
   it("is the first value that fits", () => {
     assert.deepEqual(readReply('[1] says {"a": "?"}, or rather {"a": 1}.', output(named)), { value: { a: 1 } });
     assert.deepEqual(readReply('[1] says {"a": 1}', output(anyObject)), { value: { a: 1 } });
