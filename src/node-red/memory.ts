@@ -1,5 +1,6 @@
 import type { Node } from "node-red";
 import { type ChatClient, isCancelled, type Priority, untilAbort } from "../client/internal";
+import { answerAgain, toAnswered } from "../conversation/memory/answered";
 import { tokenCorrection } from "../conversation/memory/history";
 import { KeyedMutex, type Lock } from "../conversation/memory/keyed-mutex";
 import { recall, toRemember } from "../conversation/memory/remembered";
@@ -19,6 +20,8 @@ export interface ConversationLease {
   history?: Message[];
   /** What is known of its messages beside them. */
   origins?: Origins;
+  /** Returns the answer that is remembered for an idempotency key; undefined if there is none, or another question came since. */
+  answered?(idempotencyKey: string): Outcome | undefined;
   /** `admitted` if the question has waited for its lease, so that it is not refused any more. */
   priority: Priority;
   /** How long it has waited. */
@@ -26,10 +29,11 @@ export interface ConversationLease {
   /**
    * Remembers how the question ended, unless nothing of it is kept.
    *
+   * @param idempotencyKey - under which the answer can be had again
    * @param signal - ends the wait for a store that does not respond
    * @throws ChatError `memory_unwritable`, `cancelled`
    */
-  save(outcome: Outcome, question: Question, signal: AbortSignal): Promise<void>;
+  save(outcome: Outcome, question: Question, signal: AbortSignal, idempotencyKey?: string): Promise<void>;
   /** Lets the next question of the conversation go on. */
   end(): void;
 }
@@ -102,17 +106,23 @@ export class Memory {
     if (!lock) return NOTHING;
     try {
       const loaded = await readAgain(() => this.#store.load(key), again);
+      const { history, origins } = recall(loaded, { ...limits, tokens: undefined });
       return {
-        ...recall(loaded, { ...limits, tokens: undefined }),
+        history,
+        origins,
+        answered: (idempotencyKey) => answerAgain(loaded.answered, idempotencyKey, { messages: history, origins }),
         waitedMs: performance.now() - queuedAt,
         priority: isBusy ? "admitted" : "new",
-        save: async ({ completion, messages, origins, isKept }, { request, added }, signal) => {
+        save: async (outcome, { request, added }, signal, idempotencyKey) => {
+          const { completion, messages, isKept } = outcome;
           if (!isKept) return;
           const { response_format = "", tools = "" } = request;
           const sent = [...messages.slice(0, -1), response_format, tools];
           const { steps, truncated_prompt } = completion;
           const correction = (!truncated_prompt && tokenCorrection(steps.at(-1)?.usage, sent)) || 1;
-          await this.#store.save(key, toRemember(messages.slice(added), origins, limits, correction), signal);
+          const remembered = toRemember(messages.slice(added), outcome.origins, limits, correction);
+          const answered = idempotencyKey === undefined ? undefined : toAnswered(idempotencyKey, outcome);
+          await this.#store.save(key, answered ? { ...remembered, answered } : remembered, signal);
         },
         end: lock.release,
       };

@@ -127,6 +127,11 @@ export class QuestionRunner {
     values.catch(() => {});
     const lease = conversation && (await memory.enter(conversation, arrivals.arrive(), client, again, status.waiting));
     if (lease) progress.lease = lease;
+    const answered = options.idempotencyKey === undefined ? undefined : lease?.answered?.(options.idempotencyKey);
+    if (answered) {
+      progress.outcome = answered;
+      return;
+    }
     this.#formSettings ??= readFormSettings(this.#def);
     const form = this.#formSettings;
     const own = isEmpty(this.#def.tools)
@@ -167,7 +172,7 @@ export class QuestionRunner {
       });
       progress.outcome = outcome;
       if (signal.reason === FORGET) outcome.messages = lease?.history ?? [];
-      else if (lease) progress.save = (writing) => lease.save(outcome, question, writing);
+      else if (lease) progress.save = (writing) => lease.save(outcome, question, writing, options.idempotencyKey);
       this.#judge.outcome(outcome, status);
     } finally {
       if (signal.aborted) hurry();

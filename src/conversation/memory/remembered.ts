@@ -1,6 +1,7 @@
 import { asRecord } from "../../client/internal";
 import { copyMessages, type Message } from "../request/prompt";
 import { closeOldRounds, type Origins } from "../run/sendable-history";
+import type { Answered } from "./answered";
 import { type HistoryLimits, trimHistory } from "./history";
 
 /** What is remembered of a conversation, as it stands in a store. Values are never changed. */
@@ -10,6 +11,8 @@ export interface Remembered {
   by?: (string | null)[];
   /** By model: the provider that served it last. */
   providers?: Record<string, string>;
+  /** Absent where the last question had no idempotency key. */
+  answered?: Answered;
 }
 
 /** What a question gets of its conversation. */
@@ -46,7 +49,7 @@ export function toRemember(
   { writers, providers }: Origins,
   limits: HistoryLimits,
   correction: number,
-): Required<Remembered> {
+): Required<Omit<Remembered, "answered">> {
   const left = trimHistory(messages, limits, correction);
   return {
     messages: copyMessages(left),

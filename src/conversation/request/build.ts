@@ -23,6 +23,8 @@ export interface MessageOptions {
   system?: unknown;
   conversation?: unknown;
   stream?: boolean;
+  /** A question that the conversation has answered under this key is answered again from memory. */
+  idempotencyKey?: string;
   messages?: unknown;
   fields: Fields;
   /** Names of the form among them, which servers do not know: they go out as they are, with a warning. */
@@ -92,7 +94,7 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
   if (!object || holdsNothing(object)) {
     throw new ChatError("options_not_object", { type: Array.isArray(value) ? "array" : kindOf(value) });
   }
-  const { system, conversation, stream, messages, ...rest } = object;
+  const { system, conversation, stream, idempotency_key: key, messages, ...rest } = object;
   const result: MessageOptions = { source, fields: cleanFields(rest, source) };
   const formNames = Object.keys(rest).flatMap((name) => {
     const apiName = API_NAMES.get(name);
@@ -102,6 +104,8 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
   if (system !== undefined) result.system = system;
   if (conversation !== undefined) result.conversation = conversation;
   if (messages !== undefined && messages !== null) result.messages = messages;
+  if (key !== undefined && key !== null && key !== "")
+    result.idempotencyKey = readText(key, `${source}.idempotency_key`);
   if (stream !== undefined && stream !== null && stream !== "") {
     result.stream = readBoolean(stream, `${source}.stream`);
   }
