@@ -1,9 +1,11 @@
 import type { NodeDef } from "../node-red";
 
-/** Where the servers of the soak test are. */
+/** Where the servers of the soak test are. The router's name leads to one on this machine, by this proxy. */
 export interface Urls {
   good: string;
   bad: string;
+  router: string;
+  proxy: string;
 }
 
 /** A kind of chat node. */
@@ -14,23 +16,24 @@ interface Kind {
   nodes: number;
   /** Its share of the questions, in percent. */
   share: number;
-  server: keyof Urls;
+  server: Exclude<keyof Urls, "proxy">;
   config: Record<string, unknown>;
   chat: Record<string, unknown>;
 }
 
 const limit = (amount: number, unit: string, per: string) => [{ amount, unit, per }];
 const memory = { conversation: "topic", conversationType: "msg" };
+const toRouter = { proxy: "proxy", tls: "tls" };
 
 /**
- * The kinds of chat nodes: with tools, streams and memory at a healthy server, at a failing server, and there with memory, where
- * the healthy server is asked otherwise.
+ * The kinds of chat nodes: with tools, streams and memory at a healthy server; the same at the router, with a limit in USD, and
+ * with one that is soon reached; at a failing server; and there with memory, where the router is asked otherwise.
  */
 const KINDS: readonly Kind[] = [
   {
     name: "good",
-    nodes: 12,
-    share: 70,
+    nodes: 8,
+    share: 45,
     server: "good",
     config: { retries: 2, timeout: 1, limits: limit(1e9, "tokens", "day") },
     chat: {
@@ -41,9 +44,25 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
+    name: "routed",
+    nodes: 3,
+    share: 20,
+    server: "router",
+    config: { retries: 1, timeout: 1, ...toRouter, limits: limit(1e9, "usd", "day") },
+    chat: { ...memory, tools: ["tool"], statusShows: "cost" },
+  },
+  {
+    name: "capped",
+    nodes: 2,
+    share: 8,
+    server: "router",
+    config: { retries: 1, timeout: 1, ...toRouter, limits: limit(0.02, "usd", "minute") },
+    chat: { ...memory },
+  },
+  {
     name: "bad",
-    nodes: 4,
-    share: 15,
+    nodes: 3,
+    share: 13,
     server: "bad",
     config: { retries: 1, timeout: 0.3, limits: limit(500, "questions", "minute") },
     chat: { chunk: "interval", chunkInterval: 20 },
@@ -51,9 +70,9 @@ const KINDS: readonly Kind[] = [
   {
     name: "moved",
     nodes: 4,
-    share: 15,
+    share: 14,
     server: "bad",
-    config: { retries: 0, timeout: 0.3, otherwise: "good" },
+    config: { retries: 0, timeout: 0.3, otherwise: "routed" },
     chat: { ...memory, tools: ["tool"], store: "disk", statusShows: "cost" },
   },
 ];
@@ -92,6 +111,9 @@ export function soakFlow(urls: Urls, revision: number): NodeDef[] {
   });
   return [
     { id: "tab", type: "tab", label: "Soak" },
+    { id: "proxy", type: "http proxy", name: "", url: urls.proxy, noproxy: [] },
+    // The server has the router's name, but not its certificate.
+    { id: "tls", type: "tls-config", name: "", cert: "", key: "", ca: "", verifyservercert: false },
     ...KINDS.map((kind) => ({ ...config, ...kind.config, id: kind.name, baseUrl: urls[kind.server] })),
     ...KINDS.flatMap((kind) => nodesOf(kind).map((id) => ({ ...chat, ...kind.chat, id, config: kind.name }))).map(
       (node) => (node.id === CHANGED ? { ...node, name: `revision ${revision}` } : node),

@@ -7,6 +7,7 @@ import { driftOf, growthOf, rounded, type TimedSample } from "./drift";
 import { CHANGED, CHATS, randomChat, soakFlow, type Urls } from "./flow";
 import { Ledger } from "./ledger";
 import { SoakNodeRed } from "./node-red";
+import type { RouterCounts } from "./server";
 
 /**
  * Asks a real Node-RED with 20 chat nodes thousands of questions, at servers that fail in all kinds of ways, while questions are
@@ -141,6 +142,13 @@ async function startServers(): Promise<{ child: ChildProcess; urls: Urls }> {
   return { child, urls };
 }
 
+async function routerCounts(child: ChildProcess): Promise<RouterCounts> {
+  const answer = once(child, "message");
+  child.send("counts");
+  const [counts] = await answer;
+  return counts;
+}
+
 /** Some of the samples, for people. */
 function printed(samples: readonly TimedSample[]): object[] {
   const step = Math.max(1, Math.floor(samples.length / SAMPLES_PRINTED));
@@ -179,6 +187,8 @@ async function main(): Promise<void> {
       deploys,
       aborts,
       pieces,
+      seen: await red.seen(),
+      router: await routerCounts(child),
       slowestMs: Math.round(ledger.slowestMs),
       samples: printed(samples),
       growth: growthOf(samples),

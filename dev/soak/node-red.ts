@@ -6,7 +6,7 @@ import path from "node:path";
 import { freePort } from "../../test/support/server";
 import { commonSettings, type NodeDef } from "../node-red";
 import type { Sample } from "./drift";
-import type { Event, Order, Report } from "./probe";
+import type { Event, Order, Report, Seen } from "./probe";
 
 const START_MS = 60_000;
 const DEPLOY_MS = 20_000;
@@ -83,6 +83,12 @@ export class SoakNodeRed extends EventEmitter<{ [kind in Report["kind"]]: [repor
     return report.resources;
   }
 
+  async seen(): Promise<Seen> {
+    const [report] = await this.#ask({ kind: "seen" });
+    if (report.kind !== "seen") throw new Error("nothing was seen");
+    return report.seen;
+  }
+
   async stop(): Promise<void> {
     const child = this.#child;
     if (child?.connected) {
@@ -98,7 +104,7 @@ export class SoakNodeRed extends EventEmitter<{ [kind in Report["kind"]]: [repor
     this.#child.send(order);
   }
 
-  async #ask(order: Order & { kind: "sample" | "resources" }): Promise<[Report]> {
+  async #ask(order: Order & { kind: "sample" | "resources" | "seen" }): Promise<[Report]> {
     const answer = once(this, order.kind, { signal: AbortSignal.timeout(START_MS) });
     this.#order(order);
     const [report] = await answer;

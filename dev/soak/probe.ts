@@ -16,7 +16,8 @@ import { CHATS } from "./flow";
 export type Order =
   | { kind: "receive"; node: string; message: object; sound?: boolean }
   | { kind: "sample" }
-  | { kind: "resources" };
+  | { kind: "resources" }
+  | { kind: "seen" };
 
 /** What the parent is told. */
 export type Report =
@@ -24,14 +25,29 @@ export type Report =
   | { kind: "started" }
   | { kind: "sample"; sample: Sample }
   | { kind: "resources"; resources: Record<string, number> }
+  | { kind: "seen"; seen: Seen }
   | { kind: "problem"; text: string };
 
 /** How a question has ended, or that `done` was called for it. */
 export type Event = readonly [question: number, how: "reply" | "calls" | "error" | "done", code?: string];
 
+/** Questions in which a feature has played its part. */
+export interface Seen {
+  /** Replies whose cost is known. */
+  priced: number;
+  /** Questions that a limit in USD has refused. */
+  refusedByUsd: number;
+  /** Replies of the configuration that is asked otherwise. */
+  otherwise: number;
+  /** Replies to sound. */
+  sound: number;
+}
+
 interface SoakMessage {
   soak?: number;
-  error?: { code?: string };
+  audio?: Buffer;
+  completion?: { cost?: number; fallbacks?: { to?: string }[] };
+  error?: { code?: string; cause?: { limit?: { unit?: string } } };
 }
 
 interface Hooked {
@@ -48,6 +64,7 @@ const red = nodeRed as unknown as Red & Hooked;
 const delay = monitorEventLoopDelay({ resolution: 5 });
 let events: Event[] = [];
 let pieces = 0;
+const seen: Seen = { priced: 0, refusedByUsd: 0, otherwise: 0, sound: 0 };
 
 const tell = (report: Report): void => {
   if (process.connected) process.send?.(report);
@@ -87,15 +104,24 @@ async function obey(order: Order): Promise<void> {
     red.nodes.getNode(order.node)?.receive(message);
   } else if (order.kind === "sample") {
     tell({ kind: "sample", sample: await measure() });
-  } else {
+  } else if (order.kind === "resources") {
     tell({ kind: "resources", resources: await openResources() });
+  } else {
+    tell({ kind: "seen", seen });
   }
 }
 
-export const reply = ({ soak = 0 }: SoakMessage): unknown => events.push([soak, "reply"]);
+export const reply = ({ soak = 0, audio, completion = {} }: SoakMessage): void => {
+  if (completion.cost !== undefined) seen.priced++;
+  if (completion.fallbacks?.some(({ to }) => to !== undefined)) seen.otherwise++;
+  if (audio) seen.sound++;
+  events.push([soak, "reply"]);
+};
 export const calls = ({ soak = 0 }: SoakMessage): unknown => events.push([soak, "calls"]);
-export const error = ({ soak = 0, error: found }: SoakMessage): unknown =>
+export const error = ({ soak = 0, error: found }: SoakMessage): void => {
+  if (found?.cause?.limit?.unit === "usd") seen.refusedByUsd++;
   events.push(found?.code === undefined ? [soak, "error"] : [soak, "error", found.code]);
+};
 export const stream = (): void => {
   pieces++;
 };

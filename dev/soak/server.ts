@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAULTS } from "../../test/support/faults";
+import { startProxy } from "../../test/support/proxy";
 import { rawReply } from "../../test/support/raw";
+import { ROUTER } from "../../test/support/router";
 import {
   chunk,
   type Handler,
@@ -10,14 +12,25 @@ import {
   sse,
   startRawServer,
   startServer,
+  startTlsServer,
 } from "../../test/support/server";
 import { callRound } from "../../test/support/tools";
 
 /**
  * The servers of the soak test, in a process of their own, so that what they hold is not counted: one that mostly answers
- * well, slowly or fast, and one that misbehaves in all ways that we know. Tells its addresses to the process that has
- * started it.
+ * well, slowly or fast, the same as the router, and one that misbehaves in all ways that we know. Tells their addresses to the
+ * process that has started it, and on demand what was asked of the router.
  */
+
+/** What was asked of the router. */
+export interface RouterCounts {
+  asked: number;
+  /** Questions that named the provider that had answered before. */
+  pinned: number;
+  /** Those of them that this provider refused. */
+  dropped: number;
+  lists: number;
+}
 
 const chance = (probability: number): boolean => Math.random() < probability;
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
@@ -48,6 +61,42 @@ const answer: Handler = (request, response, index) => {
   return round?.[1](request, response, index);
 };
 
+/** The last one has no price. In USD per million tokens, so high that a reply costs some cents. */
+const PROVIDERS = [
+  { provider: "alpha", pricing: { input: 500, output: 1000 } },
+  { provider: "beta", pricing: { input: 1000, output: 3000, cache_read_tokens: 100 } },
+  { provider: "gamma" },
+];
+/** How a provider fails that is asked for by name. */
+const REFUSALS: [status: number, message: string][] = [
+  [404, "no such model"],
+  [400, "the provider does not support this model"],
+  [429, "slower"],
+  [503, "busy"],
+];
+const counts: RouterCounts = { asked: 0, pinned: 0, dropped: 0, lists: 0 };
+
+/** Sends the list of models, in every fifth case late, in others an error or nothing. */
+const list: Handler = async (_, response) => {
+  const turn = counts.lists++ % 5;
+  if (turn === 4) return;
+  if (turn === 3) return json(response, 503, { error: "busy" });
+  if (turn === 2) await sleep(200);
+  json(response, 200, { data: [{ id: "test/model", providers: PROVIDERS }] });
+};
+
+const routed: Handler = (request, response, index) => {
+  if (request.url === "/v1/models") return list(request, response, index);
+  const named: string | undefined = request.body.model.split(":")[1];
+  counts.asked++;
+  if (named) counts.pinned++;
+  response.setHeader("x-inference-provider", named ?? pick(PROVIDERS).provider);
+  if (!named || !chance(0.1)) return answer(request, response, index);
+  counts.dropped++;
+  const [status, message] = pick(REFUSALS);
+  json(response, status, { error: { message } });
+};
+
 async function main(): Promise<void> {
   const good = await startServer(answer);
   // Faults with many megabytes would leave no time for others.
@@ -61,11 +110,16 @@ async function main(): Promise<void> {
     },
     (socket) => chance(0.03) && socket.resetAndDestroy(),
   );
-  process.send?.({ good: good.url, bad: bad.url });
+  const router = await startTlsServer(routed);
+  const proxy = await startProxy(undefined, router.port);
+  process.send?.({ good: good.url, bad: bad.url, router: ROUTER, proxy: proxy.url });
+  process.on("message", () => process.send?.(counts));
   process.on("disconnect", () => process.exit());
   setInterval(() => {
     // The servers keep every request for tests, which would fill the memory.
     good.requests.length = 0;
+    router.requests.length = 0;
+    proxy.seen.length = 0;
     bad.received.fill("");
   }, 1000);
 }

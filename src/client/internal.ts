@@ -62,5 +62,5 @@ export type {
   ToolCall,
   Usage,
 } from "./types";
-export { asRecord, asText, parseJson, toJson } from "./unknown";
+export { asRecord, asText, isAmount, parseJson, toJson } from "./unknown";
 export { isCancelled, onAbort, untilAbort } from "./until-abort";

@@ -15,6 +15,11 @@ export function asText(value: unknown): string | undefined {
   return typeof value === "number" ? String(value) : undefined;
 }
 
+/** True for what can be an amount: a finite number that is not negative. */
+export function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
 /** Parses JSON; undefined for what is not JSON. The parser's own error would quote the text. */
 export function parseJson(text: string): unknown {
   try {

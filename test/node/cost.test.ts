@@ -32,6 +32,8 @@ const MODELS = {
         { provider: "cheap", pricing: { input: 0.1, output: 0.3 } },
         { provider: "dear", pricing: { input: 2, output: 6 } },
         { provider: "unpriced" },
+        { provider: "paying", pricing: { input: -1, output: 2 } },
+        { provider: "absurd", pricing: { input: 1e308, output: 1e308 } },
         { provider: "caching", pricing: { input: 1, output: 2, cache_read_tokens: 0.1 } },
       ],
     },
@@ -129,6 +131,9 @@ describe("what a reply has cost", () => {
 
   for (const [what, handler] of [
     ["a provider without a price", (...args) => by("unpriced", 1, 1)(...args)],
+    ["a price below zero", (...args) => by("paying", 1, 1)(...args)],
+    ["a cost without end", (...args) => by("absurd", 1e6, 1e6)(...args)],
+    ["tokens below zero", (...args) => by("cheap", -1000, 5)(...args)],
     ["a provider that is not listed", (...args) => by("new", 1, 1)(...args)],
     ["no provider", (...args) => reply("ok")(...args)],
     [

@@ -43,11 +43,13 @@ describe("the soak test", function () {
     const args = ["--expose-gc", "--import", "tsx", path.join("dev", "soak", "index.ts"), "--seconds", String(SECONDS)];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: root }).catch((error) => error);
     assert.match(stdout, /^\{/, stderr);
-    const { asked, chats, ends, deploys, aborts, samples, growth, problems } = JSON.parse(stdout);
+    const { asked, chats, ends, deploys, aborts, seen, router, samples, growth, problems } = JSON.parse(stdout);
     assert.deepEqual(problems, []);
     assert.equal(chats, 20);
     assert.equal(ends.reply + ends.calls + ends.error + ends.redeploy, asked);
     assert.ok(ends.reply > 0 && ends.error > 0 && deploys > 2 && aborts > 5, stdout);
+    for (const [what, count] of Object.entries({ ...seen, ...router }))
+      assert.ok(Number(count) > 0, `${what}: ${stdout}`);
     assert.ok(samples.length > 2);
     for (const name of ["rss", "heap", "sockets", "timers", "files", "delay"]) {
       assert.ok(

@@ -1,6 +1,6 @@
 import { CACHED_TOKENS, REPORTED_COSTS } from "../completion/dialects";
 import type { Completion, ModelEntry, Usage } from "../types";
-import { asRecord } from "../unknown";
+import { asRecord, isAmount } from "../unknown";
 
 /** The router measures and prices its providers anew every few hours. */
 const FRESH_MS = 60 * 60 * 1000;
@@ -70,7 +70,7 @@ export class PriceList {
   }
 
   /**
-   * Returns the cost of a reply in USD if price, provider and usage are known.
+   * Returns the cost of a reply in USD if price, provider and usage are known, and make sense.
    *
    * @param model - as in the request, with or without `:provider`
    */
@@ -80,18 +80,19 @@ export class PriceList {
     const price = this.#prices.get(`${id} ${provider ?? suffix}`);
     const input = usage?.["prompt_tokens"];
     const output = usage?.["completion_tokens"];
-    if (!price || typeof input !== "number" || typeof output !== "number") return undefined;
+    if (!price || !isAmount(input) || !isAmount(output)) return undefined;
     const cached = price.cached === undefined ? 0 : Math.min(cachedTokens(usage), input);
     const atOnce = (input - cached) * price.input + cached * (price.cached ?? 0);
-    return inUsd((atOnce + output * price.output) / 1e6);
+    const cost = (atOnce + output * price.output) / 1e6;
+    return isAmount(cost) ? inUsd(cost) : undefined;
   }
 }
 
 /** Adds what the server itself says that a reply has cost, if it is an amount. */
 export function addReportedCost(usage: Usage, completion: Completion): void {
   const amounts = REPORTED_COSTS.map(({ field }) => usage[field]);
-  const cost = amounts.find((amount): amount is number => typeof amount === "number" && amount >= 0);
-  if (cost !== undefined && Number.isFinite(cost)) completion.cost = inUsd(cost);
+  const cost = amounts.find(isAmount);
+  if (cost !== undefined) completion.cost = inUsd(cost);
 }
 
 /** Returns how much of a prompt came from a cache. */
@@ -109,8 +110,8 @@ function readPrices(models: ModelEntry[]): Map<string, Price> {
   const prices = new Map<string, Price>();
   for (const { id, providers = [] } of models) {
     for (const { provider, pricing: { input, output, cached } = {} } of providers) {
-      if (input === undefined || output === undefined) continue;
-      prices.set(`${id} ${provider}`, { input, output, ...(cached !== undefined && { cached }) });
+      if (!isAmount(input) || !isAmount(output)) continue;
+      prices.set(`${id} ${provider}`, { input, output, ...(isAmount(cached) && { cached }) });
     }
   }
   return prices;

@@ -5,6 +5,7 @@ import {
   type Meter as ClientMeter,
   type CompleteOptions,
   type Completion,
+  isAmount,
   type LimitUse,
   type MeteredClient,
   untilAbort,
@@ -156,17 +157,13 @@ class WaitingQuestion implements Waiter {
 /** Returns the tokens of a reply as the server tells them, or an estimate. */
 function tokensOf(request: ChatRequest, { message, usage }: Completion) {
   const { prompt_tokens, completion_tokens, total_tokens } = usage ?? {};
-  const told = [prompt_tokens, completion_tokens].map((count) => (isCount(count) ? count : undefined));
+  const told = [prompt_tokens, completion_tokens].map((count) => (isAmount(count) ? count : undefined));
   const [prompt = Math.ceil(estimatePrompt(request)), written = estimateReply(message)] = told;
-  const tokens = isCount(total_tokens) ? total_tokens : prompt + written;
+  const tokens = isAmount(total_tokens) ? total_tokens : prompt + written;
   return { tokens, usage: { ...usage, prompt_tokens: prompt, completion_tokens: written } };
 }
 
 function estimateReply({ content, reasoning = "", tool_calls = [] }: Completion["message"]): number {
   const calls = tool_calls.map(({ function: called }) => called.name + called.arguments);
   return Math.ceil(tokensOfText([content ?? "", reasoning, ...calls].join("\n")));
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
