@@ -11,6 +11,17 @@ const pages = [
     .map((file) => `docs/${file}`),
 ];
 
+/** Returns the anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.*)$/gm)].map(
+    ([, heading = ""]) =>
+      `#${heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, "")
+        .replace(/ /g, "-")}`,
+  );
+}
+
 describe("the documents", () => {
   it("have every file of the code on the map, and no other", () => {
     const map = read("docs/architecture.md");
@@ -32,15 +43,20 @@ describe("the documents", () => {
         const target = path.join(path.dirname(page), image ?? (decodeURIComponent(file ?? "") || path.basename(page)));
         assert.ok(existsSync(path.join(root, target)), `${page}: ${target}`);
         if (!anchor) continue;
-        const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(
-          ([, heading = ""]) =>
-            `#${heading
-              .toLowerCase()
-              .replace(/[^\w\- ]/g, "")
-              .replace(/ /g, "-")}`,
-        );
-        assert.ok(headings.includes(anchor), `${page}: ${target}${anchor}`);
+        assert.ok(anchorsOf(target).includes(anchor), `${page}: ${target}${anchor}`);
       }
+    }
+  });
+
+  it("have what the help in every language links to", () => {
+    const files = readdirSync(path.join(root, "nodes/locales"), { recursive: true, encoding: "utf8" });
+    const links = files
+      .filter((file) => file.endsWith(".html"))
+      .flatMap((file) => [...read(`nodes/locales/${file}`).matchAll(/\/blob\/main\/([\w./-]+)(#[\w-]+)?\)/g)]);
+    assert.ok(links.length > 40, `${links.length} links`);
+    for (const [link, page = "", anchor] of links) {
+      assert.ok(existsSync(path.join(root, page)), link);
+      if (anchor) assert.ok(anchorsOf(page).includes(anchor), link);
     }
   });
 

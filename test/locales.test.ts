@@ -16,6 +16,9 @@ const LEFT_IN_ENGLISH = 0.02;
 /** The share of texts with a Node-RED term in English that have Node-RED's term in the translation; others paraphrase. */
 const TERMS_KEPT = 0.8;
 
+/** Words of a help text that fit two screens of the side bar. */
+const MOST_WORDS_OF_HELP = 700;
+
 /** Phrases for which the field has a plain word. */
 const STUMBLES = [
   /side by side/i, // parallel, at the same time
@@ -201,6 +204,13 @@ describe("the languages", () => {
       if (!key.includes(".tip.")) continue;
       assert.ok(text.length <= 140, `${key}: ${text.length} characters`);
       assert.notEqual(text.toLowerCase(), english.get(key.replace(".tip.", ".label."))?.toLowerCase(), key);
+    }
+  });
+
+  it("have help of at most two screens", () => {
+    for (const node of NODES) {
+      const count = help(ENGLISH, node).split(/\s+/).length;
+      assert.ok(count <= MOST_WORDS_OF_HELP, `${node}: ${count} words`);
     }
   });
 
