@@ -33,8 +33,8 @@ function head(results: Results): string {
   ]);
   return `# Benchmark
 
-Written by \`npm run bench\` on ${machine(results)}. At its start, the load average was ${format(results.load)}: on a busy
-machine, times are less reliable. Ratios compare neighbouring turns, and _half of the turns_ is the range of their middle half.
+Written by \`npm run bench\` on ${machine(results)}. The load average at the start was ${format(results.load)}: on a busy
+machine, times are less reliable. Ratios compare turns that follow each other. _Half of the turns_ is the range of the middle half of them.
 
 ![CPU time per chunk](benchmark.svg)
 
@@ -59,9 +59,9 @@ function speed({ speed: all, effort }: Results): string {
 
 ${table([...titles, "first chunk after the floor's", "in use", "peak"], rows)}
 
-In the first three columns chunks differ only in their text, as most servers write them. In _no two alike_ each has a random
-field of its own, as OpenAI and Mistral pad theirs. _In use_ is heap and buffers after a
-forced collection, _peak_ the most memory that the process had; Node-RED itself is in both.${runs(all, effort.generations)}`;
+In the first three columns, chunks differ only in their text, as most servers write them. In _no two alike_, each has a random
+field of its own: OpenAI and Mistral pad theirs. _In use_ is heap and buffers after a forced garbage collection. _Peak_ is the largest resident memory of
+the process. Both include Node-RED itself.${runs(all, effort.generations)}`;
 }
 
 /** The chat node's ratios to the floor in each run, which has processes of its own. */
@@ -97,18 +97,17 @@ function paced({ paced: all, effort }: Results): string {
   });
   return `## ${effort.streams.toLocaleString("en")} streams at once
 
-${effort.pacedChunks} chunks each, ${PER_SECOND} a second, every chunk in a write of its own; medians of ${effort.pacedTurns} turns. Complete are replies of which every chunk came,
-and in order, in the turn in which they were fewest.
+${effort.pacedChunks} chunks each, ${PER_SECOND} a second, every chunk in a write of its own. The figures are medians of ${effort.pacedTurns} turns. A reply is complete if every chunk came, in order; _complete_ is
+the worst turn.
 
 ${table(["", "complete", "CPU per chunk", "memory of a stream", "event loop delay, p99", "all done after"], rows)}
 
-Connecting and asking are in the CPU time. Memory is what a forced collection leaves in the middle of the streams, less what was in use
-before the first. The delay is that of a timer of 1 ms, which is in it, in the
-half of the time in which it was worse.
+The CPU time includes connecting and asking. Memory is what a forced garbage collection leaves in the middle of the streams, less what was in use
+before the first. The delay is that of a timer of 1 ms, its own 1 ms included, in the worse half of the time.
 
-Where the time of our streams goes beyond the floor's, by a sampling profile: about 5 µs a chunk are asking the question and concluding its Reply (0.35 ms,
-shared by ${effort.pacedChunks} chunks), 4 µs reading the chunk and making its message, 3 µs garbage collection, since each stream keeps 30 KB. The rest is spread over some
-25 objects of a stream, which have left the processor's caches when its next chunk comes. 1.2 x is not reached: a stream at full speed has these costs once.`;
+A sampling profile shows where the chat node takes longer than the floor. About 5 µs a chunk go into asking the question and making its Reply (0.35 ms,
+shared by ${effort.pacedChunks} chunks), 4 µs into reading the chunk and making its message, 3 µs into garbage collection, since each stream keeps 30 KB. The rest is spread over
+about 25 objects a stream, which have left the processor's caches by the time its next chunk comes. Streams at full speed do not pay for that.`;
 }
 
 function length({ long, conversations }: Results): string {
@@ -126,13 +125,13 @@ function length({ long, conversations }: Results): string {
     `${format(median(remembered))} ms`,
     `${format((median(remembered) * 1000) / messages)} µs`,
   ]);
-  return `## What is very long
+  return `## Long replies and conversations
 
-One reply of ${long.chunks.toLocaleString("en")} chunks through the chat node, Stream on. Its text stays below the limit of 16 MB, so nothing had to be lifted.
+One reply of ${long.chunks.toLocaleString("en")} chunks through the chat node, with _Stream_ on. Its text is smaller than the limit of 16 MB.
 
 ${table(["of the reply", "CPU per chunk in this tenth", "text so far", "in use beside the text"], tenths)}
 
-A question at the end of a conversation, in the prompt as an array, and remembered by the node (in memory); CPU time of the whole question.
+CPU time of a question at the end of a conversation, which is in the prompt as an array, or remembered by the node in memory.
 
 ${table(["messages", "in the prompt", "per message", "remembered", "per message"], rows)}`;
 }
@@ -160,11 +159,11 @@ function start({ starts, installed }: Results): string {
   const sizes = installed.byPackage.map(([name, bytes]) => [name, `${format(bytes / 1e6)} MB`]);
   return `## Start and size
 
-Node-RED with an empty flow, without our nodes and with them installed as a user installs them; ${starts.ours.length} starts each, in turns.
+Node-RED with an empty flow, without these nodes and with them, installed as a user installs them: ${starts.ours.length} starts each, in turns.
 
 ${table(["", "without", "with", "added"], rows)}
 
-A production install in an empty folder has ${format(installed.total / 1e6)} MB: the sizes of all files (apparent size, 1 MB = 1,000,000 bytes), not the blocks that they take.
+A production install in an empty folder has ${format(installed.total / 1e6)} MB: the sum of the sizes of all files, not of the blocks on disk (1 MB = 1,000,000 bytes).
 
 ${table(["package", "size"], sizes)}`;
 }
@@ -174,12 +173,12 @@ function method({ effort }: Results): string {
 
 - One server process sends made-up replies from memory, in the form in which Fireworks sends them through the router: replies of about ${CHUNKS.toLocaleString("en")} chunks of 240 bytes,
   each in an HTTP chunk of its own.
-- Every contestant has Node-RED processes of its own, and others for chunks of which no two are alike, so that what one has compiled or left behind is not the other's:
-  ${effort.generations} of them one after the other, ${effort.rounds} turns in each after one to warm up, ${effort.replies} replies a turn. The processes of all are alive at once and work in turns; the order changes.
-- CPU time is \`process.cpuUsage()\` of that process alone, all its threads, from the question to the last message. Behind every contestant is the same node, which checks each chunk and counts.
+- Every contestant has Node-RED processes of its own, and others for chunks of which no two are alike, so that neither gains from what the other has compiled:
+  ${effort.generations} one after the other, with ${effort.rounds} turns each after one to warm up, and ${effort.replies} replies a turn. All contestants run at once and work in turns; the order changes.
+- CPU time is \`process.cpuUsage()\` of that process with all its threads, from the question to the last message. The same node behind every contestant checks and counts the chunks.
 - Numbers are medians over all turns. Ratios are medians of the ratios within a turn.
-- Messages with rows: 200 stream messages of one reply whose input carries ${ROWS.toLocaleString("en")} small objects beside the prompt, and as many parts of core's split node.
-- The small heap is \`--max-old-space-size=${SMALL_HEAP_MB}\`, replies of ${CHUNKS.toLocaleString("en")} chunks. What the first question adds is left behind a forced collection.
+- Messages with rows: 200 stream messages of one reply to a message with ${ROWS.toLocaleString("en")} small objects beside the prompt, and as many parts of core's _split_ node.
+- The small heap is \`--max-old-space-size=${SMALL_HEAP_MB}\`, replies of ${CHUNKS.toLocaleString("en")} chunks. What the first question adds is what a forced garbage collection leaves.
 - The floor sends \`{ _msgid, payload }\` and keeps nothing. The chat node sends its full messages, puts the reply together, watches for silence, searches every chunk for the token, shows its status, and sends the Reply.`;
 }
 
