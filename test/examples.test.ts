@@ -672,6 +672,39 @@ describe("the examples", () => {
       await red.until(() => status() === "2 open, 4 asked again, 0 doubles", status, 5000);
     });
 
+    it("sends a question again that no worker has taken in five seconds, and leaves one that waits in a worker", async () => {
+      const taken = await start({ ASK_AGAIN_SECONDS: 60 });
+      press(example, "Ada asks");
+      answer(taken, { kind: "taken", by: "worker-a" });
+      await red.until(() => status() === "2 open, 1 asked again, 0 doubles", status, 8000);
+      assert.deepEqual(
+        Object.values<Message>(books().asked).map(({ attempt, tries }) => [attempt, tries]),
+        [
+          [1, 1],
+          [2, 1],
+        ],
+      );
+    });
+
+    it("sends what a worker had taken again when that one is gone or has begun anew, and nothing else", async () => {
+      const id = await start({ ASK_AGAIN_SECONDS: 60 });
+      const tell = (name: string, payload: string) =>
+        red.send(ask, { topic: `fleet/workers/${name}`, payload, qos: 1 });
+      answer(id, { kind: "taken", by: "worker-a" });
+      tell("worker-b", "");
+      tell("worker-a", "its life");
+      const soonAt = () => books().asked[id].soonAt;
+      await red.until(
+        () => soonAt() === Number.POSITIVE_INFINITY,
+        () => `taken: ${soonAt()}`,
+      );
+      for (const [at, payload] of ["", "here"].entries()) {
+        tell("worker-a", payload);
+        await red.until(() => status() === `1 open, ${at + 1} asked again, 0 doubles`, status, 4500);
+        answer(id, { kind: "taken", by: "worker-a" });
+      }
+    });
+
     it("takes a message with correlation data of its own for a question", async () => {
       await start();
       red.send(ask, { payload: "From elsewhere", correlationData: Buffer.from("other"), topic: "elsewhere" });

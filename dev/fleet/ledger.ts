@@ -33,7 +33,7 @@ export class Ledger {
   slowestMs = 0;
   /** Replies whose chunks were complete. */
   streamed = 0;
-  /** Requests that held a question of the conversation twice, since it was asked again after its answer was remembered. */
+  /** Requests that held a question of the conversation twice. */
   heardTwice = 0;
 
   /** @returns the number of a new question */

@@ -23,22 +23,25 @@ describe("a worker of a fleet, and what it knows of its questions", () => {
   useNodeRed((its) => ({ red, server } = its), reply("first"));
   afterEach(() => slowStore.reset());
 
-  async function start(): Promise<void> {
+  /** @param isKilled - true for a worker that is killed before it notes an answer */
+  async function start(isKilled = false): Promise<void> {
     const publish = id("Answers and claims");
     const changed = example.map((node): NodeDef => {
-      if (node.type === "tab") return withEnv(node, { STORE: "slow", PRESENCE: "fleet/workers/a" });
+      // Without a variable in it, Node-RED would take the whole for the name of one.
+      if (node.type === "tab") return withEnv(node, { STORE: "slow", PRESENCE: "fleet/workers/a${NOBODY}" });
       if (node.type === "huggingface-config") return { ...node, retries: 0 };
+      if (isKilled && node.name === "Answer") return { ...node, func: "flow.set('killed', true);" };
       return node.type === "huggingface-chat" ? { ...node, store: "slow" } : node;
     });
     const flow = changed.filter((node) => !BROKER.includes(node.type) && node.id !== publish);
     await red.deploy(pointTo(server.url, [...flow, sink(publish, "published", { z: flow[0]?.id })]));
   }
-  const take = (question: string, partition?: string) =>
+  const take = (question: string, partition?: string, more: Message = { receipt: "yes" }) =>
     red.send(id("Take a question"), {
       payload: `About ${question}`,
       responseTopic: "fleet/answers/x",
       correlationData: Buffer.from(question),
-      userProperties: { attempt: "1", ...(partition && { conversation: "ada" }) },
+      userProperties: { attempt: "1", ...more, ...(partition && { conversation: "ada" }) },
       ...(partition && { partition }),
     });
   const answers = (kind: string): Message[] =>
@@ -77,6 +80,34 @@ describe("a worker of a fleet, and what it knows of its questions", () => {
     });
   }
 
+  it("answers from the conversation what a worker had remembered when it was killed before it noted the answer", async () => {
+    await start();
+    take("one", "3");
+    await answered("reply", 1);
+    await start(true);
+    server.handle(reply("second"));
+    take("two", "3");
+    await red.until(
+      () => red.node(id("Take a question")).context().flow.get("killed"),
+      () => "the reply has left the chat node",
+    );
+    // Another worker, which has nothing but the store.
+    await start();
+    take("two", "3");
+    assert.equal((await answered("reply", 2))[1]?.["payload"], "second");
+    assert.equal(server.requests.length, 2);
+    take("three", "3");
+    await answered("reply", 3);
+    assert.deepEqual(
+      server.last.body.messages.slice(1).map(({ content }: Message) => content),
+      ["About one", "first", "About two", "second", "About three"],
+    );
+    // What it has answered from there it has noted.
+    take("two", "3");
+    assert.equal((await answered("reply", 4))[3]?.["payload"], "second");
+    assert.equal(server.requests.length, 3);
+  });
+
   it("does not take a question twice while it answers it", async () => {
     server.handle(endless);
     await start();
@@ -88,6 +119,27 @@ describe("a worker of a fleet, and what it knows of its questions", () => {
     assert.match(JSON.stringify(server.last.body), /About other/);
   });
 
+  it("says who has taken a question, and says so again when it is asked again", async () => {
+    server.handle(endless);
+    await start();
+    take("q");
+    await answered("taken", 1);
+    await server.waitFor(1);
+    take("q");
+    assert.deepEqual(
+      (await answered("taken", 2)).map(({ by }) => by),
+      ["a", "a"],
+    );
+    assert.equal(server.requests.length, 1);
+  });
+
+  it("says nothing of that to who does not ask for it", async () => {
+    await start();
+    take("q", undefined, {});
+    await answered("reply", 1);
+    assert.deepEqual(answers("taken"), []);
+  });
+
   it("leaves a question to another worker that is there, and takes it when that one is gone", async () => {
     await start();
     const tell = (payload: string) => red.send(id("Which partitions?"), { topic: "fleet/workers/b", payload });
@@ -97,7 +149,7 @@ describe("a worker of a fleet, and what it knows of its questions", () => {
     tell("life of b");
     take("q");
     await ended();
-    assert.equal(server.requests.length, 0);
+    assert.deepEqual([server.requests.length, answers("taken").length], [0, 0]);
     tell("");
     take("q");
     await answered("reply", 1);
@@ -129,7 +181,7 @@ describe("a worker of a fleet, and what it knows of its questions", () => {
     take("q", "3");
     take("single");
     await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(server.requests.length, 0);
+    assert.deepEqual([server.requests.length, answers("taken").length], [0, 0]);
     slowStore.failing = [];
     await answered("reply", 2);
     assert.deepEqual(answers("error"), []);
