@@ -110,6 +110,26 @@ describe("the workbench below the try-it box", () => {
     await form.cancel();
   });
 
+  const costs: [what: string, usage: object, figures: RegExp][] = [
+    ["the cost", { cost: 0.00025 }, /^7 tokens in, 2 out · .* · \$0\.00025 · stop$/],
+    ["a cost of less than a millionth", { cost: 6e-7 }, / · \$0\.0000006 · stop$/],
+    ["that it was free", { cost: 0 }, / · \$0\.00 · stop$/],
+    ["no cost where nobody tells it", {}, /^7 tokens in, 2 out · [^$]* · stop$/],
+  ];
+  for (const [what, usage, figures] of costs) {
+    it(`shows ${what} of the question among its figures`, async () => {
+      const form = await open();
+      const told = { ...usageChunk(7, 2), usage: { prompt_tokens: 7, completion_tokens: 2, ...usage } };
+      server.handle((_, response) => sse(response, [...replyChunks(["Hel", "lo"]), told]));
+      await ask("Hi");
+      await replied();
+      const shown = box().locator("[role=status].huggingface-hint").first();
+      await shown.filter({ hasText: "stop" }).waitFor();
+      assert.match((await shown.textContent()) ?? "", figures);
+      await form.cancel();
+    });
+  }
+
   it("asks the stand-in of the configuration where its server is away", async () => {
     const form = await open();
     await form.cancel();

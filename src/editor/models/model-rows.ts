@@ -145,7 +145,8 @@ export function showPrice(price: number | undefined): string {
   if (price === undefined) return "";
   const cents = price.toFixed(2);
   const isExact = price >= 0.1 || Number(cents) === price;
-  return `$${isExact ? cents : Number(price.toPrecision(2))}`;
+  // A number below a millionth would have an exponent.
+  return `$${isExact ? cents : price.toLocaleString("en-US", { maximumSignificantDigits: 2 })}`;
 }
 
 /** Seconds, or tokens per second. */

@@ -22,6 +22,7 @@ import { DeployedNodes } from "./deployed";
 import { checkVariables, formClient, type Unchecked } from "./form-client";
 import { addPost, errorBody } from "./routes";
 import { shownRequest } from "./shown-request";
+import { priced } from "./try-cost";
 import { hasMessage, readTryInputs } from "./try-inputs";
 import { type BuildForForm, TryOtherwise } from "./try-otherwise";
 import { ranCall, readTryTools } from "./try-tools";
@@ -77,7 +78,7 @@ async function tryPrompt(
   const hideWhole = (text: string) => variables.hide(redact(text));
   const withheld = () => ({ ...first.withheld, ...other.form?.withheld });
   try {
-    client.meter = limitsOf(RED, first.id)?.meter;
+    client.meter = priced(limitsOf(RED, first.id)?.meter);
     const place = asRecord(chat) ?? {};
     const def = withDefaults(readChat(place, nodes, isTrusted, variables));
     const warnings: string[] = [];

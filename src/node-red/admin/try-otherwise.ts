@@ -8,6 +8,7 @@ import { isDemoAddress, limitsOf, readFallback, readModel, readOtherwise, readSt
 import { ChatError } from "../errors";
 import type { DeployedNodes } from "./deployed";
 import { type FormConfig, formClient } from "./form-client";
+import { priced } from "./try-cost";
 import type { Variables } from "./variables";
 
 /** Makes a question for the server of a form, with this model in place of those of node and message. */
@@ -64,7 +65,7 @@ export class TryOtherwise {
     this.#form = form;
     if (this.#first.isTrusted && !form.isTrusted) throw new ChatError("other_withheld");
     if (isDemoAddress(form.def.baseUrl)) throw new ChatError("base_url_invalid", { url: form.client.baseUrl });
-    form.client.meter = limitsOf(this.#RED, id)?.meter;
+    form.client.meter = priced(limitsOf(this.#RED, id)?.meter);
     return {
       client: form.client,
       // Only that configuration knows the names of its server's models.

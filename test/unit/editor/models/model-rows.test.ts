@@ -127,6 +127,7 @@ describe("figures of a model", () => {
     assert.deepEqual([undefined, 512, 8192, 131_072, 1_048_576].map(showTokens), ["", "512", "8k", "131k", "1M"]);
     assert.deepEqual([undefined, 0, 0.1, 12].map(showPrice), ["", "$0.00", "$0.10", "$12.00"]);
     assert.deepEqual([0.05, 0.015, 0.004, 0.0000123].map(showPrice), ["$0.05", "$0.015", "$0.004", "$0.000012"]);
+    assert.deepEqual([6e-7, 1.234e-8].map(showPrice), ["$0.0000006", "$0.000000012"]);
     assert.deepEqual([undefined, 0.61, 24.7, 9.96].map(showRate), ["", "0.6", "25", "10"]);
   });
 });
