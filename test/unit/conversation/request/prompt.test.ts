@@ -246,6 +246,18 @@ describe("a prompt", () => {
       "message_tool_call_id",
       /msg\.payload/,
     ],
+    [
+      "a Map in a part with an image",
+      user([{ type: "image_url", image_url: { url: pngUrl, more: new Map() } }]),
+      "prompt_unsendable",
+      /content\[0\]\.image_url\.more .*type Map/,
+    ],
+    [
+      "a Map beside an image",
+      user([{ type: "image_url", image_url: { url: pngUrl }, more: new Map() }]),
+      "prompt_unsendable",
+      /content\[0\]\.more .*type Map/,
+    ],
     ["a part without type", user([{ text: "x" }]), "message_part", /msg\.payload\.content\[0\]/],
     ["a part that is a number", user(["a", 5]), "message_part", /msg\.payload\.content\[1\]/],
     ["a text part without text", user([{ type: "text" }]), "message_part", /msg\.payload\.content\[0\]/],
