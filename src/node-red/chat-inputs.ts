@@ -93,7 +93,7 @@ export class ChatInputs {
   ): Promise<string | undefined> {
     const key =
       options.conversation === undefined ? await this.#resolve("conversation", msg, again) : options.conversation;
-    if (key === undefined || key === null || key === "") return undefined;
+    if (key === undefined || key === null || (typeof key === "string" && key.trim() === "")) return undefined;
     if (typeof key === "string" || typeof key === "number") return String(key);
     throw new ChatError("option_text", { name: "conversation" });
   }
@@ -153,6 +153,8 @@ async function resolveTypedInput(
   onUnknown?: (name: string) => void,
 ): Promise<unknown> {
   if (String(value).includes("${")) checkEnvironment(value, name);
+  // From a variable that holds JSON: Node-RED would write `[object Object]`.
+  if (type === "str" && typeof value === "object") return value;
   if (type === "template") {
     const template = String(value ?? "");
     const values = await readSurroundings(RED, node, template, name);

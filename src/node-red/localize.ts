@@ -21,6 +21,9 @@ for (const [node, fields] of [
   }
 }
 
+// A credential.
+LABELS.set("token", "huggingface-config.label.token");
+
 /** Errors that name a field of a form, and the parameter with its name. */
 const NAMES_FIELD: Readonly<Record<string, "name" | "field">> = {
   option_number: "name",

@@ -1,5 +1,6 @@
 import type { NodeAPI } from "node-red";
 import { asRecord, asText, parseJson } from "../client/internal";
+import { checkEnvironment } from "../conversation/request/fields";
 import { ChatError } from "./errors";
 import { credentialsOf } from "./red";
 
@@ -18,7 +19,7 @@ type Headers = Record<string, unknown>;
 /**
  * Reads the secret headers of a configuration. Variables of the environment are still names.
  *
- * @throws ChatError `not_an_object`, which quotes nothing of it
+ * @throws ChatError `not_an_object`, which quotes nothing of it, `env_missing`
  */
 export function readSecretHeaders({ secretHeaders, secretHeadersEdited }: HeaderCredentials = {}): Headers {
   const stored = parseHeaders(secretHeaders);
@@ -70,6 +71,7 @@ const ownValue = (headers: Headers, name: string) => (Object.hasOwn(headers, nam
 
 function parseHeaders(value: unknown): Headers {
   if (isBlank(value)) return {};
+  checkEnvironment(value, "headers");
   const headers = asRecord(typeof value === "string" ? parseJson(value) : value);
   if (!headers) throw new ChatError("not_an_object", { name: "secretHeaders" });
   return headers;

@@ -44,6 +44,20 @@ describe("a variable that nobody has set", () => {
     });
   }
 
+  const secrets: [where: string, label: string, credentials: Message][] = [
+    ["the token", "Access token", { token: UNSET }],
+    ["a secret header", "headers.x-key", { secretHeaders: JSON.stringify({ "x-key": UNSET }) }],
+    ["the secret headers", "Headers", { secretHeaders: UNSET }],
+  ];
+  for (const [where, label, config] of secrets) {
+    it(`is refused likewise in ${where}`, async () => {
+      await red.deploy(chatFlow(server.url), { config });
+      red.send("chat", { payload: "hi" });
+      assert.ok((await red.next("error")).error.message.includes(`HF_NOT_SET, named in the field ${label}. Set it`));
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
   it("does not matter in a field that is not used", async () => {
     await red.deploy(chatFlow(server.url, { toolName: UNSET, schema: UNSET, store: UNSET, toolTimeout: UNSET }));
     red.send("chat", { payload: "hi" });

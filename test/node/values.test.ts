@@ -93,6 +93,31 @@ describe("what a message holds", () => {
     assert.deepEqual(messages[0], { role: "system", content: "You are a pirate." });
   });
 
+  it("is JSON of an object that a variable holds, in a field for text, and no key of a conversation", async () => {
+    const env = [
+      { name: "PERSONA", type: "json", value: '{"tone":"kind"}' },
+      { name: "LIST", type: "json", value: "[1,{}]" },
+    ];
+    const withEnv = (chat: Message) =>
+      red.deploy(chatFlow(server.url, chat).map((node) => (node.type === "tab" ? { ...node, env } : node)));
+    await withEnv({ system: "${PERSONA}", systemType: "str", prompt: "${LIST}", promptType: "str" });
+    assert.deepEqual((await ask({})).messages, [
+      { role: "system", content: '{"tone":"kind"}' },
+      { role: "user", content: "[1,{}]" },
+    ]);
+    await withEnv({ conversation: "${PERSONA}", conversationType: "str" });
+    red.send("chat", { payload: "hi" });
+    assert.equal((await red.next("error")).error.code, "invalid_input");
+  });
+
+  it("is no key of a conversation if it is blank, also with a space in it", async () => {
+    await deploy({ conversation: "topic", conversationType: "msg" });
+    await ask({ payload: "one", topic: " " });
+    assert.equal((await ask({ payload: "two", topic: " " })).messages.length, 1);
+    assert.equal(warnings().length, 1);
+    assert.match(warnings()[0] ?? "", /^.*No conversation key/s);
+  });
+
   it("is asked with a hint if it is the timestamp of an inject node as it was dragged: once", async () => {
     await deploy();
     for (let count = 0; count < 2; count++) {

@@ -213,7 +213,10 @@ function readPart(part: unknown, name: string): unknown {
   }
   const object = asRecord(part);
   if (!object || typeof object["type"] !== "string") throw new ChatError("message_part", { name });
-  if (object["type"] === "image_url") return { ...object, image_url: readImageUrl(object["image_url"], name) };
+  if (object["type"] === "image_url") {
+    const { image_url, ...others } = object;
+    return { ...copyAsJson(others, name), image_url: readImageUrl(image_url, name) };
+  }
   if (object["type"] === "input_audio") return readSound(object, name);
   const copy = copyAsJson(object, name);
   if (copy["type"] === "text" && typeof copy["text"] !== "string") throw new ChatError("message_part", { name });
@@ -232,7 +235,9 @@ function readImageUrl(value: unknown, name: string): Record<string, unknown> {
     throw new ChatError("message_image", { name });
   }
   checkImageSize(address, name);
-  return { ...(isPart && image), url: address };
+  if (!isPart) return { url: address };
+  const { url: _, ...others } = image;
+  return { ...copyAsJson(others, `${name}.image_url`), url: address };
 }
 
 /** Bytes of a sound go as base64. */

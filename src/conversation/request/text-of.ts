@@ -108,7 +108,8 @@ function isJson(value: unknown, seen: Set<unknown>): boolean {
   // Most are plain, which is soon told.
   if (Object.getPrototypeOf(value) !== Object.prototype || "toJSON" in value || "data" in value) {
     if (bytesOf(value) || isOpaque(value)) return false;
-    if (hasToJson(value)) return true;
+    // What `toJSON` returns may hold bytes. Dates are common and hold none.
+    if (hasToJson(value)) return types.isDate(value);
   }
   for (const item of Object.values(value)) if (typeof item !== "string" && !isJson(item, seen)) return false;
   return true;
@@ -130,23 +131,30 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
     if (!isObject && !isUnknownToJson(item)) return item;
     path.push(step);
     if (!isObject) throw unsendable(item, where());
-    const copied = copyOf(item);
+    const copied = copyOf(item, step);
     path.pop();
     return copied;
   };
-  const copyOf = (item: object): unknown => {
+  const copyOf = (item: object, step: string | number): unknown => {
     const bytes = bytesOf(item);
     if (bytes) return textOfBytes(bytes, where(), parts);
     if (isOpaque(item) || above.has(item)) throw unsendable(item, where());
-    if (hasToJson(item)) return item;
+    if (hasToJson(item)) {
+      const json = item.toJSON(String(step));
+      if (isUnknownToJson(json)) throw unsendable(json, where());
+      if (json !== item) return typeof json === "object" && json !== null ? copyOf(json, step) : json;
+    }
     above.add(item);
-    const copied = Array.isArray(item)
-      ? item.map(copy)
-      : Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, copy(inner, key)]));
+    const copied = Array.isArray(item) ? item.map(copy) : Object.fromEntries(fieldsOf(item).map(copyField));
     above.delete(item);
     return copied;
   };
-  return typeof value === "object" && value !== null ? copyOf(value) : value;
+  const copyField = ([key, inner]: [string, unknown]) => [key, copy(inner, key)];
+  return typeof value === "object" && value !== null ? copyOf(value, "") : value;
+}
+
+function fieldsOf(value: object): [string, unknown][] {
+  return Object.entries(value).filter(([key, inner]) => key !== "toJSON" || typeof inner !== "function");
 }
 
 /** Returns what stands for bytes in JSON. */
@@ -158,7 +166,7 @@ function textOfBytes(bytes: Buffer, name: string, parts: MediaPart[]): string {
   return `(${what} ${parts.filter(({ type }) => type === part.type).length})`;
 }
 
-function hasToJson(value: object): boolean {
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
   return typeof (value as { toJSON?: unknown }).toJSON === "function";
 }
 

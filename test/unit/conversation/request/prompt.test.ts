@@ -31,6 +31,12 @@ function freeze<T>(value: T): T {
   return value;
 }
 
+function withItself(): object {
+  const value = { a: 1 };
+  Object.defineProperty(value, "toJSON", { value: () => value });
+  return value;
+}
+
 describe("a prompt", () => {
   const parts = [
     { type: "text", text: "What is it?" },
@@ -159,6 +165,13 @@ describe("a prompt", () => {
       { role: "constructor", team: "x" },
       [user('{"role":"constructor","team":"x"}')],
     ],
+    [
+      "an object that says itself what JSON has of it",
+      { a: { toJSON: (key: string) => ({ key, raw: Buffer.from("x"), at: new Date(0) }) } },
+      [user('{"a":{"key":"a","raw":"x","at":"1970-01-01T00:00:00.000Z"}}')],
+    ],
+    ["an object that is its own JSON", withItself(), [user('{"a":1}')]],
+    ["a text by its own JSON", { toJSON: () => "text" }, [user('"text"')]],
     ["a date", new Date(0), [user('"1970-01-01T00:00:00.000Z"')]],
   ];
   for (const [what, prompt, messages] of cases) {
@@ -187,6 +200,13 @@ describe("a prompt", () => {
     ["numbers of another size", new Float32Array([1, 2]), "prompt_unsendable", /type Float32Array/],
     ["a Map in an object", { a: { b: new Map([[1, 2]]) } }, "prompt_unsendable", /^msg\.payload\.a\.b .*type Map/],
     ["an Error in a list", ["a", new TypeError("x")], "prompt_unsendable", /^msg\.payload\[1\] .*type TypeError/],
+    [
+      "a Map that stands for an object",
+      { a: { toJSON: () => new Map() } },
+      "prompt_unsendable",
+      /payload\.a .*type Map/,
+    ],
+    ["an object whose JSON is undefined", { toJSON: () => undefined }, "prompt_unsendable", /msg\.payload cannot/],
     ["a promise", Promise.resolve(1), "prompt_unsendable", /type Promise/],
     ["a promise in an object", { a: Promise.resolve(1) }, "prompt_unsendable", /^msg\.payload\.a .*type Promise/],
     ["what becomes {} in JSON", { a: new URLSearchParams("a=1") }, "prompt_unsendable", /type URLSearchParams/],
@@ -245,6 +265,18 @@ describe("a prompt", () => {
       { role: "tool", content: "x" },
       "message_tool_call_id",
       /msg\.payload/,
+    ],
+    [
+      "a Map in a part with an image",
+      user([{ type: "image_url", image_url: { url: pngUrl, more: new Map() } }]),
+      "prompt_unsendable",
+      /content\[0\]\.image_url\.more .*type Map/,
+    ],
+    [
+      "a Map beside an image",
+      user([{ type: "image_url", image_url: { url: pngUrl }, more: new Map() }]),
+      "prompt_unsendable",
+      /content\[0\]\.more .*type Map/,
     ],
     ["a part without type", user([{ text: "x" }]), "message_part", /msg\.payload\.content\[0\]/],
     ["a part that is a number", user(["a", 5]), "message_part", /msg\.payload\.content\[1\]/],
