@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { type SinonFakeTimers, useFakeTimers } from "sinon";
 import { chatFlow, level, type Message, type NodeDef, type NodeRed, proxyNode, tlsConfig } from "../support/node-red";
 import { startProxy } from "../support/proxy";
+import { startRouter, type TestRouter } from "../support/router";
 import {
   completion,
   type Handler,
@@ -13,6 +15,8 @@ import {
 } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
+
+const { setTimeout: realTimeout } = globalThis;
 
 type Row = [amount: number | string, unit: string, per: string];
 const limits = (...rows: Row[]): Message => ({
@@ -288,6 +292,116 @@ describe("limits", () => {
       );
       await proxy.close();
       await router.close();
+    });
+
+    describe("whose list of prices", () => {
+      const LONGEST_WAIT_MS = 5000;
+      const noPrice = () => warnings().filter((text) => text.includes("No price known for test/model"));
+      let router: TestRouter;
+      let list: Handler;
+      let clock: SinonFakeTimers;
+      beforeEach(async () => {
+        router = await startRouter((...args) => list(...args));
+        router.handle((_, response) =>
+          json(response, 200, completion("ok", { usage: usage(400_000, 100_000) }), {
+            "x-inference-provider": "cheap",
+          }),
+        );
+        await router.deploy(red, {}, limits([10, "usd", "day"]));
+        clock = useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldClearNativeTimers: true });
+      });
+      afterEach(async () => {
+        clock.restore();
+        await router.close();
+      });
+      /** Sends a question, and waits until the list was asked for. */
+      const begin = async (payload = "Hi") => {
+        red.send("chat", { payload });
+        await red.until(() => router.server.requests.length > 0, "the request for the list");
+      };
+      /** Lets requests arrive that are on their way. */
+      const settle = () => new Promise((resolve) => realTimeout(resolve, 100));
+
+      it("comes late holds up the first questions until then, and prices them", async () => {
+        let send = () => {};
+        list = (_, response) => {
+          send = () => json(response, 200, MODELS);
+        };
+        await begin();
+        red.send("chat", { payload: "Me, too" });
+        await clock.tickAsync(LONGEST_WAIT_MS - 1);
+        await settle();
+        assert.deepEqual(router.asked, []);
+        send();
+        const replies = await red.next("reply", 2);
+        assert.deepEqual(replies.flatMap(used).sort(), [0.5, 1]);
+        assert.deepEqual(noPrice(), []);
+        assert.equal(router.server.requests.length - router.asked.length, 1, "one list");
+      });
+
+      it("never comes holds up the first question for five seconds, no other one, and then tokens count, which is said", async () => {
+        list = () => {};
+        await begin();
+        await clock.tickAsync(LONGEST_WAIT_MS - 1);
+        await settle();
+        assert.deepEqual(router.asked, []);
+        assert.deepEqual(noPrice(), []);
+        assert.equal(red.statuses("chat").at(-1)?.text, "waiting (1)");
+        await clock.tickAsync(1);
+        const msg = await red.next("reply");
+        assert.equal("cost" in msg.completion, false);
+        assert.deepEqual(used(msg), [0]);
+        assert.equal(noPrice().length, 1);
+        assert.match(String(noPrice()), /A limit of 10000000 tokens takes its place/);
+        await ask();
+        assert.equal(noPrice().length, 1, "said once");
+        assert.deepEqual(red.captured("error"), []);
+      });
+
+      it("comes after five seconds prices the questions after that", async () => {
+        let send = () => {};
+        list = (_, response) => {
+          send = () => json(response, 200, MODELS);
+        };
+        await begin();
+        await clock.tickAsync(LONGEST_WAIT_MS);
+        assert.deepEqual(used(await red.next("reply")), [0]);
+        send();
+        let counted = 0;
+        while (counted === 0) [counted] = used(await ask());
+        assert.equal(counted, 0.5);
+      });
+
+      const failures: [what: string, handler: Handler][] = [
+        ["is refused", (_, response) => json(response, 503, { error: "busy" })],
+        ["breaks off", (_, response) => response.destroy()],
+        ["is no list", (_, response) => json(response, 200, "[]")],
+      ];
+      for (const [what, handler] of failures) {
+        it(`${what} holds up nothing, and tokens count, which is said`, async () => {
+          list = handler;
+          await begin();
+          assert.deepEqual(used(await red.next("reply")), [0]);
+          assert.equal(noPrice().length, 1);
+          await ask();
+          assert.equal(noPrice().length, 1, "said once");
+        });
+      }
+
+      it("does not come is not waited for any longer by a question that is aborted", async () => {
+        list = () => {};
+        await begin();
+        red.send("chat", { abort: true });
+        assert.equal((await red.next("reply")).completion.finish_reason, "aborted");
+        assert.deepEqual(router.asked, []);
+      });
+
+      it("does not come holds up no deploy", async () => {
+        list = () => {};
+        await begin();
+        await red.deploy(chatFlow(server.url));
+        assert.deepEqual([router.asked, red.captured("error"), red.captured("reply")], [[], [], []]);
+      });
     });
   });
 

@@ -48,7 +48,7 @@ export class Meter implements ClientMeter {
    * @throws ChatError, `budget_exhausted` with `cause.limit` where a limit is reached
    */
   async ask(request: ChatRequest, options: CompleteOptions, client: MeteredClient): Promise<Completion> {
-    await this.#ready(client, options.signal);
+    await this.#ready(client, options);
     const waiter = new WaitingQuestion(options.priority === "begun");
     this.#budget.check(waiter.isCounted);
     this.#waiting.add(waiter);
@@ -79,9 +79,11 @@ export class Meter implements ClientMeter {
     return this.#budget.use();
   }
 
-  /** Waits for what was counted before, and for prices where they are needed. */
-  async #ready(client: MeteredClient, signal: AbortSignal | undefined): Promise<void> {
-    const needed = [this.#store.ready(), this.#budget.needsPrices ? client.prices() : undefined];
+  /** Waits for what was counted before, and for prices where they are needed. These may take seconds, so the wait is told. */
+  async #ready(client: MeteredClient, { signal, listener }: CompleteOptions): Promise<void> {
+    const prices = this.#budget.needsPrices ? client.prices() : undefined;
+    if (prices) listener?.onWaiting?.();
+    const needed = [this.#store.ready(), prices];
     for (const wait of needed) if (wait) await (signal ? untilAbort(wait, signal) : wait);
   }
 
