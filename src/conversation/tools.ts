@@ -121,7 +121,9 @@ export function readParameters(name: string, parameters: unknown): Schema | unde
     return schema;
   } catch (error) {
     if (error instanceof ChatError && ["module_failed", "env_missing"].includes(error.key)) throw error;
-    throw new ChatError("tool_schema", { name, ...schemaParams(error) });
+    // Its own sentence may have advice, and ends with a full stop.
+    const reason = error instanceof ChatError && String(error.params["reason"] ?? error.message).replace(/\.$/, "");
+    throw new ChatError("tool_schema", { name, ...(reason ? { reason } : schemaParams(error)) });
   }
 }
 

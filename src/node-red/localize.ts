@@ -8,7 +8,7 @@ import { TOOL_FIELDS } from "../shared/tool-fields";
 import "./errors";
 import type { Translate } from "./red";
 
-/** Keys of labels, by the name of a field in a flow and in the API. */
+/** Keys of labels, by the name of a field in a flow, also behind that of its node, and in the API. */
 const LABELS = new Map<string, string>();
 for (const [node, fields] of [
   ["huggingface-tool.", TOOL_FIELDS],
@@ -62,9 +62,11 @@ export function localizeError(error: unknown, translate: Translate): ChatError {
 /** Puts the label of a field in the place of its name: that is what a person sees in the form. */
 function withLabel({ key, params }: ChatError, translate: Translate): ErrorParams {
   const place = NAMES_FIELD[key];
-  const label = place && LABELS.get(String(params[place]));
-  const text = label && look(label, translate);
-  return text ? { ...params, [place]: text } : params;
+  if (!place || params[place] === undefined) return params;
+  const name = String(params[place]);
+  const label = LABELS.get(name);
+  const text = (label && look(label, translate)) || name.replace(/^huggingface-\w+\./, "");
+  return { ...params, [place]: text };
 }
 
 /** What is wrong with a schema is said as the form says it. */

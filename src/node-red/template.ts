@@ -77,7 +77,10 @@ export async function readSurroundings(
       const variable = ENV_NAME.exec(token)?.[1];
       const [, type, store, key = ""] = CONTEXT_NAME.exec(token) ?? [];
       if (variable) values.set(token, variableOf(RED, node, variable));
-      else if (type === "flow" || type === "global") values.set(token, await readContext(node, type, key, store, name));
+      else if (type === "flow" || type === "global") {
+        const { value } = await readContext(node, type, key, store, name);
+        values.set(token, value);
+      }
     }),
   );
   return values;
@@ -94,27 +97,27 @@ function namesIn(template: string, name: string): string[] {
   }
 }
 
+/** @returns the value in an object: a promise in a context must not be waited for, since it may never end */
 function readContext(
   node: Node,
   type: "flow" | "global",
   key: string,
   store: string | undefined,
   name: string,
-): Promise<unknown> {
+): Promise<{ value: unknown }> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       const params = { name, property: `${type}.${key}`, reason: reasonOf(error) };
       reject(new ChatError("context_unreadable", params, { retryable: true, ...codeOf(error) }));
     };
     try {
-      // A promise in a context must not be waited for: it may never come.
       node
         .context()
-        [type].get(key, store, (error: unknown, value?: unknown) => (error ? fail(error) : resolve([value])));
+        [type].get(key, store, (error: unknown, value?: unknown) => (error ? fail(error) : resolve({ value })));
     } catch (error) {
       fail(error);
     }
-  }).then((values) => (values as unknown[])[0]);
+  });
 }
 
 function mustache() {

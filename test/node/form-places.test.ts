@@ -308,6 +308,7 @@ describe("variables in a form", () => {
       ["Stop at", { stop: ["a", "${OF_TAB}"] }, {}],
       ["Functions", { functions: [{ name: "f", description: "${OF_TAB}" }] }, {}],
       ["Timeout", {}, { timeout: "${OF_TAB}" }],
+      ["Model", {}, { model: "${OF_TAB}" }],
       ["headers.x-a", {}, { headers: '{"x-a":"${OF_TAB}"}' }],
     ];
     for (const [name, chatFields, config] of fields) {

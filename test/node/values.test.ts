@@ -71,6 +71,18 @@ describe("what a message holds", () => {
       });
     }
 
+    it("is refused as a promise in a context, which may never end, and not waited for", async () => {
+      for (const promise of [new Promise(() => {}), Promise.resolve("late"), Promise.reject(new Error("no"))]) {
+        promise.catch(() => {});
+        await template("Say {{flow.later}}");
+        red.node("chat").context().flow.set("later", promise);
+        red.send("chat", {});
+        const { error } = await red.next("error");
+        assert.equal(error.code, "invalid_input");
+        assert.match(error.message, /^\{\{flow\.later\}\} cannot be sent: it is of type Promise/);
+      }
+    });
+
     it("is warned of once where nothing has that name, and left blank", async () => {
       await template("Hi {{payload.nmae}}!{{#tone}} Be {{tone}}.{{/tone}}{{^tone}} Be kind.{{/tone}}");
       for (let count = 0; count < 2; count++) {

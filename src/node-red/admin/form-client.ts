@@ -67,7 +67,8 @@ export function formClient(
   if (!isTrusted) {
     // One after the other: a header may have the name of a property, and must not stand in for it.
     const typedHeaders = { ...prefixed("headers.", headers), ...prefixed("headers.", secret.typed) };
-    for (const part of [fields, typedHeaders, { token: typed }]) checkVariables(part);
+    const named = prefixed("huggingface-config.", fields);
+    for (const part of [named, typedHeaders, { token: typed }]) checkVariables(part);
   }
   const def: ConfigDef = { ...NO_NODE, ...resolve(fields), baseUrl, headers };
   const isUnchanged = typed === UNCHANGED;
