@@ -44,7 +44,7 @@ export { nestingProblem } from "./nesting";
 export { oneLine } from "./one-line";
 export { CLIENT_DEFAULTS, type ClientOptions, type ProxyChoice, type ProxyRules } from "./options";
 export { OLDEST_NODE, platformProblem } from "./platform";
-export { makeRedaction, type Redaction } from "./redaction";
+export { makeRedaction, type Redaction, withoutUserInfo } from "./redaction";
 export { LONGEST_TIMER_MS } from "./response/idle-timeout";
 export { backoff } from "./retry";
 export type {

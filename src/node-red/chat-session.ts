@@ -162,7 +162,7 @@ export class ChatSession {
       await (isTraced ? beginTrace(this.#node, msg, progress, ask) : ask()).catch((cause) => {
         // Aborted before anything was sent.
         if (!isCancelled(cause)) throw cause;
-        progress.outcome = abortedBeforeStart();
+        progress.outcome = abortedBeforeStart(progress.lease?.history);
       });
       if (progress.outcome) await this.#finish(msg, progress, progress.outcome, running);
       if (progress.outcome && !this.#isClosed) sendReply(msg, progress.outcome, send);

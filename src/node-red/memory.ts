@@ -38,6 +38,9 @@ export interface ConversationLease {
   end(): void;
 }
 
+/** Longest wait of a question that was aborted, for the store. */
+const LONGEST_GLANCE_MS = 500;
+
 const NOTHING: ConversationLease = { priority: "new", waitedMs: 0, save: async () => {}, end: () => {} };
 
 /** What a node remembers: conversations, one entry each, in a context store that the user has chosen. */
@@ -71,8 +74,8 @@ export class Memory {
     try {
       const known = await key;
       if (known !== undefined) {
-        await untilAbort(before, again.signal);
-        begun = this.begin(known, client, again, onWait);
+        const isAborted = await untilAbort(before, again.signal).then(() => false, isCancelled);
+        begun = isAborted ? this.#aborted(known) : this.begin(known, client, again, onWait);
       }
     } finally {
       entered();
@@ -103,7 +106,7 @@ export class Memory {
     if (isBusy) onWaiting();
     const lock = await this.#locks.lock(key, again.signal);
     endReserve?.();
-    if (!lock) return NOTHING;
+    if (!lock) return this.#aborted(key);
     try {
       const loaded = await readAgain(() => this.#store.load(key), again);
       const { history, origins } = recall(loaded, { ...limits, tokens: undefined });
@@ -128,8 +131,20 @@ export class Memory {
       };
     } catch (error) {
       lock.release();
-      if (isCancelled(error)) return NOTHING;
+      if (isCancelled(error)) return this.#aborted(key);
       throw error;
+    }
+  }
+
+  /** Returns what a question that was aborted has of its conversation: its messages are those from before it. */
+  async #aborted(key: string): Promise<ConversationLease> {
+    try {
+      const limits = readHistoryLimits(this.#def);
+      const loaded = await untilAbort(this.#store.load(key), AbortSignal.timeout(LONGEST_GLANCE_MS));
+      return { ...NOTHING, ...recall(loaded, { ...limits, tokens: undefined }) };
+    } catch {
+      // What it was asked for is over, and nothing depends on it.
+      return NOTHING;
     }
   }
 

@@ -118,6 +118,29 @@ describe("huggingface-chat, cancelling", () => {
     });
   }
 
+  it("msg.abort leaves every question of a conversation the messages from before, also those that wait", async () => {
+    server.handle((request, response, index) => {
+      if (request.body.messages.at(-1).content === "One") reply("first")(request, response, index);
+    });
+    const images = { images: "#:(slow)::images", imagesType: "flow" };
+    for (const [what, chat, count] of [
+      ["in line", {}, 3],
+      ["for a store", images, 1],
+    ] as const) {
+      await red.deploy(chatFlow(server.url, { conversation: "talk", ...chat }));
+      red.send("chat", { payload: "One" });
+      const { messages } = await red.next("reply");
+      for (let question = 0; question < count; question++) red.send("chat", { payload: "Two" });
+      if (what === "in line") await red.until(() => red.statuses("chat").some(({ text }) => text?.includes("2")), what);
+      red.send("chat", { abort: true });
+      for (const reply of await red.next("reply", count)) {
+        assert.equal(reply.completion.finish_reason, "aborted");
+        assert.deepEqual(reply.messages, messages, what);
+      }
+      await red.deploy([]);
+    }
+  });
+
   it("msg.abort that is forget ends a question as if it had never been asked", async () => {
     server.handle(reply("first"));
     await red.deploy(chatFlow(server.url, { conversation: "topic", conversationType: "msg", stream: true }));

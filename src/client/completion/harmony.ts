@@ -5,6 +5,8 @@ export const HARMONY_BEGINS = ["<|channel|>", "<|start|>assistant<|channel|>"];
 const MESSAGE = "<|message|>";
 /** Markers that end a part of a reply. */
 const ENDS = ["<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"];
+/** What all of them begin with. */
+const MARK = "<|";
 /** In characters, between two markers. */
 const LONGEST_HEADER = 300;
 
@@ -35,14 +37,13 @@ export class HarmonyParser {
     };
     while (rest !== "" && !this.isOver) {
       if (this.#isBody) {
-        const ends = ENDS.map((end) => rest.indexOf(end)).filter((at) => at >= 0);
-        if (ends.length === 0) {
+        const at = firstEnd(rest);
+        if (at < 0) {
           const keep = Math.max(...ENDS.map((end) => overlap(rest, end)));
           tell(rest.slice(0, rest.length - keep));
           this.#held = keep ? rest.slice(-keep) : "";
           return text;
         }
-        const at = Math.min(...ends);
         tell(rest.slice(0, at));
         rest = rest.slice(at);
         this.#isBody = false;
@@ -74,4 +75,12 @@ export class HarmonyParser {
     // The marker at the end of a reply, or a header without a body.
     return this.#isFirst ? held : "";
   }
+}
+
+/** Finds the first marker that ends a part, in one pass: a reply may have thousands of parts. @returns -1 for none */
+function firstEnd(text: string): number {
+  for (let at = text.indexOf(MARK); at >= 0; at = text.indexOf(MARK, at + 1)) {
+    if (ENDS.some((end) => text.startsWith(end, at))) return at;
+  }
+  return -1;
 }

@@ -25,6 +25,8 @@ export class ThinkTagParser {
   // text: the rest, which is as it comes.
   #state: "start" | "thinking" | "untagged" | "after" | "harmony" | "text" = "start";
   #held = "";
+  /** Nothing but white space has come. */
+  #isHeldBlank = true;
   readonly #isEndExpected: boolean;
   #untagged: TextBuffer | undefined;
   /** The end of `#untagged`, where a closing tag may have begun. */
@@ -67,6 +69,12 @@ export class ThinkTagParser {
       case "text":
         return delta;
       case "start":
+        // Models that are stuck write white space alone: looking at all of it for each delta is O(n²).
+        if (this.#isHeldBlank && delta.trim() === "") {
+          this.#held += delta;
+          return "";
+        }
+        this.#isHeldBlank = false;
         return this.#start(this.#held + delta);
       case "thinking":
         return this.#think(this.#held + delta);

@@ -37,7 +37,7 @@ export interface Endpoint {
 export function resolveEndpoint(baseUrl: string): Endpoint {
   const text = baseUrl.trim() || ROUTER_URL;
   if (text === DEMO_URL) return { origin: DEMO_URL, path: "", host: "demo" };
-  if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: text });
+  if (SOCKET.test(text)) throw new ChatError("base_url_socket", { url: withoutUserInfo(text) });
   const url = parseHttpUrl(text);
   if (!url) throw new ChatError("base_url_invalid", { url: withoutUserInfo(text) });
   if (url.username || url.password) throw new ChatError("base_url_credentials");

@@ -6,6 +6,7 @@ import { makeRedaction, type Redaction, withoutUserInfo } from "../redaction";
 import { bodyDecoder } from "../response/body-decoder";
 import { firstHeader } from "../unknown";
 import { type Connection, connect, type Route } from "./connect";
+import { isHuggingFace } from "./endpoint";
 import { headerSecrets, requestHeaders } from "./headers";
 import { findProxy, proxySecrets } from "./proxy";
 import { ResponseScan } from "./response-scan";
@@ -15,6 +16,8 @@ export interface OriginOptions {
   token?: string | undefined;
   headers?: Record<string, string>;
   secretHeaders?: Record<string, string>;
+  /** Names the program, as in `ClientOptions`. */
+  product?: string;
   tls?: TlsOptions;
   proxy?: ProxyChoice;
   proxyRules?: ProxyRules;
@@ -54,9 +57,10 @@ export class OriginFetch {
 
   /** @throws ChatError `invalid_input` for options that cannot work */
   constructor(options: OriginOptions) {
-    const { url, token, headers = {}, secretHeaders = {}, connectLimitMs } = options;
+    const { url, token, headers = {}, secretHeaders = {}, product, connectLimitMs } = options;
     this.url = url;
-    const { "content-type": _, ...fixed } = requestHeaders({ wakeUp: 0, headers, secretHeaders }, token);
+    const sent = { wakeUp: 0, headers, secretHeaders, ...(product && { product }) };
+    const { "content-type": _, ...fixed } = requestHeaders(sent, token, isHuggingFace(url.origin, false));
     this.#headers = fixed;
     this.hasToken = fixed["authorization"] !== undefined;
     const proxy = findProxy(url.href, options.proxy, options.proxyRules);

@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { asRecord } from "../../client/internal";
+import { asRecord, withoutUserInfo } from "../../client/internal";
 import { ChatError } from "../errors";
 import type { MediaPart } from "../tools";
 
@@ -93,7 +93,9 @@ export function checkNoPath(value: string, name: string): void {
   const text = value.length > LONGEST_PATH ? "" : value.trim();
   // Base64 may begin with a slash: that of a JPEG does.
   if (!LOOKS_LIKE_FILE.test(text) || typeOf(Buffer.from(text, "base64"))) return;
-  throw new ChatError("image_path", { name, value: text });
+  // What looks like `camera.local/still.jpg` may begin with a password; a drive's path does not.
+  const mayHoldPassword = /:.*@/s.test(text) && !/^[a-z]:[\\/]/i.test(text);
+  throw new ChatError("image_path", { name, value: mayHoldPassword ? withoutUserInfo(text) : text });
 }
 
 function bytesUrl(bytes: Buffer, name: string): string {

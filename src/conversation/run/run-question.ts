@@ -92,11 +92,11 @@ export async function runQuestion(client: ChatClient, request: Request, options:
   return new QuestionRun(client, request, options).run();
 }
 
-/** Returns the outcome of a question that was aborted before it could be asked. */
-export function abortedBeforeStart(): Outcome {
+/** Returns the outcome of a question that was aborted before it could be asked. @param messages - of its conversation */
+export function abortedBeforeStart(messages: Message[] = []): Outcome {
   return {
     completion: { ...emptyCompletion(), finish_reason: "aborted", steps: [] },
-    messages: [],
+    messages,
     origins: { writers: new Map(), providers: new Map() },
     isKept: false,
     reply: "",

@@ -110,7 +110,9 @@ export class TextCallGate {
       const code = text.charCodeAt(at);
       if (code === 0x3c /* < */ || code === 0x5b /* [ */) {
         this.#isAtStart = false;
-        return at;
+        // Most of these begin no marker, and there may be a million.
+        if (at + 1 === text.length || MARKER_BEGINS.has(text.slice(at, at + 2))) return at;
+        continue;
       }
       if (!this.#isAtStart || isSpace(code)) continue;
       this.#isAtStart = false;
@@ -205,6 +207,8 @@ class ListEnd implements CallEnd {
   }
 }
 
+/** The first two characters of all markers. */
+const MARKER_BEGINS = new Set(CALL_MARKERS.map(({ open }) => open.slice(0, 2)));
 const LONGEST_MARKER = Math.max(...CALL_MARKERS.map(({ open }) => open.length));
 
 const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d);

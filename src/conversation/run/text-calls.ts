@@ -1,6 +1,7 @@
 import { type AssistantMessage, asRecord, asText, ownId, type ToolCall, toJson } from "../../client/internal";
 import { readWrittenJson } from "../json/find-json";
 import { checkBudget, compileSchema, type Schema } from "../json/schema";
+import { MOST_CALLS } from "../tools";
 import { meantName, type OfferedTools } from "./call-names";
 import { TextCallGate } from "./text-call-gate";
 
@@ -83,7 +84,8 @@ function goodCalls(written: WrittenCall[], offered: OfferedTools): ToolCall[] | 
     if (!offered.has(name)) return undefined;
     const schema = offered.get(name);
     const value = isText ? typed(asRecord(args) ?? {}, schema) : asObject(args);
-    if (!value || !fits(value, schema, budget)) return undefined;
+    // Those that are too many are dropped anyway.
+    if (!value || (calls.length < MOST_CALLS && !fits(value, schema, budget))) return undefined;
     calls.push({ id: ownId(), type: "function", function: { name, arguments: toJson(value) } });
   }
   return calls.length > 0 ? calls : undefined;
@@ -151,9 +153,10 @@ const FORMS: [RegExp, (first: string, second: string) => WrittenCall[] | undefin
   [/^<tool_call>([\s\S]*?)(?:<\/tool_call>|$)/, (inside) => readCalls(inside)],
   [/^<function=([^>\s]+)>([\s\S]*?)(?:<\/function>|$)/, (name, inside) => readTagged(name, inside)],
   [
-    /^<\|tool_call_begin\|>\s*([^<]+?)\s*<\|tool_call_argument_begin\|>([\s\S]*?)(?:<\|tool_call_end\|>|$)/,
+    // Not `\s*` around the name: where no arguments follow, it would be tried at each place of a long run of spaces.
+    /^<\|tool_call_begin\|>([^<]+)<\|tool_call_argument_begin\|>([\s\S]*?)(?:<\|tool_call_end\|>|$)/,
     // `functions.get_weather:0`; the number counts the calls.
-    (name, args) => [{ name: name.replace(/:\d+$/, ""), args }],
+    (name, args) => [{ name: name.trim().replace(/:\d+$/, ""), args }],
   ],
   [/^\[TOOL_CALLS\]\s*(\[[\s\S]*\])/, (list) => readList(list)],
 ];
@@ -169,14 +172,24 @@ function readTagged(name: string, inside: string): WrittenCall[] | undefined {
   const text = inside.trim();
   if (text.startsWith("{")) return [{ name, args: text }];
   const args: Record<string, unknown> = {};
-  const rest = text.replaceAll(
-    /<parameter=([^>\s]+)>\n?([\s\S]*?)\n?<\/parameter>/g,
-    (_, key: string, value: string) => {
-      Object.defineProperty(args, key, { value, enumerable: true, configurable: true, writable: true });
-      return "";
-    },
-  );
-  return rest.trim() === "" ? [{ name, args, isText: true }] : undefined;
+  for (let rest = text; rest !== ""; ) {
+    const [open = "", key = ""] = PARAMETER.exec(rest) ?? [];
+    const end = rest.indexOf(PARAMETER_END);
+    if (open === "" || end < open.length) return undefined;
+    const value = withoutBreaks(rest.slice(open.length, end));
+    Object.defineProperty(args, key, { value, enumerable: true, configurable: true, writable: true });
+    rest = rest.slice(end + PARAMETER_END.length).trimStart();
+  }
+  return [{ name, args, isText: true }];
+}
+
+const PARAMETER = /^<parameter=([^>\s]+)>/;
+const PARAMETER_END = "</parameter>";
+
+/** Takes off the line breaks between a value and its tags. */
+function withoutBreaks(value: string): string {
+  const begun = value.startsWith("\n") ? value.slice(1) : value;
+  return begun.endsWith("\n") ? begun.slice(0, -1) : begun;
 }
 
 /** Reads `{ name, arguments }`, or with `parameters`. */

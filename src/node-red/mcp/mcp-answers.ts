@@ -6,6 +6,8 @@ import type { McpResult, McpTool } from "./types";
 export const LONGEST_RESULT = 100_000;
 /** In characters, of a text that is compared with the structured content. */
 const LONGEST_COMPARED = 1_000_000;
+/** Texts that are compared: the first one says the same, or none. */
+const MOST_COMPARED = 100;
 
 type Content = McpResult["content"];
 
@@ -84,10 +86,12 @@ function note(what: string): string {
 function writeStructured(value: unknown, parts: Content): string | undefined {
   const problem = nestingProblem(value);
   if (problem !== undefined) return `(Structured content is left out: ${problem}.)`;
-  const isSaid = parts.some(
-    (part) =>
-      part.type === "text" && part.text.length <= LONGEST_COMPARED && isDeepStrictEqual(parseJson(part.text), value),
-  );
+  const isSaid = parts
+    .slice(0, MOST_COMPARED)
+    .some(
+      (part) =>
+        part.type === "text" && part.text.length <= LONGEST_COMPARED && isDeepStrictEqual(parseJson(part.text), value),
+    );
   return isSaid ? undefined : toJson(value);
 }
 

@@ -45,7 +45,7 @@ export function readMcpOptions(
  */
 export function makeMcpOptions(def: McpDef, route: ClientOptions, token: string | undefined): McpOptions {
   const url = parseServerUrl(def.url);
-  const { headers, secretHeaders, tls, proxy, proxyRules } = route;
+  const { headers, secretHeaders, product, tls, proxy, proxyRules } = route;
   return {
     id: def.id,
     name: asText(def.name)?.trim() || url.host,
@@ -55,6 +55,7 @@ export function makeMcpOptions(def: McpDef, route: ClientOptions, token: string 
     token: route.token || (url.origin === ACCOUNT_ORIGIN ? token : undefined),
     ...(headers && { headers }),
     ...(secretHeaders && { secretHeaders }),
+    ...(product && { product }),
     ...(tls && { tls }),
     ...(proxy && { proxy }),
     ...(proxyRules && { proxyRules }),

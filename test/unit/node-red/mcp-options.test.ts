@@ -34,3 +34,10 @@ describe("the token that an MCP server gets", () => {
     });
   }
 });
+
+describe("the program that an MCP server is told of", () => {
+  it("is the one of a configuration", () => {
+    const product = "node-red/4.1.0 node/20.1.0";
+    assert.equal(makeMcpOptions(def("https://huggingface.co/mcp"), { product }, undefined).product, product);
+  });
+});

@@ -63,6 +63,30 @@ describe("harmony's markers in the text", () => {
   }
 });
 
+describe("a reply whose beginning may be a marker or a tag", () => {
+  it("takes time in proportion to its length, whatever is in it", () => {
+    const begin = "<|channel|>analysis<|message|>";
+    const part = "<|start|>a<|message|>";
+    const hostile = [[begin + part.repeat(50_000)], [begin, ...Array(50_000).fill(part)], Array(100_000).fill(" ")];
+    for (const pieces of hostile) {
+      const startedAt = performance.now();
+      read(pieces);
+      assert.ok(performance.now() - startedAt < 1500, String(pieces[0]).slice(0, 40));
+    }
+  });
+
+  it("keeps the white space in front of a text, and takes it from before a tag", () => {
+    for (const [rest, text, reasoning] of [
+      ["Hi", " \n Hi", ""],
+      ["", " \n ", ""],
+      ["<", " \n <", ""],
+      ["<think>Hm</think> Hi", "Hi", "Hm"],
+    ] as const) {
+      assert.deepEqual(read([...` \n ${rest}`]), { text, reasoning, told: { text, reasoning } });
+    }
+  });
+});
+
 const LONE: [what: string, content: string, text: string, reasoning: string][] = [
   ["on a line of its own", "The user greets me.\n</think>\n\nHello!", "Hello!", "The user greets me."],
   ["behind white space", "Hm.\n  </think>Hello!", "Hello!", "Hm."],

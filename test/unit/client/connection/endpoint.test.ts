@@ -106,6 +106,13 @@ describe("the chat-completions address of a base URL", () => {
     });
   }
 
+  it("is refused for a unix socket without the password in it", () => {
+    assert.throws(
+      () => resolveEndpoint("http+unix://user:pass1234@%2Frun%2Fllama.sock/v1"),
+      (error: ChatError) => error.key === "base_url_socket" && !error.message.includes("pass1234"),
+    );
+  });
+
   it("may have a host named unix", () => {
     assert.equal(resolveEndpoint("http://unix:8080/v1").origin, "http://unix:8080");
     assert.equal(resolveEndpoint("http://unix/v1").origin, "http://unix");

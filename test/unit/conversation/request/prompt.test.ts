@@ -304,6 +304,22 @@ describe("a prompt", () => {
   for (const [what, prompt, key, says] of refused) {
     it(`may not be ${what}`, () => isRefused(() => readPrompt(prompt, "msg.payload"), key, says));
   }
+
+  const paths: [path: string, shown: string][] = [
+    ["ftp://user:pass1234@nas/a.png", '"ftp://***@nas/a.png"'],
+    ["user:pass1234@camera.local/still.jpg", '"***@camera.local/still.jpg"'],
+    ["/home/me@work/icon@2x.png", '"/home/me@work/icon@2x.png"'],
+    ["C:\\me@work\\a.png", '"C:\\me@work\\a.png"'],
+  ];
+  for (const [url, shown] of paths) {
+    it(`are told of a path without a password: ${shown}`, () => {
+      const prompt = { role: "user", content: [{ type: "image_url", image_url: { url } }] };
+      assert.throws(
+        () => readPrompt(prompt, "msg.payload"),
+        (error: Error) => error.message.includes(shown),
+      );
+    });
+  }
 });
 
 describe("a request body as prompt", () => {

@@ -181,6 +181,19 @@ describe("a text among tools", () => {
     fc.string({ maxLength: 5 }),
   );
 
+  it("keeps its values as they are, but for the line breaks beside the tags", () => {
+    const values = ["", "Paris", " Paris ", "a\nb", "\na\n", "<b>", "</parameter", "<parameter=x>"];
+    for (const value of values) {
+      for (const [before, after] of [["", ""] as const, ["\n", "\n"] as const]) {
+        const text = `<function=get_weather>\n<parameter=city>${before}${value}${after}</parameter>\n</function>`;
+        const bare = before ? value : value.replace(/^\n/, "").replace(/\n$/, "");
+        assert.deepEqual(read([text]).calls, [["get_weather", { city: bare }]], JSON.stringify(text));
+      }
+    }
+    const broken = ["<function=get_time>a</function>", "<function=get_time></parameter></function>"];
+    for (const text of broken) assert.equal(read([text]).calls, undefined, text);
+  });
+
   it("comes to the same however it is cut, and nothing of it is lost", () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 12 }), fc.array(fc.nat(20), { maxLength: 30 }), (parts, sizes) => {
@@ -216,6 +229,23 @@ describe("a text among tools", () => {
       read([begin, ...Array.from({ length: 20_000 }, () => begin)]);
       read([begin.repeat(20_000)]);
       assert.ok(performance.now() - startedAt < 1000, begin);
+    }
+  });
+
+  it("takes time in proportion to its length, whatever is inside", () => {
+    const inside: [begin: string, part: string][] = [
+      ["<|tool_call_begin|>a", " ".repeat(10)],
+      ["<function=get_time>", "<parameter=a"],
+      ["<function=get_time>", "<parameter=a>"],
+      ["<function=get_time>", "<parameter=a>\n\n</parameter>"],
+      ["", "<|tool_call_begin|>get_time:0<|tool_call_argument_begin|>{}<|tool_call_end|>"],
+      ["", "<tool_call>{}</tool_call>"],
+    ];
+    for (const [begin, part] of inside) {
+      const text = begin + part.repeat(20_000);
+      const startedAt = performance.now();
+      read([text]);
+      assert.ok(performance.now() - startedAt < 1000, text.slice(0, 40));
     }
   });
 });
