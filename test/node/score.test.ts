@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pointTo, readExamples } from "../../dev/examples";
 import { catchInto, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import { completion, type Handler, json, type TestServer } from "../support/server";
+import { completion, type Handler, json, type TestServer, usage } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
 
 const example = readExamples().find(({ name }) => name.includes("Score prompts"));
@@ -51,24 +51,27 @@ describe("the example Score prompts and models", () => {
   let red: NodeRed;
   let server: TestServer;
   const isJudge = (body: Message) => body["response_format"]?.json_schema?.name === "verdict";
+  const costing = (cost: number | undefined) => ({ usage: { ...usage(3, 5), cost } });
   const answer: Handler = ({ body }, response) => {
     const asked: string = body.messages.at(-1).content;
     if (isJudge(body)) {
       if (asked.includes("Hm")) return json(response, 400, { error: { message: "no judge today" } });
       const passes = asked.includes("Hola");
-      return json(response, 200, completion(JSON.stringify({ passes, reason: passes ? "Spanish" : "not Spanish" })));
+      const verdict = JSON.stringify({ passes, reason: passes ? "Spanish" : "not Spanish" });
+      return json(response, 200, completion(verdict, costing(passes ? 0.125 : undefined)));
     }
     const said = SAYS[asked];
     if (said === undefined) return json(response, 400, { error: { message: "no such luck" } });
-    return json(response, 200, completion(said, { usage: { ...(completion("")["usage"] as object), cost: 0.25 } }));
+    return json(response, 200, completion(said, costing(said === "Blue" ? undefined : 0.25)));
   };
   useNodeRed((its) => ({ red, server } = its), answer);
 
   /** Runs the example with these rows and candidates until its table is there, and returns it as CSV. */
-  async function score(rows: Message[], candidates: Message[]): Promise<string> {
+  async function score(rows: Message[], candidates: Message[], judge: Message = {}): Promise<string> {
     assert.ok(example);
     const flow = pointTo(server.url, example.flow).map((node): NodeDef => {
       if (node.type === "huggingface-config") return { ...node, retries: 0, serverStreams: false };
+      if (node.name === "Judge") return { ...node, ...judge };
       if (node.name === "Rows") return { ...node, template: JSON.stringify(rows) };
       if (node.name === "Candidates") return { ...node, template: JSON.stringify(candidates) };
       return node.type === "debug" ? { ...sink(node.id, String(node["name"])), z: node["z"] } : node;
@@ -96,10 +99,15 @@ describe("the example Score prompts and models", () => {
       candidates,
     );
     const [head, ...lines] = csv.trim().split("\n");
-    assert.equal(head, "candidate,rows,passed,pass_rate,tokens,cost_usd,p50_ms,p95_ms");
+    assert.equal(
+      head,
+      "candidate,rows,passed,pass_rate,tokens,cost_usd,cost_unknown,judge_usd,judge_unknown,p50_ms,p95_ms",
+    );
     const rate = Math.round((100 * PASSED) / ROWS.length);
     const answered = ROWS.filter(([{ question }]) => question in SAYS).length;
-    const figures = `${ROWS.length},${PASSED},${rate} %,${answered * 8},${(answered * 0.25).toFixed(6)}`;
+    // The reply "Blue" tells no cost, nor do the two questions that fail; of three verdicts one tells it.
+    const costs = `${((answered - 1) * 0.25).toFixed(6)},3,0.125000,2`;
+    const figures = `${ROWS.length},${PASSED},${rate} %,${answered * 8},${costs}`;
     for (const [at, name] of ['"one, ""quoted"""', "two"].entries()) {
       assert.ok(lines[at]?.startsWith(`${name},${figures},`), lines[at]);
       assert.match(lines[at] ?? "", /,\d+,\d+$/);
@@ -163,7 +171,7 @@ describe("the example Score prompts and models", () => {
     );
     const text = await (await page()).text();
     assert.equal(text.match(/<rect [^>]*width="200"/g)?.length, 2);
-    assert.match(text, /<td>one<td>2<td>1<td>50 %<td>16<td>0\.500000<td>/);
+    assert.match(text, /<td>one<td>2<td>1<td>50 %<td>16<td>0\.500000<td><td>/);
     assert.deepEqual(
       (await shown()).map(([candidate, question]) => [candidate, question]),
       [
@@ -173,6 +181,36 @@ describe("the example Score prompts and models", () => {
         ["two", "contains two"],
       ],
     );
+  });
+
+  const sums: [what: string, questions: string[], csv: string, cells: string[]][] = [
+    ["known for all", ["contains two", "good for the judge"], "0.500000,0,0.125000,0", ["0.500000", "0.125000"]],
+    ["known for some", ["contains two", "contains one"], "0.250000,1,,0", ["≥ 0.250000 (1 unknown)", ""]],
+    ["known for none", ["contains one", "the server fails"], ",2,,0", ["", ""]],
+    [
+      "of the judge known for some",
+      ["good for the judge", "bad for the judge", "the judge fails"],
+      "0.750000,0,0.125000,2",
+      ["0.750000", "≥ 0.125000 (2 unknown)"],
+    ],
+    ["of the judge known for none", ["bad for the judge"], "0.250000,0,,1", ["0.250000", ""]],
+  ];
+  for (const [what, questions, csv, expected] of sums) {
+    it(`marks a cost that is ${what}`, async () => {
+      const rows = questions.map((question) => ({ question, ...(/judge/.test(question) && { judge: "Spanish" }) }));
+      const text = await score(rows, [{ name: "one" }]);
+      assert.equal(text.trim().split("\n")[1]?.split(",").slice(5, -2).join(","), csv);
+      const [table = ""] = (await (await page()).text()).split("<h2>");
+      assert.match(table, /<th>Cost \(USD\)<th>Judge \(USD\)<th>/);
+      assert.deepEqual(cells(table.split("<tr>").at(-1) ?? "").slice(5, 7), expected);
+    });
+  }
+
+  it("does not take the cost of a candidate for that of a judge that was never asked", async () => {
+    const row = { question: "good for the judge", judge: "Spanish" };
+    const csv = await score([row], [{ name: "one" }], { temperature: "warm" });
+    assert.equal(server.requests.length, 1);
+    assert.match(csv, /^one,1,0,0 %,8,0\.250000,0,,1,/m);
   });
 
   it("runs nothing of what a model or a candidate says, on the page or in a spreadsheet", async () => {
