@@ -21,8 +21,9 @@ for (const [node, fields] of [
   }
 }
 
-// A credential.
+// Credentials.
 LABELS.set("token", "huggingface-config.label.token");
+LABELS.set("secretHeaders", "huggingface-config.label.headers");
 
 /** Errors that name a field of a form, and the parameter with its name. */
 const NAMES_FIELD: Readonly<Record<string, "name" | "field">> = {

@@ -71,7 +71,7 @@ const ownValue = (headers: Headers, name: string) => (Object.hasOwn(headers, nam
 
 function parseHeaders(value: unknown): Headers {
   if (isBlank(value)) return {};
-  checkEnvironment(value, "headers");
+  checkEnvironment(value, "secretHeaders");
   const headers = asRecord(typeof value === "string" ? parseJson(value) : value);
   if (!headers) throw new ChatError("not_an_object", { name: "secretHeaders" });
   return headers;

@@ -94,8 +94,8 @@ describe("secret headers of a huggingface-config", () => {
   });
 
   for (const [what, credential, says] of [
-    ["no JSON", `{"X-Team": ${SECRET}`, /secretHeaders/],
-    ["no object", `["${SECRET}"]`, /secretHeaders/],
+    ["no JSON", `{"X-Team": ${SECRET}`, /^Headers must be an object/],
+    ["no object", `["${SECRET}"]`, /^Headers must be an object/],
     ["a value that is not a string", JSON.stringify({ "X-Team": { a: SECRET } }), /X-Team/],
     ["a name that cannot be", JSON.stringify({ "X Team": SECRET }), /x team/i],
     ["a value that cannot be sent", JSON.stringify({ "X-Team": `${SECRET}\né\u0100` }), /x-team/i],
