@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
-import { chunk, type Handler, inTurn, json, reply, replyChunks, sse, type TestServer } from "../support/server";
+import {
+  chunk,
+  completion,
+  type Handler,
+  inTurn,
+  json,
+  reply,
+  replyChunks,
+  sse,
+  type TestServer,
+} from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -113,6 +123,17 @@ describe("replies in JSON", () => {
     assert.equal(msg.payload, "Weather?");
     assert.equal(msg.completion.message.content, text);
     assert.deepEqual(msg.messages.at(-1), { role: "assistant", content: text });
+  });
+
+  it("are read from the reasoning where there is no text, and are what the conversation remembers", async () => {
+    const whole = completion("", { choices: [{ message: { content: "", reasoning: GOOD }, finish_reason: "stop" }] });
+    server.handle((_, response) => json(response, 200, whole));
+    await deploy({ ...BY_SCHEMA, conversation: "talk" });
+    const msg = await ask();
+    assert.deepEqual(msg.payload, PARIS);
+    assert.deepEqual(msg.messages.at(-1), { role: "assistant", content: GOOD });
+    await ask();
+    assert.deepEqual(server.last.body.messages.at(-2), { role: "assistant", content: GOOD });
   });
 
   it("stream their text as usual", async () => {

@@ -236,7 +236,9 @@ class QuestionRun {
     const read = output ? readJsonReply(message, finish_reason, output) : { value: text };
     if ("value" in read) {
       this.#endRound(finish_reason);
-      this.#history.addReply(completion, this.#place.writer(completion));
+      // Where a server takes forced JSON for thoughts, these are the reply.
+      const said = output && text.trim() === "" ? { ...message, content: message.reasoning ?? "" } : message;
+      this.#history.addReply({ ...completion, message: said }, this.#place.writer(completion));
       return this.#outcome(read.value, []);
     }
     if ("error" in read) throw read.error;

@@ -305,6 +305,16 @@ describe("chunks by sentence, however the text is split", () => {
 });
 
 describe("chunks of a long delta", () => {
+  it("at intervals leave at the end in time that grows with their number alone", () => {
+    let count = 0;
+    const chunker = makeChunker("interval", 60_000, () => count++);
+    const startedAt = performance.now();
+    for (let delta = 0; delta < 400_000; delta++) chunker.push("a", delta % 2 === 0 ? "reasoning" : "text");
+    chunker.flush();
+    assert.equal(count, 400_000);
+    assert.ok(performance.now() - startedAt < 1000);
+  });
+
   const units = {
     "ordinary sentences": "This is an ordinary sentence of some eighty characters, as a model writes them. ",
     "short sentences": "A. ",
