@@ -71,7 +71,8 @@ export function plainSchema(schema: Schema): Schema {
       result["type"] ??= "object";
       const entries = Object.entries(properties).filter(([name]) => name !== "__proto__");
       result["properties"] = Object.fromEntries(entries.map(([name, item]) => [name, plain(item, level + 1)]));
-      const required = [merged["required"] ?? []].flat().filter((name) => entries.some(([known]) => known === name));
+      const known = new Set<unknown>(entries.map(([name]) => name));
+      const required = [merged["required"] ?? []].flat().filter((name) => known.has(name));
       if (required.length > 0) result["required"] = required;
     }
     if (asRecord(merged["items"])) result["items"] = plain(merged["items"], level + 1);
