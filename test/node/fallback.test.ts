@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
-import { chunk, type Handler, json, reply, sse, type TestServer } from "../support/server";
+import { chunk, type Handler, json, reply, sse, status, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -9,11 +9,6 @@ const byModel =
   (handlers: Record<string, Handler>): Handler =>
   (request, response, index) =>
     (handlers[request.body.model] ?? reply(`by ${request.body.model}`))(request, response, index);
-
-const status =
-  (code: number, body: unknown = { error: "no" }): Handler =>
-  (_, response) =>
-    json(response, code, body);
 
 describe("fallback models", () => {
   let red: NodeRed;
