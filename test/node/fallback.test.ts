@@ -17,14 +17,8 @@ describe("fallback models", () => {
 
   const deploy = (chat: Message = {}, config: Message = {}) =>
     red.deploy(chatFlow(server.url, chat, { model: "first", fallback: ["second", "third"], retries: 0, ...config }));
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const ask = (message?: Message) => red.ask(message);
+  const askInVain = (message?: Message) => red.ask(message, "error");
   const asked = () => server.requests.map(({ body }) => body.model);
 
   const moving: [what: string, handler: Handler, code: string][] = [

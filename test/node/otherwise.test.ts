@@ -60,14 +60,8 @@ describe("the stand-in of a configuration", () => {
       otherConfig(second),
       ...more,
     ]);
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const ask = (message?: Message) => red.ask(message);
+  const askInVain = (message?: Message) => red.ask(message, "error");
 
   const moving: [what: string, handler: Handler, code: string][] = [
     ["500", status(500), "provider_unavailable"],
