@@ -6,7 +6,7 @@ import { build } from "./build";
 import { chooseServer } from "./chosen-server";
 import { exampleModel } from "./examples";
 import { endWith } from "./failure";
-import { commonSettings, deploy, type NodeDef, type Red, startRed } from "./node-red";
+import { deploy, headlessSettings, type NodeDef, type Red, startRed } from "./node-red";
 
 const question = "In one sentence: what is Node-RED?";
 const patienceMs = 120_000;
@@ -33,7 +33,7 @@ async function demo(): Promise<void> {
   try {
     console.log(server.explanation);
     const context: Partial<Listeners> = {};
-    red = await startRed(http.createServer(), settings(userDir, context));
+    red = await startRed(http.createServer(), { ...headlessSettings, userDir, functionGlobalContext: context });
     console.log(`Node-RED ${red.version()} runs without an editor.\n`);
     await deploy(red, flow(server.baseUrl));
     printReply(await ask(red, context));
@@ -42,19 +42,6 @@ async function demo(): Promise<void> {
     await server.stop();
     rmSync(userDir, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-function settings(userDir: string, functionGlobalContext: object): object {
-  return {
-    ...commonSettings,
-    userDir,
-    flowFile: "flows.json",
-    credentialSecret: false,
-    httpAdminRoot: false,
-    httpNodeRoot: false,
-    functionGlobalContext,
-    logging: { console: { level: "error" } },
-  };
 }
 
 function flow(baseUrl: string): NodeDef[] {

@@ -3,7 +3,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Asking, FEATURES, type Feature, type Message, NotSupported } from "./live-features";
-import { commonSettings, deploy, type NodeDef, type Red, startRed } from "./node-red";
+import { deploy, headlessSettings, type NodeDef, type Red, startRed } from "./node-red";
 
 /**
  * Runs the chat node in a real Node-RED against a server that runs, and tells how well the server does.
@@ -118,12 +118,8 @@ async function live(server: Server): Promise<boolean> {
   const listeners: Listeners = {};
   const warnings: string[] = [];
   const red = await startRed(http.createServer(), {
-    ...commonSettings,
+    ...headlessSettings,
     userDir,
-    flowFile: "flows.json",
-    credentialSecret: false,
-    httpAdminRoot: false,
-    httpNodeRoot: false,
     functionGlobalContext: { live: listeners },
     logging: {
       warnings: { level: "warn", handler: () => (entry: { msg: unknown }) => warnings.push(String(entry.msg)) },

@@ -34,6 +34,16 @@ export const commonSettings = {
   editorTheme: { tours: false, palette: { catalogues: [] } },
 };
 
+/** Settings for a Node-RED without an editor. It prints errors only. */
+export const headlessSettings = {
+  ...commonSettings,
+  flowFile: "flows.json",
+  credentialSecret: false,
+  httpAdminRoot: false,
+  httpNodeRoot: false,
+  logging: { console: { level: "error" } },
+};
+
 /** Starts Node-RED on a server, listening or not, and waits until its flows run. */
 export async function startRed(server: http.Server, settings: object): Promise<Red> {
   const red = nodeRed as unknown as Red;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import nodeRed from "node-red";
 import { build } from "./build";
-import { commonSettings, deploy, type NodeDef, packageRoot, type Red, startRed } from "./node-red";
+import { deploy, headlessSettings, type NodeDef, packageRoot, type Red, startRed } from "./node-red";
 
 /**
  * Follows a question through our code in a real Node-RED, as V8 counts it: which files it passes, and what each delta of a
@@ -168,14 +168,9 @@ export async function walk(): Promise<Findings> {
   const { server, baseUrl } = await startServer();
   const listeners: Listeners = {};
   const settings = {
-    ...commonSettings,
+    ...headlessSettings,
     userDir,
-    flowFile: "flows.json",
-    credentialSecret: false,
-    httpAdminRoot: false,
-    httpNodeRoot: false,
     functionGlobalContext: { walk: listeners },
-    logging: { console: { level: "error" } },
   };
   const red = await startRed(http.createServer(), settings);
   try {

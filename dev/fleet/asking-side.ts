@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { commonSettings, deploy, type Red, startRed } from "../node-red";
+import { deploy, headlessSettings, type Red, startRed } from "../node-red";
 import { ASK, askingFlow, PARTITIONS } from "./flows";
 import { type Answer, Ledger } from "./ledger";
 
@@ -40,14 +40,9 @@ export class AskingSide {
   static async start(folder: string, brokerPort: number, askAgainSeconds: number): Promise<AskingSide> {
     const context: Record<string, unknown> = {};
     const red = await startRed(http.createServer(), {
-      ...commonSettings,
+      ...headlessSettings,
       userDir: mkdtempSync(path.join(folder, "asking-")),
-      credentialSecret: false,
-      httpAdminRoot: false,
-      httpNodeRoot: false,
       functionGlobalContext: context,
-      flowFile: "flows.json",
-      logging: { console: { level: "error" } },
     });
     const flow = askingFlow(brokerPort, askAgainSeconds);
     const side = new AskingSide(red, flow.find(({ name }) => name === ASK)?.id ?? "", context);

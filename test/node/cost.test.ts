@@ -81,10 +81,7 @@ describe("what a reply has cost", () => {
       ],
       { config: { token: "hf_secret" } },
     );
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
+  const ask = (message?: Message) => red.ask(message);
   /** Waits until the list is there, which the first question starts to fetch. */
   const priced = async () => {
     await red.until(() => server.requests.some(({ url }) => url === "/v1/models"), "the list of models");

@@ -34,10 +34,7 @@ describe("a reply that is none", () => {
 
   const deploy = (chat: Message = {}, config: Message = {}, more: NodeDef[] = []) =>
     red.deploy([...chatFlow(server.url, chat, config), ...more]);
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const askInVain = (message?: Message) => red.ask(message, "error");
 
   const cases: [what: string, handler: Handler, code: string, says: RegExp, saysNot?: RegExp][] = [
     [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { chatFlow, level, type Message, type NodeRed } from "../support/node-red";
-import { chunk, type Handler, json, reply, sse, type TestServer } from "../support/server";
+import { chunk, type Handler, json, reply, sse, status, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -10,11 +10,6 @@ const byModel =
   (request, response, index) =>
     (handlers[request.body.model] ?? reply(`by ${request.body.model}`))(request, response, index);
 
-const status =
-  (code: number, body: unknown = { error: "no" }): Handler =>
-  (_, response) =>
-    json(response, code, body);
-
 describe("fallback models", () => {
   let red: NodeRed;
   let server: TestServer;
@@ -22,14 +17,8 @@ describe("fallback models", () => {
 
   const deploy = (chat: Message = {}, config: Message = {}) =>
     red.deploy(chatFlow(server.url, chat, { model: "first", fallback: ["second", "third"], retries: 0, ...config }));
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const ask = (message?: Message) => red.ask(message);
+  const askInVain = (message?: Message) => red.ask(message, "error");
   const asked = () => server.requests.map(({ body }) => body.model);
 
   const moving: [what: string, handler: Handler, code: string][] = [

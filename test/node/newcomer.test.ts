@@ -1,37 +1,21 @@
 import assert from "node:assert/strict";
-import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import { chunk, type Handler, inTurn, json, reply, sse, startTlsServer, type TestServer } from "../support/server";
-import { callRound } from "../support/tools";
+import {
+  called,
+  calledOnce,
+  ERRORS,
+  picked,
+  type Mistake as Shared,
+  unwired,
+  WARNINGS,
+} from "../support/beginner-mistakes";
+import { chatFlow, flowNode, type Message, type NodeRed, sink } from "../support/node-red";
+import { chunk, numberedReplies, reply, sse, startTlsServer, status, type TestServer } from "../support/server";
+import { linkOut, tool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
-/** A mistake that somebody makes with the nodes for the first time, and what he or she sees of it. */
-interface Mistake {
-  what: string;
-  chat?: Message;
-  config?: Message;
-  /** Where the configuration leads; the stand-in server unless said. */
-  url?: (server: TestServer) => string;
-  token?: string;
-  nodes?: NodeDef[];
-  msg?: () => object;
-  handler?: Handler;
-  /** What stands under the node. */
-  status: string;
-  /** What the sidebar shows of an error; absent for a warning. */
-  sidebar?: string;
-  /** What is in the text and mends it. */
-  cure: RegExp;
-}
+/** `msg` makes the whole message, where the mistake is not in a text prompt. */
+type Mistake = Shared & { msg?: () => object };
 
-const status = (code: number, error: unknown, headers = {}): Handler => {
-  return (_, response) => json(response, code, { error }, headers);
-};
-const tool = (wires: string[], more: Message = {}) =>
-  flowNode("tool", "huggingface-tool", { name: "weather", wires: [wires], ...more });
-const linkOut = (mode: string) => flowNode("out", "link out", { mode, links: [] });
-const called: Handler = callRound({ id: "c1", name: "weather" });
-const unwired = { wires: [["reply-sink"], [], []] };
-const picked = { tools: ["tool"], toolTimeout: 0.2 };
 const locked = Object.freeze({ payload: "Hi", _msgid: "1" });
 const circle = () => {
   const value: Message = { a: 1 };
@@ -39,15 +23,9 @@ const circle = () => {
   return { payload: value };
 };
 
-const errors: (Mistake & { sidebar: string })[] = [
+const errors: Mistake[] = [
+  ...ERRORS,
   // The configuration.
-  {
-    what: "no configuration",
-    chat: { config: "" },
-    status: "no configuration",
-    sidebar: "No configuration chosen, or it",
-    cure: /Choose a Hugging Face configuration .* deploy/,
-  },
   {
     what: "a disabled configuration",
     config: { d: true },
@@ -56,31 +34,9 @@ const errors: (Mistake & { sidebar: string })[] = [
     cure: /disabled/,
   },
   {
-    what: "no model",
-    config: { model: "" },
-    status: "no model set",
-    sidebar: "No model set. Enter a model ID",
-    cure: /in the configuration or in the node/,
-  },
-  {
-    what: "no token",
-    handler: status(401, "Invalid username or password."),
-    status: "token missing (401)",
-    sidebar: "Token missing (401): Invalid u",
-    cure: /Enter one in the configuration/,
-  },
-  {
-    what: "a wrong token",
-    token: "hf_wrong",
-    handler: status(401, "Bad credentials"),
-    status: "token refused (401)",
-    sidebar: "Token refused (401): Bad crede",
-    cure: /Enter a valid token in the configuration/,
-  },
-  {
     what: "a token without the permission at another server than Hugging Face's",
     token: "hf_other",
-    handler: status(403, "No permission"),
+    handler: status(403, { error: "No permission" }),
     status: "access denied (403)",
     sidebar: "Access denied (403): No permis",
     cure: /Check at 127\.0\.0\.1:\d+ what the token may do/,
@@ -94,38 +50,17 @@ const errors: (Mistake & { sidebar: string })[] = [
   },
   {
     what: "no credits",
-    handler: status(402, "Exceeded"),
+    handler: status(402, { error: "Exceeded" }),
     status: "credits used up (402)",
     sidebar: "Credits used up (402): Exceede",
     cure: /Buy credits/,
   },
   {
     what: "a typo in the model's name",
-    handler: status(404, "The model org/modle does not exist"),
+    handler: status(404, { error: "The model org/modle does not exist" }),
     status: "model not available (404)",
     sidebar: "Model not available (404): The",
     cure: /Check the model ID/,
-  },
-  {
-    what: "a server that is down",
-    url: () => "http://127.0.0.1:1",
-    status: "nothing answers at the address",
-    sidebar: "Nothing answers at 127.0.0.1:1",
-    cure: /Check that the server runs, and the base URL/,
-  },
-  {
-    what: "a typo in the host",
-    url: () => "http://olama.invalid:11434",
-    status: "host not found",
-    sidebar: "Host not found: olama.invalid:",
-    cure: /Check the base URL/,
-  },
-  {
-    what: "an address without http://",
-    url: () => "localhost:11434",
-    status: "base URL not valid",
-    sidebar: 'Base URL not valid: "localhost',
-    cure: /begins with http:\/\//,
   },
   {
     what: "a password in the address",
@@ -133,42 +68,6 @@ const errors: (Mistake & { sidebar: string })[] = [
     status: "password in the base URL",
     sidebar: "Password in the base URL: it h",
     cure: /use the token or a header/,
-  },
-  {
-    what: "a wrong path",
-    handler: status(404, "Not Found"),
-    status: "nothing at address (404)",
-    sidebar: "Nothing at this address (404):",
-    cure: /Check the base URL/,
-  },
-  {
-    what: "https to a server that speaks http",
-    url: ({ url }) => url.replace("http:", "https:"),
-    status: "server wants http, not https",
-    sidebar: "No https at this port of 127.0",
-    cure: /Use http:\/\/ in the base URL/,
-  },
-  {
-    what: "the address of a web page",
-    handler: (_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>Hi</html>"),
-    status: "web page instead of a reply",
-    sidebar: 'Web page instead of a reply: "',
-    cure: /Check the base URL: it may lack \/v1/,
-  },
-  {
-    what: "too many requests",
-    handler: status(429, "slow down", { "retry-after": "12" }),
-    status: "rate limit, 12 s",
-    sidebar: "Rate limit (429): slow down. T",
-    cure: /Try again in 12 s/,
-  },
-  {
-    what: "a server that says nothing",
-    config: { timeout: 0.3 },
-    handler: () => {},
-    status: "no reply within 0.3 s",
-    sidebar: "No reply within 0.3 s from 127",
-    cure: /longer Timeout in the configuration/,
   },
   {
     what: "a header that the connection sets",
@@ -188,39 +87,11 @@ const errors: (Mistake & { sidebar: string })[] = [
   },
   // The prompt.
   {
-    what: "a blank prompt",
-    msg: () => ({ payload: "" }),
-    status: "nothing to ask",
-    sidebar: "Nothing to ask: msg.payload is",
-    cure: /Put the prompt there, or choose where it is/,
-  },
-  {
     what: "null as prompt",
     msg: () => ({ payload: null }),
     status: "nothing to ask",
     sidebar: "Nothing to ask: msg.payload is",
     cure: /Put the prompt there/,
-  },
-  {
-    what: "a prompt elsewhere than where the node looks",
-    chat: { prompt: "question" },
-    status: "nothing to ask",
-    sidebar: "Nothing to ask: msg.question i",
-    cure: /Put the prompt there, or choose/,
-  },
-  {
-    what: "a template with a mistake",
-    chat: { prompt: "{{#payload}}", promptType: "template" },
-    status: "mistake in the template",
-    sidebar: "Mistake in the template of the",
-    cure: /field Prompt: .*payload/,
-  },
-  {
-    what: "an expression with a mistake",
-    chat: { prompt: "payload[", promptType: "jsonata" },
-    status: "cannot be read: jsonata payload[",
-    sidebar: "Cannot read jsonata payload[ (",
-    cure: /field Prompt\): Expected/,
   },
   {
     what: "a promise as prompt",
@@ -294,39 +165,11 @@ const errors: (Mistake & { sidebar: string })[] = [
   },
   // The form.
   {
-    what: "a word for a number in the form",
-    chat: { temperature: "warm" },
-    status: "not a number: Temperature",
-    sidebar: 'Temperature is "warm", which i',
-    cure: /Correct it, or leave it blank/,
-  },
-  {
-    what: "a variable that nobody has set",
-    chat: { maxTokens: `\${NOT_SET_AT_ALL}` },
-    status: "variable not set: NOT_SET_AT_ALL",
-    sidebar: "Variable not set: NOT_SET_AT_A",
-    cure: /named in the field Max\. tokens\. Set it/,
-  },
-  {
     what: "a reply put where nothing can be put",
     chat: { output: "a..b" },
     status: "no place for the reply",
     sidebar: "No place for the reply: msg.a.",
     cure: /Choose another place in the node/,
-  },
-  {
-    what: "JSON by a schema that is not there",
-    chat: { format: "json_schema" },
-    status: "no JSON schema",
-    sidebar: "No JSON schema: the reply is t",
-    cure: /Enter it in the node/,
-  },
-  {
-    what: "a schema with a typo",
-    chat: { format: "json_schema", schema: '{"type":"strin"}' },
-    status: "JSON schema not valid",
-    sidebar: "JSON schema not valid: type: n",
-    cure: /not a type: it must be one of string/,
   },
   {
     what: "a schema that is no JSON",
@@ -344,22 +187,6 @@ const errors: (Mistake & { sidebar: string })[] = [
     cure: /Allow more tokens/,
   },
   // Tools.
-  {
-    what: "two tools of one name",
-    chat: { tools: ["tool", "twin"] },
-    nodes: [tool([]), flowNode("twin", "huggingface-tool", { name: "weather" })],
-    status: "duplicate tool: weather",
-    sidebar: "Tool name used twice: weather.",
-    cure: /Rename one/,
-  },
-  {
-    what: "a tool whose name has a space",
-    chat: { tools: ["tool"] },
-    nodes: [tool([], { name: "get weather" })],
-    status: "tool name not valid",
-    sidebar: 'Tool name not valid: "get weat',
-    cure: /Use 1 to 64 letters/,
-  },
   {
     what: "a tool whose schema has a typo",
     chat: { tools: ["tool"] },
@@ -380,105 +207,36 @@ const errors: (Mistake & { sidebar: string })[] = [
 ];
 
 const warnings: Mistake[] = [
-  {
-    what: "a tool whose link out node is in link mode",
-    chat: picked,
-    nodes: [tool(["out"]), linkOut("link")],
-    handler: inTurn(called, reply("sunny")),
-    status: "no return from weather",
-    cure: /"Return to calling link node"/,
-  },
+  ...WARNINGS,
   {
     what: "a tool whose function node returns a new message",
     chat: picked,
     nodes: [tool(["new"]), sink("new", "new", { func: "return { payload: 7 };", wires: [["out"]] }), linkOut("return")],
-    handler: inTurn(called, reply("sunny")),
+    handler: calledOnce,
     status: "no return from weather",
+    sidebar: "No return from tool weather wi",
     cure: /Pass on the message that the flow got, not a new one/,
   },
   {
     what: "a tool that nothing is wired to",
     chat: picked,
     nodes: [tool([])],
-    handler: inTurn(called, reply("sunny")),
+    handler: calledOnce,
     status: "no return from weather",
+    sidebar: "No return from tool weather wi",
     cure: /End its flow in a link out node/,
-  },
-  {
-    what: "picked tools that are all disabled",
-    chat: picked,
-    nodes: [tool([], { d: true })],
-    status: "no tools available",
-    cure: /Enable them/,
-  },
-  {
-    what: "calls at output 3, which is not wired",
-    chat: { ...unwired, functions: [{ name: "weather" }] },
-    handler: called,
-    status: "tool calls: output 3 not wired",
-    cure: /Wire it/,
-  },
-  {
-    what: "a stream at output 2, which is not wired",
-    chat: { ...unwired, stream: true },
-    status: "stream: output 2 not wired",
-    cure: /Wire it/,
-  },
-  {
-    what: "msg.topic typed as text",
-    chat: { conversation: "msg.topic" },
-    status: "one conversation for all",
-    cure: /Choose the type/,
-  },
-  {
-    what: "a conversation key that the message lacks",
-    chat: { conversation: "topic", conversationType: "msg" },
-    status: "no conversation key",
-    cure: /Set it in the flow before this node/,
-  },
-  {
-    what: "a store that does not exist",
-    chat: { conversation: "all", store: "disk" },
-    status: "no store disk",
-    cure: /Add it to contextStorage/,
-  },
-  {
-    what: "output 1 wired to the own input",
-    chat: { wires: [["chat"], [], []] },
-    status: "loop: the reply comes back",
-    cure: /Remove the wire/,
-  },
-  {
-    what: "a reply that max. tokens cut off",
-    handler: (_, response) => sse(response, [chunk("Hel"), chunk(undefined, { finish_reason: "length" })]),
-    status: "reply cut off (length)",
-    cure: /Raise "Max\. tokens"/,
   },
 ];
 
 describe("a mistake of a beginner", () => {
   let red: NodeRed;
   let server: TestServer;
-  let count = 0;
-  useNodeRed(
-    (its) => ({ red, server } = its),
-    (_, response) => {
-      const id = `id-${++count}`;
-      const events = [chunk(`reply ${count}`), chunk(undefined, { finish_reason: "stop" })];
-      setTimeout(
-        () =>
-          sse(
-            response,
-            events.map((event) => ({ ...event, id })),
-          ),
-        50,
-      );
-    },
-  );
+  useNodeRed((its) => ({ red, server } = its), numberedReplies());
 
   const shown = () => red.statuses("chat").at(-1);
   /** Without catch and complete nodes, which a beginner does not have, and which copy messages. */
-  const run = async ({ chat, config, url, token, nodes = [], msg = () => ({ payload: "Hi" }), handler }: Mistake) => {
+  const run = async (mistake: Partial<Mistake>) => {
+    const { chat, config, url, token, nodes = [], payload = "Hi", msg = () => ({ payload }), handler } = mistake;
     if (handler) server.handle(handler);
     const flow = chatFlow(url?.(server) ?? server.url, chat, { retries: 0, ...config });
     await red.deploy(
@@ -521,7 +279,9 @@ describe("a mistake of a beginner", () => {
       );
       assert.deepEqual(shown(), { fill: "yellow", shape: "ring", text: mistake.status });
       const [warning, ...more] = red.logOf("chat", 30);
-      assert.match(warning?.text ?? "", mistake.cure);
+      const text = warning?.text ?? "";
+      assert.ok(text.includes(mistake.sidebar), text);
+      assert.match(text, mistake.cure);
       assert.deepEqual(more, [], "once");
       assert.ok(performance.now() - startedAt < 5000);
     });
@@ -539,7 +299,7 @@ describe("a mistake of a beginner", () => {
         [secure.url, "certificate not accepted", /choose a TLS configuration that accepts it/],
       ] as const) {
         red.forget();
-        await run({ what: "", url: () => url, status: text, cure });
+        await run({ url: () => url });
         const [{ error } = {}] = await red.completed("chat");
         assert.match(error?.message ?? "", cure);
         await red.until(
@@ -554,7 +314,7 @@ describe("a mistake of a beginner", () => {
 
   it("is none: two chat nodes in a row", async () => {
     const second = flowNode("second", "huggingface-chat", { config: "config", ...unwired });
-    await run({ what: "", chat: { wires: [["second"], [], []] }, nodes: [second], status: "", cure: /./ });
+    await run({ chat: { wires: [["second"], [], []] }, nodes: [second] });
     assert.match((await red.next("reply")).payload, /^reply/);
     await red.until(() => red.statuses("second").at(-1)?.fill === "green", "green");
     assert.deepEqual([...red.logOf("chat", 30), ...red.logOf("second", 30)], []);

@@ -2,8 +2,19 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NOTICES, type Notice } from "../../src/node-red/notices";
 import { chatFlow, flowNode, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import { chunk, completion, type Handler, inTurn, json, reply, sse, type TestServer, usage } from "../support/server";
-import { callRound, valueTool } from "../support/tools";
+import {
+  chunk,
+  completion,
+  type Handler,
+  inTurn,
+  json,
+  numberedReplies,
+  reply,
+  sse,
+  type TestServer,
+  usage,
+} from "../support/server";
+import { callRound, linkOut, tool, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
 /** What leads to a notice, and what the person reads. */
@@ -24,9 +35,6 @@ const called = () => {
   const answer = reply("7 degrees");
   return inTurn(call, answer, call, answer);
 };
-const tool = (wires: string[], properties: Message = {}) =>
-  flowNode("tool", "huggingface-tool", { name: "weather", wires: [wires], ...properties });
-const linkOut = (mode: string) => flowNode("out", "link out", { mode, links: [] });
 const cutOff: Handler = (_, response) => sse(response, [chunk("Hel"), chunk(undefined, { finish_reason: "length" })]);
 const withKey = { conversation: "topic", conversationType: "msg" };
 
@@ -204,21 +212,7 @@ describe("a failure in green", () => {
 describe("a loop", () => {
   let red: NodeRed;
   let server: TestServer;
-  let count = 0;
-  useNodeRed(
-    (its) => ({ red, server } = its),
-    (_, response) => {
-      const id = `id-${++count}`;
-      setTimeout(
-        () =>
-          sse(response, [
-            { ...chunk(`reply ${count}`), id },
-            { ...chunk(undefined, { finish_reason: "stop" }), id },
-          ]),
-        50,
-      );
-    },
-  );
+  useNodeRed((its) => ({ red, server } = its), numberedReplies());
 
   const isTold = () => red.logOf("chat", 30).some(({ text }) => /Loop: a reply came back/.test(text));
 

@@ -10,6 +10,7 @@ import {
   type SeenRequest,
   sse,
   startServer,
+  status,
   type TestServer,
   usage,
 } from "../support/server";
@@ -40,10 +41,6 @@ class Providers {
 
 const said = (response: Response, provider: string, text = "ok", fields: Message = {}) =>
   json(response, 200, completion(text, fields), { "x-inference-provider": provider });
-const status =
-  (code: number, error: unknown = { message: "no" }, headers = {}): Handler =>
-  (_, response) =>
-    json(response, code, { error }, headers);
 
 describe("the provider of a conversation", () => {
   let red: NodeRed;
@@ -135,13 +132,13 @@ describe("the provider of a conversation", () => {
   const dropping: [what: string, failure: Handler][] = [
     ["404", status(404)],
     ["429", status(429)],
-    ["429 with a wait", status(429, { message: "later" }, { "retry-after": "30" })],
+    ["429 with a wait", status(429, { error: { message: "later" } }, { "retry-after": "30" })],
     ["500", status(500)],
     ["503", status(503)],
     ["504", status(504)],
-    ["400 that names the provider", status(400, { message: "alpha does not want this" })],
-    ["400 that names the model", status(400, { message: "no such thing", code: "model_not_supported" })],
-    ["422 that names something as not supported", status(422, { message: "temperature is not supported" })],
+    ["400 that names the provider", status(400, { error: { message: "alpha does not want this" } })],
+    ["400 that names the model", status(400, { error: { message: "no such thing", code: "model_not_supported" } })],
+    ["422 that names something as not supported", status(422, { error: { message: "temperature is not supported" } })],
     ["503 inside a stream", (_, response) => sse(response, [{ error: { message: "no", code: 503 } }])],
     ["a connection that breaks", (_, response) => response.destroy()],
     ["a stream that breaks before the first piece", (_, response) => sse(response, [chunk("")], { done: false })],
@@ -166,7 +163,7 @@ describe("the provider of a conversation", () => {
   }
 
   for (const [what, failure, code] of [
-    ["400", status(400, { message: "temperature must be at most 2" }), "invalid_input"],
+    ["400", status(400, { error: { message: "temperature must be at most 2" } }), "invalid_input"],
     ["401", status(401), "auth_error"],
     ["402", status(402), "budget_exhausted"],
     ["an error behind the first piece", (_, response) => sse(response, [chunk("Hel")], { done: false }), ""],

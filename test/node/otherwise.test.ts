@@ -2,15 +2,20 @@ import assert from "node:assert/strict";
 import dns from "node:dns";
 import { restore, stub } from "sinon";
 import { chatFlow, level, type Message, type NodeDef, type NodeRed } from "../support/node-red";
-import { chunk, completion, type Handler, json, reply, sse, startServer, type TestServer } from "../support/server";
+import {
+  chunk,
+  completion,
+  type Handler,
+  json,
+  reply,
+  sse,
+  startServer,
+  status,
+  type TestServer,
+} from "../support/server";
 import { slowStore } from "../support/slow-store";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
-
-const status =
-  (code: number, body: unknown = { error: "no" }): Handler =>
-  (_, response) =>
-    json(response, code, body);
 
 /** Returns how many times longer work takes here than its CPU time: others may use the processor. */
 function howSlow(): number {
@@ -55,14 +60,8 @@ describe("the stand-in of a configuration", () => {
       otherConfig(second),
       ...more,
     ]);
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const ask = (message?: Message) => red.ask(message);
+  const askInVain = (message?: Message) => red.ask(message, "error");
 
   const moving: [what: string, handler: Handler, code: string][] = [
     ["500", status(500), "provider_unavailable"],

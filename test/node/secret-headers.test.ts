@@ -33,10 +33,7 @@ describe("secret headers of a huggingface-config", () => {
   let server: TestServer;
   useNodeRed((its) => ({ red, server } = its), echo);
 
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
+  const ask = (message?: Message) => red.ask(message);
 
   it("are sent beside the others, and win over one of the same name", async () => {
     const plain = { "X-Team": "blue", "x-key-of-team": "old" };

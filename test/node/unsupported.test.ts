@@ -27,14 +27,8 @@ describe("what a server does not take", () => {
 
   const deploy = (chat: Message = {}, config: Message = {}, more: NodeDef[] = []) =>
     red.deploy([...chatFlow(server.url, chat, config), ...more]);
-  const ask = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("reply");
-  };
-  const askInVain = async (message: Message = {}): Promise<Message> => {
-    red.send("chat", { payload: "Hi", ...message });
-    return red.next("error");
-  };
+  const ask = (message?: Message) => red.ask(message);
+  const askInVain = (message?: Message) => red.ask(message, "error");
   const warnings = () => red.logOf("chat", level.warn).map((entry) => entry.text);
   const has = (field: string) => (body: Body) => field in body;
 

@@ -216,6 +216,12 @@ export class NodeRed {
     return count === undefined ? (messages[0] as Message) : messages;
   }
 
+  /** Sends "Hi", or another message, to the node `chat` of `chatFlow`, and waits for what leaves at the sink `from`. */
+  async ask(message: Message = {}, from: "reply" | "error" = "reply"): Promise<Message> {
+    this.send("chat", { payload: "Hi", ...message });
+    return this.next(from);
+  }
+
   /** Returns every call of `done` by a node, in order. */
   completions(nodeId: string): Completion[] {
     return [...(this.#completions.get(nodeId) ?? [])];

@@ -345,6 +345,22 @@ export function reply(...texts: string[]): Handler {
       : json(response, 200, completion(texts.join("")));
 }
 
+/** Answers any question with this status and body. */
+export function status(code: number, body: unknown = { error: "no" }, headers: Headers = {}): Handler {
+  return (_, response) => json(response, code, body, headers);
+}
+
+/** Streams "reply 1", "reply 2", …, each with an id of its own. Waits 50 ms, so that a loop of questions does not spin. */
+export function numberedReplies(): Handler {
+  let count = 0;
+  return (_, response) => {
+    count += 1;
+    const id = `id-${count}`;
+    const events = [chunk(`reply ${count}`, { id }), chunk(undefined, { finish_reason: "stop", id })];
+    setTimeout(() => sse(response, events), 50);
+  };
+}
+
 /** Uses the handlers in turn, then repeats the last one. */
 export function inTurn(...handlers: [Handler, ...Handler[]]): Handler {
   let turn = 0;

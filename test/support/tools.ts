@@ -1,4 +1,4 @@
-import { flowNode, type NodeDef } from "./node-red";
+import { flowNode, type Message, type NodeDef } from "./node-red";
 import { chunk, type Handler, sse, usageChunk } from "./server";
 
 /** A call as a model makes it. */
@@ -33,4 +33,15 @@ export function valueTool(name: string, text: string): NodeDef[] {
     flowNode(`do-${name}`, "change", { rules, wires: [[`back-${name}`]] }),
     flowNode(`back-${name}`, "link out", { mode: "return", links: [] }),
   ];
+}
+
+/** The tool node `tool`, named "weather", with the properties that the editor gives it. */
+export function tool(wires: string[], properties: Message = {}): NodeDef {
+  const defaults = { name: "weather", description: "", parameters: "", strict: false };
+  return flowNode("tool", "huggingface-tool", { ...defaults, wires: [wires], ...properties });
+}
+
+/** A core link out node `out`. Mode "return" ends the flow of a tool. */
+export function linkOut(mode: string): NodeDef {
+  return flowNode("out", "link out", { name: "", mode, links: [] });
 }
