@@ -24,8 +24,8 @@ export interface ChatMessage extends NodeMessageInFlow {
  */
 export function checkOutput(RED: NodeAPI, msg: ChatMessage, place: TypedInput): void {
   checkProperties(msg, ["completion", "messages"]);
-  checkEnvironment(place.value, "output");
   const property = String(place.value);
+  if (property.includes("${")) checkEnvironment(property, "output");
   const inContext = place.type === "flow" || place.type === "global";
   if (inContext ? !isPath(RED, property) : !canSetPath(RED, msg, property)) {
     throw new ChatError("output_unusable", { property: label(place.value, place.type) });

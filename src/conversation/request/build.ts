@@ -122,7 +122,7 @@ export function buildRequest(input: RequestInput): Question {
   const { options, form } = input;
   const prompt = promptOf(input);
   const merged: Fields = {
-    ...cleanFields(prompt.fields, input.promptName),
+    ...(prompt.fields && cleanFields(prompt.fields, input.promptName)),
     ...readExtra(form.extra),
     ...formFields(form),
     // A format that the message replaces need not be valid.
@@ -167,9 +167,7 @@ export function buildRequest(input: RequestInput): Question {
 /** Reads the prompt. Where there are images or sound it may be blank. */
 function promptOf({ options, prompt, promptName, images, audio }: RequestInput): Prompt {
   if (options.messages !== undefined) return readPrompt({ messages: asMessages(options) }, options.source);
-  return isBlank(prompt) && !(isBlank(images) && isBlank(audio))
-    ? { messages: [], fields: {} }
-    : readPrompt(prompt, promptName);
+  return isBlank(prompt) && !(isBlank(images) && isBlank(audio)) ? { messages: [] } : readPrompt(prompt, promptName);
 }
 
 /** Adds the tools, and the choice if there are any. An empty list is not sent. */
@@ -202,7 +200,18 @@ function asMessages({ messages, source }: MessageOptions): unknown[] {
   throw new ChatError("message_not_object", { name: `${source}.messages` });
 }
 
+/** The fields of a form are checked with its first question: a node keeps its form until it is deployed again. */
+const fieldsOfForms = new WeakMap<FormOptions, Fields>();
+
 function formFields(form: FormOptions): Fields {
+  const known = fieldsOfForms.get(form);
+  if (known) return known;
+  const fields = readFormFields(form);
+  fieldsOfForms.set(form, fields);
+  return fields;
+}
+
+function readFormFields(form: FormOptions): Fields {
   const fields: Fields = {};
   for (const { name, api } of FORM_FIELDS) fields[api] = form[name];
   if (Array.isArray(form.stop)) {

@@ -14,8 +14,8 @@ export interface Message {
 /** A prompt that has been read. */
 export interface Prompt {
   messages: Message[];
-  /** The other API fields of a pasted request body. */
-  fields: Record<string, unknown>;
+  /** The other API fields of a pasted request body; absent for any other prompt. */
+  fields?: Record<string, unknown>;
   /** True if the body brings a schema for the reply, which is ignored. */
   ignoresSchema?: true;
 }
@@ -69,7 +69,7 @@ function readAny(value: unknown, name: string): Prompt {
   const object = asRecord(value);
   if (!object) throw unsendable(value, name);
   if (Array.isArray(object["messages"])) return fromBody(object, object["messages"], name);
-  if (isMessage(object)) return { messages: [readMessage(object, name)], fields: {} };
+  if (isMessage(object)) return { messages: [readMessage(object, name)] };
   return fromUser(contentOf(object, name));
 }
 
@@ -138,14 +138,14 @@ export function systemText(system: unknown): string {
 }
 
 function fromUser(content: unknown): Prompt {
-  return { messages: [{ role: "user", content }], fields: {} };
+  return { messages: [{ role: "user", content }] };
 }
 
 function fromArray(items: unknown[], name: string): Prompt {
   if (items.length === 0) throw new ChatError("prompt_empty", { name });
   // Readings such as [21.5, 22] are data. But if one item is a message, the others are mistakes.
   if (!items.some(isMessage)) return fromUser(contentOf(items, name));
-  return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)), fields: {} };
+  return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)) };
 }
 
 function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {

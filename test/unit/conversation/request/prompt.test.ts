@@ -175,7 +175,7 @@ describe("a prompt", () => {
     ["a date", new Date(0), [user('"1970-01-01T00:00:00.000Z"')]],
   ];
   for (const [what, prompt, messages] of cases) {
-    it(`may be ${what}`, () => assert.deepEqual(readPrompt(prompt, "msg.payload"), { messages, fields: {} }));
+    it(`may be ${what}`, () => assert.deepEqual(readPrompt(prompt, "msg.payload"), { messages }));
   }
 
   const circular: Record<string, unknown> = {};
