@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { messageText } from "../../../src/node-red/next-message";
+import { quickly } from "../../support/cpu";
 
 describe("a message that is written for the form", () => {
   const hide = (text: string) => text.replaceAll("hf_abc", "***");
@@ -31,9 +32,7 @@ describe("a message that is written for the form", () => {
     Object.assign(circle, { self: circle, both: [circle, circle] });
     const wide = Array.from({ length: 1_000_000 }, (_, i) => [i, [i, [i]]]);
     for (const msg of [circle, { wide }, { text: "ü".repeat(30_000), more: '"'.repeat(60_000) }]) {
-      const startedAt = performance.now();
-      assert.ok(messageText(msg as never, hide).length <= 64 * 1024);
-      assert.ok(performance.now() - startedAt < 1000);
+      assert.ok(quickly(() => messageText(msg as never, hide)).length <= 64 * 1024);
     }
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CompletionAccumulator } from "../../../../src/client/completion/accumulator";
+import { quickly } from "../../../support/cpu";
 
 /** The text and the reasoning of a reply whose content comes in these pieces, and what was told meanwhile. */
 function read(pieces: string[]) {
@@ -69,9 +70,7 @@ describe("a reply whose beginning may be a marker or a tag", () => {
     const part = "<|start|>a<|message|>";
     const hostile = [[begin + part.repeat(50_000)], [begin, ...Array(50_000).fill(part)], Array(100_000).fill(" ")];
     for (const pieces of hostile) {
-      const startedAt = performance.now();
-      read(pieces);
-      assert.ok(performance.now() - startedAt < 1500, String(pieces[0]).slice(0, 40));
+      quickly(() => read(pieces), String(pieces[0]).slice(0, 40));
     }
   });
 

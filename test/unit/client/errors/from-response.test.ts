@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ChatError, ErrorCode } from "../../../../src/client/errors/chat-error";
 import { errorFromResponse, errorInReply, sentence } from "../../../../src/client/errors/from-response";
+import { quickly } from "../../../support/cpu";
 
 const FACTS = { model: "org/name", host: "router.huggingface.co", hasToken: true, redact: String };
 
@@ -252,11 +253,9 @@ describe("the sentence", () => {
   });
 
   it("is found quickly in a body made to take long", () => {
-    const start = performance.now();
     for (const body of [`a${" ".repeat(60_000)}b`, "<title".repeat(10_000), `<title>${"\t".repeat(60_000)}`]) {
-      response(500, body);
+      quickly(() => response(500, body), "in which a server stops the event loop");
     }
-    assert.ok(performance.now() - start < 500, "a server could stop the event loop");
   });
 
   it("has all its placeholders filled in", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isDemanding, plainSchema } from "../../../../src/conversation/json/plain-schema";
 import type { Schema } from "../../../../src/conversation/json/schema";
+import { quickly } from "../../../support/cpu";
 
 const one = (property: unknown, more: object = {}): Schema => ({
   type: "object",
@@ -65,10 +66,9 @@ describe("a schema in the words that every server knows", () => {
   it("takes time in proportion to the number of its properties", () => {
     const names = Array.from({ length: 40_000 }, (_, at) => `p${at}`);
     const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
-    const startedAt = performance.now();
-    const { required } = plainSchema({ type: "object", properties, required: names, additionalProperties: false });
+    const schema = { type: "object", properties, required: names, additionalProperties: false };
+    const { required } = quickly(() => plainSchema(schema));
     assert.deepEqual(required, names);
-    assert.ok(performance.now() - startedAt < 1000);
   });
 
   it("has an end where the schema refers to itself, or doubles with each level", () => {

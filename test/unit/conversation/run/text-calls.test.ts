@@ -4,6 +4,7 @@ import type { AssistantMessage } from "../../../../src/client/internal";
 import { meantName, offeredTools } from "../../../../src/conversation/run/call-names";
 import { CALL_MARKERS } from "../../../../src/conversation/run/text-call-gate";
 import { TextCalls } from "../../../../src/conversation/run/text-calls";
+import { quickly } from "../../../support/cpu";
 
 const declared = (name: string, properties: object, required: string[] = []) => ({
   type: "function",
@@ -225,10 +226,8 @@ describe("a text among tools", () => {
       "[TOOL_CALLS][]x",
     ];
     for (const begin of hostile) {
-      const startedAt = performance.now();
-      read([begin, ...Array.from({ length: 20_000 }, () => begin)]);
-      read([begin.repeat(20_000)]);
-      assert.ok(performance.now() - startedAt < 1000, begin);
+      quickly(() => read([begin, ...Array.from({ length: 20_000 }, () => begin)]), begin);
+      quickly(() => read([begin.repeat(20_000)]), begin);
     }
   });
 
@@ -243,9 +242,7 @@ describe("a text among tools", () => {
     ];
     for (const [begin, part] of inside) {
       const text = begin + part.repeat(20_000);
-      const startedAt = performance.now();
-      read([text]);
-      assert.ok(performance.now() - startedAt < 1000, text.slice(0, 40));
+      quickly(() => read([text]), text.slice(0, 40));
     }
   });
 });

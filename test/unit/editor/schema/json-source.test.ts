@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type JsonNode, parseSource, position, printJson, set } from "../../../../src/editor/schema/json-source";
+import { quickly } from "../../../support/cpu";
 
 function parse(text: string): JsonNode {
   const parsed = parseSource(text);
@@ -97,10 +98,8 @@ describe("a JSON text", () => {
   }
 
   it("with a long unterminated string is refused at once", () => {
-    const startedAt = performance.now();
-    assert.ok("problem" in parseSource(`["${"a".repeat(100_000)}`));
-    assert.ok("root" in parseSource(`["${"a".repeat(1_000_000)}"]`));
-    assert.ok(performance.now() - startedAt < 1000);
+    assert.ok("problem" in quickly(() => parseSource(`["${"a".repeat(100_000)}`)));
+    assert.ok("root" in quickly(() => parseSource(`["${"a".repeat(1_000_000)}"]`)));
   });
 
   it("has lines and columns", () => {
