@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { writeValue } from "../../../../src/conversation/request/text-of";
+
+describe("a value that becomes text", () => {
+  const jpeg = Buffer.from([0xff, 0xd8, 0xff]);
+  const sound = Buffer.from("ID3");
+
+  it("counts the images and the sounds in it", () => {
+    const { text, parts } = writeValue({ a: jpeg, b: [sound, jpeg], c: sound }, "msg.payload");
+    assert.equal(text, '{"a":"(image 1)","b":["(sound 1)","(image 2)"],"c":"(sound 2)"}');
+    assert.deepEqual(
+      parts.map(({ type }) => type),
+      ["image_url", "input_audio", "image_url", "input_audio"],
+    );
+  });
+
+  it("takes time that grows with their number alone", () => {
+    const written = JSON.stringify(jpeg);
+    const value = JSON.parse(`{"a":[${Array.from({ length: 25_000 }, () => written).join(",")}]}`);
+    const startedAt = performance.now();
+    assert.equal(writeValue(value, "msg.payload").parts.length, 25_000);
+    assert.ok(performance.now() - startedAt < 500);
+  });
+});
