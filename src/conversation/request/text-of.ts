@@ -139,7 +139,14 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
   };
   const copyOf = (item: object, step: string | number): unknown => {
     const bytes = bytesOf(item);
-    if (bytes) return textOfBytes(bytes, where(), parts, counts);
+    if (bytes) {
+      try {
+        return textOfBytes(bytes, name, parts, counts);
+      } catch {
+        // Only an error needs the path, which is long in a deep value.
+        return textOfBytes(bytes, where(), parts, counts);
+      }
+    }
     if (isOpaque(item) || above.has(item)) throw unsendable(item, where());
     if (hasToJson(item)) {
       const json = item.toJSON(String(step));
