@@ -112,19 +112,19 @@ function hasAsciiEscape(json: string): boolean {
   return json.includes("\\") && (json.includes("\\/") || json.includes("\\u00"));
 }
 
-/** The escapes of JSON. */
-const ESCAPE = /\\(?:u([\da-f]{4})|(["\\/bfnrt]))/gi;
-const CONTROLS: Record<string, string> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
-
-function unescaped(_escape: string, hex: string | undefined, letter = ""): string {
-  return hex === undefined ? (CONTROLS[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16));
-}
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
+/** What stands behind a backslash in JSON, and what it means. */
+const ESCAPES = new Map(
+  ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"].map((pair) => [pair.charCodeAt(0), pair.charCodeAt(1)]),
+);
 
 /** True if a needle is hidden in a text by JSON escapes, also where JSON was written into JSON. */
 function isEscapedIn(text: string, needles: readonly string[]): boolean {
   for (let level = 0; level < DEEPEST_ESCAPE; level++) {
-    const plain = text.replace(ESCAPE, unescaped);
-    if (plain === text) return false;
+    if (!hasEscape(text)) return false;
+    const plain = unescaped(text);
+    if (plain.length === text.length) return false;
     if (includesAny(plain, needles)) return true;
     text = plain;
   }
@@ -147,31 +147,65 @@ function find(text: string, needles: readonly Needle[], level = 0): Range[] {
     }
   }
   if (level === DEEPEST_ESCAPE || !hasEscape(text)) return ranges;
-  const { plain, offsets } = withOffsets(text);
-  for (const { start, end, shownAs } of find(plain, needles, level + 1)) {
+  const offsets = offsetsOf(text);
+  for (const { start, end, shownAs } of find(unescaped(text), needles, level + 1)) {
     ranges.push({ start: offsets[start] as number, end: offsets[end] as number, shownAs });
   }
   return ranges;
 }
 
-/** Removes the escapes of a text; `offsets` tells where each character, and the end, was. */
-function withOffsets(text: string): { plain: string; offsets: number[] } {
-  const offsets: number[] = [];
-  let plain = "";
-  let at = 0;
-  const addAsItIs = (end: number): void => {
-    plain += text.slice(at, end);
-    while (at < end) offsets.push(at++);
-  };
-  for (const match of text.matchAll(ESCAPE)) {
-    addAsItIs(match.index);
-    plain += unescaped(match[0], match[1], match[2]);
-    offsets.push(at);
-    at += match[0].length;
+/** Removes the escapes of a text. A pattern takes several times as long for a text of escapes alone. */
+function unescaped(text: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = text.indexOf("\\"); at >= 0; at = text.indexOf("\\", at)) {
+    const code = escapedAt(text, at);
+    if (code === undefined) {
+      at++;
+      continue;
+    }
+    if (at > from) parts.push(text.slice(from, at));
+    parts.push(String.fromCharCode(code));
+    at += lengthOfEscape(text, at);
+    from = at;
   }
-  addAsItIs(text.length);
-  offsets.push(text.length);
-  return { plain, offsets };
+  return from === 0 ? text : parts.join("") + text.slice(from);
+}
+
+/** Tells where each character of the text without escapes was, and its end. */
+function offsetsOf(text: string): Uint32Array {
+  const offsets = new Uint32Array(text.length + 1);
+  let length = 0;
+  for (let at = 0; at < text.length; length++) {
+    offsets[length] = at;
+    at += escapedAt(text, at) === undefined ? 1 : lengthOfEscape(text, at);
+  }
+  offsets[length] = text.length;
+  return offsets;
+}
+
+/** Returns the character that an escape at this place stands for; undefined for no escape. */
+function escapedAt(text: string, at: number): number | undefined {
+  if (text.charCodeAt(at) !== BACKSLASH) return undefined;
+  const letter = text.charCodeAt(at + 1);
+  return letter === LETTER_U ? hexAt(text, at + 2) : ESCAPES.get(letter);
+}
+
+function lengthOfEscape(text: string, at: number): number {
+  return text.charCodeAt(at + 1) === LETTER_U ? 6 : 2;
+}
+
+/** Reads four hexadecimal digits; undefined if they are not there. */
+function hexAt(text: string, begin: number): number | undefined {
+  let value = 0;
+  for (let at = begin; at < begin + 4; at++) {
+    const code = text.charCodeAt(at);
+    const letter = code | 0x20;
+    if (code >= 0x30 && code <= 0x39) value = value * 16 + code - 0x30;
+    else if (letter >= 0x61 && letter <= 0x66) value = value * 16 + letter - 0x57;
+    else return undefined;
+  }
+  return value;
 }
 
 function replaceRanges(text: string, ranges: Range[]): string {

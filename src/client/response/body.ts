@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { firstHeader } from "../unknown";
 import { bodyDecoder } from "./body-decoder";
 import { type BodyKind, bodyKind, type EventReader, EventStream, isBlankByte } from "./event-stream";
+import { Pieces } from "./pieces";
 import { turns } from "./turns";
 import { Unpacker } from "./unpacker";
 
@@ -47,7 +48,7 @@ export class Body {
   readonly #callbacks: BodyCallbacks;
   #kind: BodyKind;
   #events: EventStream | undefined;
-  #document: Buffer[] = [];
+  readonly #document = new Pieces();
   // Since the last event: an endless line is kept nowhere.
   #bytesPending = 0;
 
@@ -61,7 +62,7 @@ export class Body {
   /** It is not this body's turn; bytes wait. */
   #isPaused = false;
   #leftOfTurn = BYTES_A_TURN;
-  #bytesWaiting: Buffer[] = [];
+  readonly #bytesWaiting = new Pieces();
   #waitingLength = 0;
   /** Called when all has been handed on and no more will come. */
   #atEnd: (() => void) | undefined;
@@ -75,12 +76,12 @@ export class Body {
 
   /** The document so far. */
   get text(): string {
-    return Buffer.concat(this.#document).toString("utf8");
+    return this.#document.join().toString("utf8");
   }
 
   /** True if bytes or events have come that are not read yet. */
   get isWaiting(): boolean {
-    const waits = this.#bytesWaiting.length > 0 || this.#events?.isWaiting === true || this.#atEnd !== undefined;
+    const waits = !this.#bytesWaiting.isEmpty || this.#events?.isWaiting === true || this.#atEnd !== undefined;
     return waits || this.#unpacker?.isBusy === true;
   }
 
@@ -124,7 +125,7 @@ export class Body {
     turns.leave(this.#resume);
     turns.waitingBytes -= this.#waitingLength;
     this.#waitingLength = 0;
-    this.#bytesWaiting = [];
+    this.#bytesWaiting.take();
     this.#atEnd = undefined;
     this.#unpacker?.destroy();
   }
@@ -164,7 +165,7 @@ export class Body {
   #keep(bytes: Buffer): void {
     if (this.#isDestroyed) return;
     this.#pause();
-    this.#bytesWaiting.push(bytes);
+    this.#bytesWaiting.add(bytes);
     this.#waitingLength += bytes.length;
     turns.waitingBytes += bytes.length;
     if (this.#waitingLength > MOST_WAITING * this.#options.maxLength) this.#callbacks.onTooLong();
@@ -194,16 +195,16 @@ export class Body {
     if (this.#isDestroyed) return;
     const hasNews = !bytes.every(isBlankByte);
     // Endless white space before the first character would be kept for ever.
-    if (this.#kind === "json" || hasNews) this.#document.push(bytes);
+    if (this.#kind === "json" || hasNews) this.#document.add(bytes);
     if (hasNews) this.newsAt = this.arrivedAt;
   }
 
   #recognise(bytes: Buffer): void {
-    const first = this.#document.length > 0 ? Buffer.concat([...this.#document, bytes]) : bytes;
+    const first = this.#document.isEmpty ? bytes : Buffer.concat([this.#document.join(), bytes]);
     this.#kind = bodyKind(first, firstHeader(this.#options.headers, "content-type") ?? "");
     if (this.#kind !== "event-stream") return;
     this.#events = new EventStream(this.#options.reader, () => this.#pause());
-    for (const earlier of this.#document.splice(0)) this.#events.push(earlier);
+    for (const earlier of this.#document.take()) this.#events.push(earlier);
   }
 
   #pause(): void {
@@ -218,7 +219,7 @@ export class Body {
       this.#isPaused = false;
       this.#leftOfTurn = Math.max(BYTES_A_TURN, this.#waitingLength * PART_A_TURN);
       this.#resumeEvents();
-      if (!this.#isPaused && this.#bytesWaiting.length > 0) this.#resumeBytes();
+      if (!this.#isPaused && !this.#bytesWaiting.isEmpty) this.#resumeBytes();
       if (this.#isPaused || this.#isDestroyed) return;
       if (this.#atEnd) this.#conclude();
       else this.#unpacker?.resume();
@@ -234,7 +235,7 @@ export class Body {
   }
 
   #resumeBytes(): void {
-    const waiting = this.#bytesWaiting;
+    const waiting = this.#bytesWaiting.take();
     let handed = 0;
     while (!this.#isPaused && !this.#isDestroyed && handed < waiting.length) {
       const bytes = waiting[handed++] as Buffer;
@@ -242,7 +243,7 @@ export class Body {
       turns.waitingBytes -= bytes.length;
       this.#take(bytes);
     }
-    waiting.splice(0, handed);
+    if (!this.#isDestroyed && handed < waiting.length) this.#bytesWaiting.putBack(waiting.slice(handed));
   }
 
   #endWith(then: () => void): void {

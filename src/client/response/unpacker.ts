@@ -1,4 +1,5 @@
 import type { Transform } from "node:stream";
+import { Pieces } from "./pieces";
 import { salvage } from "./salvage";
 
 /** Bytes of a packed body that are kept, in case it is damaged. */
@@ -20,9 +21,16 @@ export class Unpacker {
   readonly #listener: UnpackerCallbacks;
   readonly #maxLength: number;
   /** The packed bytes so far; undefined if there are too many. */
-  #packed: Buffer[] | undefined = [];
+  #packed: Pieces | undefined = new Pieces();
   #packedLength = 0;
   #unpackedLength = 0;
+  /** The decoder unpacks a piece. Others wait here, not in its own list, which takes 200 bytes for each. */
+  #isWriting = false;
+  readonly #waiting = new Pieces();
+  /** Pieces that have waited, and how many of them the decoder has got. */
+  #next: Buffer[] = [];
+  #written = 0;
+  #isEnding = false;
   #hasFailed = false;
   #isSalvaging = false;
   #isDestroyed = false;
@@ -48,20 +56,22 @@ export class Unpacker {
 
   /** True if bytes have come that are not unpacked yet. */
   get isBusy(): boolean {
-    return this.#isSalvaging || this.#decoder.writableLength > 0 || this.#decoder.readableLength > 0;
+    return this.#isSalvaging || this.#isWriting || this.#decoder.writableLength > 0 || this.#decoder.readableLength > 0;
   }
 
   write(bytes: Buffer): void {
     if (this.#hasFailed) return;
     this.#packedLength += bytes.length;
     if (this.#packedLength > LONGEST_KEPT) this.#packed = undefined;
-    this.#packed?.push(bytes);
-    this.#decoder.write(bytes);
+    this.#packed?.add(bytes);
+    this.#waiting.add(bytes);
+    if (!this.#isWriting) this.#writeNext();
   }
 
   /** Ends the body. */
   end(): void {
-    if (!this.#hasFailed) this.#decoder.end();
+    this.#isEnding = true;
+    if (!this.#hasFailed && !this.#isWriting) this.#decoder.end();
   }
 
   pause(): void {
@@ -76,9 +86,31 @@ export class Unpacker {
   destroy(): void {
     this.#isDestroyed = true;
     this.#packed = undefined;
+    this.#waiting.take();
+    this.#next = [];
+    this.#written = 0;
     this.#decoder.removeAllListeners();
     this.#decoder.on("error", () => {});
     this.#decoder.destroy();
+  }
+
+  /** Writes piece by piece: a few bytes may become megabytes, and the decoder can be paused only between two writes. */
+  #writeNext(): void {
+    if (this.#written === this.#next.length) {
+      this.#next = this.#waiting.take();
+      this.#written = 0;
+    }
+    const bytes = this.#next[this.#written++];
+    if (!bytes) {
+      this.#written = 0;
+      if (this.#isEnding) this.#decoder.end();
+      return;
+    }
+    this.#isWriting = true;
+    this.#decoder.write(bytes, (error) => {
+      this.#isWriting = false;
+      if (!error && !this.#hasFailed && !this.#isDestroyed) this.#writeNext();
+    });
   }
 
   async #salvage(error: Error): Promise<void> {
@@ -86,7 +118,7 @@ export class Unpacker {
     this.#isSalvaging = true;
     let rest: Buffer | undefined;
     try {
-      const packed = Buffer.concat(this.#packed ?? []);
+      const packed = this.#packed?.join() ?? Buffer.alloc(0);
       this.#packed = undefined;
       if (this.#unpackedLength <= this.#maxLength) {
         rest = await salvage(this.#makeDecoder, packed, this.#unpackedLength);

@@ -125,6 +125,8 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
   const path: (string | number)[] = [];
   /** The objects that the value is part of. */
   const above = new Set<unknown>();
+  /** Images and sounds so far: looking for them among the parts each time is O(n²). */
+  const counts: Record<string, number> = {};
   const where = () => name + path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
   const copy = (item: unknown, step: string | number): unknown => {
     const isObject = typeof item === "object" && item !== null;
@@ -137,7 +139,14 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
   };
   const copyOf = (item: object, step: string | number): unknown => {
     const bytes = bytesOf(item);
-    if (bytes) return textOfBytes(bytes, where(), parts);
+    if (bytes) {
+      try {
+        return textOfBytes(bytes, name, parts, counts);
+      } catch {
+        // Only an error needs the path, which is long in a deep value.
+        return textOfBytes(bytes, where(), parts, counts);
+      }
+    }
     if (isOpaque(item) || above.has(item)) throw unsendable(item, where());
     if (hasToJson(item)) {
       const json = item.toJSON(String(step));
@@ -158,12 +167,14 @@ function fieldsOf(value: object): [string, unknown][] {
 }
 
 /** Returns what stands for bytes in JSON. */
-function textOfBytes(bytes: Buffer, name: string, parts: MediaPart[]): string {
+function textOfBytes(bytes: Buffer, name: string, parts: MediaPart[], counts: Record<string, number>): string {
   const part = mediaPart(bytes, name);
   if (!part) return utf8(bytes, name);
   parts.push(part);
   const what = part.type === "image_url" ? "image" : "sound";
-  return `(${what} ${parts.filter(({ type }) => type === part.type).length})`;
+  const count = (counts[what] ?? 0) + 1;
+  counts[what] = count;
+  return `(${what} ${count})`;
 }
 
 function hasToJson(value: object): value is { toJSON(key: string): unknown } {

@@ -129,14 +129,30 @@ function readCalls(text: string): WrittenCall[] | undefined {
   }
   const calls: WrittenCall[] = [];
   let rest = whole.replaceAll(/<\|tool_calls_section_(?:begin|end)\|>/g, "").trim();
+  // A tag around calls may have no end, where the next one begins: one within the other would be a level for each.
+  let isInTag = false;
+  let isTagBlank = false;
   while (rest !== "") {
-    const read = readFirst(rest);
+    const [tag] = TAG.exec(rest) ?? [];
+    if (tag) {
+      const isEnd = tag === TAG_END;
+      if (isEnd && (!isInTag || isTagBlank)) return undefined;
+      isInTag = !isEnd;
+      isTagBlank = !isEnd;
+    }
+    const read = tag ? { calls: [], length: tag.length } : readFirst(rest);
     if (!read) return undefined;
-    calls.push(...read.calls);
+    if (!tag) isTagBlank = false;
+    // Not as arguments of one call: a list may be longer than the stack.
+    for (const call of read.calls) calls.push(call);
     rest = rest.slice(read.length).trim();
   }
-  return calls.length > 0 ? calls : undefined;
+  return calls.length > 0 && !isTagBlank ? calls : undefined;
 }
+
+const TAG_END = "</tool_call>";
+/** A tag around calls that have marks of their own. */
+const TAG = /^<\/tool_call>|^<tool_call>(?!\s*\{)/;
 
 function readFirst(text: string): { calls: WrittenCall[]; length: number } | undefined {
   for (const [pattern, read] of FORMS) {
@@ -150,7 +166,7 @@ function readFirst(text: string): { calls: WrittenCall[]; length: number } | und
 
 /** The forms that have marks. A model may leave out the last one: at many servers it ends the reply. */
 const FORMS: [RegExp, (first: string, second: string) => WrittenCall[] | undefined][] = [
-  [/^<tool_call>([\s\S]*?)(?:<\/tool_call>|$)/, (inside) => readCalls(inside)],
+  [/^<tool_call>([\s\S]*?)(?:<\/tool_call>|$)/, (object) => readCalls(object)],
   [/^<function=([^>\s]+)>([\s\S]*?)(?:<\/function>|$)/, (name, inside) => readTagged(name, inside)],
   [
     // Not `\s*` around the name: where no arguments follow, it would be tried at each place of a long run of spaces.

@@ -38,7 +38,13 @@ export class ToolNames {
   }
 }
 
-/** Returns a text with `_` for what no name may have. */
+/** Returns a text with `_` for what no name may have, and none at its ends. */
 function legal(text: string): string {
-  return text.replace(/[^A-Za-z0-9_-]+/g, "_").replace(/^_+|_+$/g, "");
+  const name = text.replace(/[^A-Za-z0-9_-]+/g, "_");
+  // Not the pattern `_+$`: it is tried at each place of a long run of them.
+  let begin = 0;
+  let end = name.length;
+  while (begin < end && name[begin] === "_") begin++;
+  while (end > begin && name[end - 1] === "_") end--;
+  return name.slice(begin, end);
 }

@@ -244,6 +244,39 @@ describe("a body that is read in turns", () => {
   });
 });
 
+describe("a body that comes byte by byte", () => {
+  const LENGTH = 500_000;
+
+  it("takes little more memory than its length", () => {
+    assert.ok(global.gc, "the options of .mocharc.json are missing");
+    const heap = (): number => {
+      global.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    for (const isBlocked of [false, true]) {
+      // The first event blocks: the rest waits for its turn.
+      const { body } = makeBody({}, () => block(20), 1e6);
+      const before = heap();
+      body.push(Buffer.from(isBlocked ? "data: a\n\n" : "{"));
+      for (let at = 0; at < LENGTH; at++) body.push(Buffer.from("1"));
+      assert.ok(heap() - before < 10 * LENGTH);
+      body.destroy();
+    }
+  });
+
+  it("is decompressed in time that is not that of so many writes", async () => {
+    const text = Array.from({ length: 4000 }, () => Math.random().toString(36)).join("");
+    const packed = gzipSync(sseEvent(text));
+    const { body, seen } = makeBody({ "content-encoding": "gzip" });
+    const startedAt = performance.now();
+    for (let at = 0; at < packed.length; at++) body.push(packed.subarray(at, at + 1));
+    body.end();
+    await ended(seen);
+    assert.deepEqual(seen.events, [[JSON.stringify(text), undefined]]);
+    assert.ok(performance.now() - startedAt < 500);
+  });
+});
+
 describe("a compressed body", () => {
   const EVENTS = [...Array(30).keys()].map((index) => sseEvent({ index, text: "word ".repeat(index % 7) }));
   const TEXT = EVENTS.join("");

@@ -71,6 +71,12 @@ describe("a schema in the words that every server knows", () => {
     assert.deepEqual(required, names);
   });
 
+  it("may have any number of properties", () => {
+    const properties = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`p${at}`, {}]));
+    assert.equal(isDemanding({ type: "object", properties }), false);
+    assert.equal(isDemanding({ type: "object", list: Object.values(properties) }), false);
+  });
+
   it("has an end where the schema refers to itself, or doubles with each level", () => {
     const tree = one({ $ref: "#" });
     assert.ok(JSON.stringify(plainSchema(tree)).length < 2000);

@@ -57,6 +57,14 @@ describe("a call that a model writes as text", () => {
       '[TOOL_CALLS] [{"name":"free","arguments":{"a":"]}"}}]',
       [["free", { a: "]}" }]],
     ],
+    [
+      "in tags that have no end",
+      "<tool_call><function=get_time></function><tool_call><function=get_time></function>",
+      [
+        ["get_time", {}],
+        ["get_time", {}],
+      ],
+    ],
     ["as Llama's function", '<function=get_weather>{"city": "Paris"}</function>', [PARIS]],
     [
       "as Qwen3-Coder's function, whose arguments are texts",
@@ -117,6 +125,8 @@ describe("a call in a text that is none", () => {
     ["missing arguments", "<function=get_weather>{}</function>", true],
     ["arguments of another type", '{"name":"get_weather","arguments":{"city":5}}', true],
     ["arguments of another function", '{"name":"get_time","arguments":{"city":"Paris"}}', true],
+    ["a last tag with nothing behind it", "<tool_call><function=get_time></function><tool_call>", true],
+    ["a tag with nothing behind it", "<tool_call><function=get_time></function><tool_call></tool_call>", true],
     ["broken JSON", '<tool_call>{"name": "get_weather", "arguments": {"city": </tool_call>', true],
     ["an object for an unknown function", '{"name":"rm","arguments":{}}', true],
     ["an object that only begins alike", '{"name":"get_weather","temperature":7}', false],
@@ -239,6 +249,9 @@ describe("a text among tools", () => {
       ["<function=get_time>", "<parameter=a>\n\n</parameter>"],
       ["", "<|tool_call_begin|>get_time:0<|tool_call_argument_begin|>{}<|tool_call_end|>"],
       ["", "<tool_call>{}</tool_call>"],
+      ["", "<tool_call><function=get_time></function>"],
+      ["<tool_call><function=get_time></function>", "<tool_call>"],
+      ["[TOOL_CALLS][", `${'{"name":"get_time","arguments":{}},'.repeat(8)}`],
     ];
     for (const [begin, part] of inside) {
       const text = begin + part.repeat(20_000);
