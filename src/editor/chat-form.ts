@@ -9,7 +9,7 @@ import { createTextField } from "./fields/text-field.js";
 import { createToolList } from "./fields/tool-list.js";
 import { pickModel } from "./models/model-picker.js";
 import { createQuestionList } from "./question-list.js";
-import { configOf, reachTexts, showReach } from "./reach.js";
+import { chosenConfig, configOf, reachTexts, showReach } from "./reach.js";
 import { createTabs, type EditedNode, make, makeButton, type NodeForm, widget } from "./red.js";
 import { createSchemaField, type SchemaField } from "./schema/schema-field.js";
 import { createTryIt } from "./try-it.js";
@@ -94,8 +94,8 @@ export function createChatForm(node: EditedNode): NodeForm {
       tools: tools
         .picked()
         .map(({ id, name, description, parameters, strict }) => ({ id, name, description, parameters, strict })),
-      config: configuration(String(field("config").val() ?? "")),
-      otherwise: configuration(String(configOf(field("config").val())?.otherwise ?? "")),
+      config: configuration(chosenConfig(node)),
+      otherwise: configuration(String(configOf(chosenConfig(node))?.otherwise ?? "")),
     };
   });
   if (globalThis.huggingfaceEditor.questionsOf === node.id) {
@@ -134,16 +134,15 @@ function shownIn(property: string): unknown {
 /** Shows the configuration's model as placeholder, and offers those of its server. */
 function prepareModel(node: EditedNode): void {
   const button = $("#huggingface-chat-pick");
-  const chosen = () => String(field("config").val() ?? "");
   const show = () => {
-    showWhere();
-    const config = RED.nodes.node(chosen());
+    showWhere(node);
+    const config = RED.nodes.node(chosenConfig(node));
     field("model").attr("placeholder", config?.model || node._("huggingface-chat.placeholder.model"));
     button.prop("disabled", !config);
   };
   button.on("click", () => {
     const model = field("model");
-    const config = configuration(chosen());
+    const config = configuration(chosenConfig(node));
     if (config) pickModel(config, String(model.val() ?? ""), (picked) => model.val(picked).trigger("change"));
   });
   field("config").on("change", show);
@@ -151,8 +150,8 @@ function prepareModel(node: EditedNode): void {
 }
 
 /** Says whether the questions stay in the own network. */
-function showWhere(): void {
-  const config = configOf(field("config").val());
+function showWhere(node: EditedNode): void {
+  const config = configOf(chosenConfig(node));
   const hint = $("#huggingface-chat-reach");
   showReach(hint, hint, config ? reachTexts(config, configOf(config.otherwise)) : { own: "", otherwise: "" });
 }

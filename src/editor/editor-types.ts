@@ -14,7 +14,7 @@ export interface EditorGlobal {
     eachNode(callback: (node: FlowNode) => void): void;
     eachConfig(callback: (node: FlowNode) => void): void;
     eachWorkspace(callback: (tab: { id: string; label: string }) => void): void;
-    subflow(id: unknown): { id: string; name?: string } | undefined;
+    subflow(id: unknown): Subflow | undefined;
     getType(type: string): NodeType;
   };
   editor: {
@@ -61,6 +61,13 @@ export interface EditorGlobal {
     close(done?: () => void): void;
     resize(): void;
   };
+}
+
+/** A subflow's own side. `env` has the properties that an instance sets, here with their defaults. */
+export interface Subflow {
+  id: string;
+  name?: string;
+  env?: { name: string; type: string; value?: unknown }[];
 }
 
 /** A type of node, as it is registered. */

@@ -1,6 +1,6 @@
 import { isAtHome } from "../shared/home-host.js";
 import { DEMO_URL } from "../shared/limits.js";
-import { text } from "./red.js";
+import { type EditedNode, text } from "./red.js";
 import { isVariable } from "./validators.js";
 
 /** A configuration, as far as it says where its questions go. */
@@ -39,6 +39,17 @@ function hostOf(baseUrl: unknown): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Returns the id of the configuration that is chosen in a chat node's form. In a subflow, Node-RED offers those that an instance
+ * chooses as `${NAME}`: that stands for the one that the subflow itself has there.
+ */
+export function chosenConfig(node: EditedNode): string {
+  const chosen = String($("#node-input-config").val() ?? "");
+  const { env = [] } = RED.nodes.subflow(node.z) ?? {};
+  const found = env.find(({ name, type }) => type === "huggingface-config" && chosen === `\${${name}}`);
+  return found ? String(found.value ?? "") : chosen;
 }
 
 /** Returns the configuration of an id, as the editor has it. */

@@ -73,7 +73,10 @@ export class ChatInputs {
       resolve("audio"),
     ]);
     this.#checkTimestamp(prompt);
-    for (const params of options.formNames ?? []) this.#warnOnce("form_name", { ...params }, params.name);
+    for (const { name, apiName } of options.formNames ?? []) {
+      const field = this.#translate(`label.${name}`);
+      this.#warnOnce(apiName === "" ? "form_only" : "form_name", { name, apiName, field }, name);
+    }
     // Image and sound were for the question that this is the reply to.
     const media = isReply(prompt, msg.completion) ? { images: undefined, audio: undefined } : { images, audio };
     return { prompt, system, ...media };

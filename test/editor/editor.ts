@@ -582,6 +582,23 @@ export class Form {
     }, width - 40);
   }
 
+  /** Returns the choices that are wider than their select with a tray of this width; names of other nodes are not counted. */
+  async cutChoices(width: number): Promise<string[]> {
+    await this.overflowing(width - 40);
+    return this.page.evaluate(() => {
+      const form = Array.from(document.querySelectorAll<HTMLElement>(".huggingface-form")).at(-1);
+      const context = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+      return Array.from(form?.querySelectorAll("select") ?? []).flatMap((select) => {
+        if (!select.checkVisibility() || select.parentElement?.style.display) return [];
+        const { font, paddingLeft, paddingRight } = getComputedStyle(select);
+        context.font = font;
+        const room = select.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+        const texts = Array.from(select.options).map(({ text }) => text);
+        return texts.filter((text) => context.measureText(text).width > room + 1);
+      });
+    });
+  }
+
   /** Returns the JSON in the form's code editor. */
   async code(): Promise<string> {
     const json = () => monaco.editor.getModels().find((model) => model.getLanguageId() === "json");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { chatFlow, tab as flowTab, type NodeDef } from "../support/node-red";
 import { root } from "../support/root";
 import { type Editor, type Form, useEditor } from "./editor";
 
@@ -44,6 +45,36 @@ for (const language of readdirSync(LOCALES).filter((name) => name !== "en-US")) 
       await checkTabs(config, 3);
       await config.cancel();
       await chat.cancel();
+    });
+
+    it("cut no choice and no tab off in a tray of 360 px", async () => {
+      const [, config, chat] = chatFlow("http://127.0.0.1:9/v1") as [NodeDef, NodeDef, NodeDef];
+      const chosen = {
+        stream: true,
+        format: "json_schema",
+        toolChoice: "function",
+        mcp: ["m1"],
+        conversation: "topic",
+      };
+      await editor.show([
+        flowTab(),
+        config,
+        { ...chat, ...chosen, x: 200, y: 80 },
+        { id: "m1", type: "huggingface-mcp", name: "Docs", url: "http://127.0.0.1:9/mcp" },
+      ]);
+      const form = await editor.edit(chat.id);
+      for (const tab of [1, 2, 3, 4, 0]) {
+        await form.tabAt(tab);
+        assert.deepEqual(await form.cutChoices(360), [], `tab ${tab}`);
+        assert.deepEqual(await form.cutTabs(360), [], `tab ${tab}`);
+      }
+      const ofConfig = await editor.editConfig("config", "edit");
+      for (const tab of [1, 2, 0]) {
+        await ofConfig.tabAt(tab);
+        assert.deepEqual(await ofConfig.cutChoices(360), [], `tab ${tab} of the configuration`);
+      }
+      await ofConfig.cancel();
+      await form.cancel();
     });
 
     it("have a help in it", async () => {

@@ -159,9 +159,26 @@ describe("what a message holds", () => {
       ["reasoningEffort", "reasoning_effort"],
       ["format", "response_format"],
       ["toolName", "tool_choice"],
+      ["schemaName", "response_format"],
     ] as const) {
       assert.equal((await ask({ payload: "hi", huggingface: { [name]: "x" } }))[name], "x");
       assert.match(warnings().at(-1) ?? "", new RegExp(`msg\\.huggingface\\.${name} .* Write ${apiName} instead`));
+    }
+  });
+
+  it("may name fields that only the node can set: they are sent, with one warning each that names the form's field", async () => {
+    await deploy();
+    for (const [name, label] of [
+      ["maxSteps", "Max. tool rounds"],
+      ["onError", "When it fails"],
+      ["maxHistoryTokens", "Tokens kept"],
+    ] as const) {
+      const before = warnings().length;
+      for (let count = 0; count < 2; count++) {
+        assert.equal((await ask({ payload: "hi", huggingface: { [name]: "3" } }))[name], "3");
+      }
+      assert.equal(warnings().length, before + 1);
+      assert.match(warnings().at(-1) ?? "", new RegExp(`msg\\.huggingface\\.${name} .* set "${label}" in the node`));
     }
   });
 

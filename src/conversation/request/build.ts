@@ -8,7 +8,7 @@ import { checkNames, type Declaration, readDeclarations } from "../tools";
 import { checkEnvironment, type Fields, formReader, readBoolean, readObject, readText } from "./fields";
 import { readImages } from "./media";
 import { isBlank, type Message, type Prompt, readPrompt, systemText, withImages, withSystem } from "./prompt";
-import { API_NAMES, cleanFields, FORM_FIELDS, KNOWN } from "./request-fields";
+import { API_NAMES, cleanFields, FORM_FIELDS, KNOWN, NODE_ONLY } from "./request-fields";
 import { readSounds } from "./sound";
 import { holdsNothing, kindOf } from "./text-of";
 import { addTemplateKwargs } from "./thinking";
@@ -31,7 +31,7 @@ export interface MessageOptions {
   formNames?: FormName[];
 }
 
-/** A name of the form, and what the API calls the same. */
+/** A name of the form, and what the API calls the same: blank for what only the node can set. */
 export interface FormName {
   name: string;
   apiName: string;
@@ -97,7 +97,7 @@ export function readMessageOptions(value: unknown, source: string): MessageOptio
   const { system, conversation, stream, idempotency_key: key, messages, ...rest } = object;
   const result: MessageOptions = { source, fields: cleanFields(rest, source) };
   const formNames = Object.keys(rest).flatMap((name) => {
-    const apiName = API_NAMES.get(name);
+    const apiName = API_NAMES.get(name) ?? (NODE_ONLY.has(name) ? "" : undefined);
     return apiName === undefined ? [] : [{ name, apiName }];
   });
   if (formNames.length > 0) result.formNames = formNames;

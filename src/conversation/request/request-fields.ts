@@ -30,6 +30,13 @@ export const API_NAMES = new Map<string, string>([
   ["toolName", "tool_choice"],
   ["format", "response_format"],
   ["schema", "response_format"],
+  ["schemaName", "response_format"],
+]);
+/** The form's names of what no message can set; none of them is a name of the API. */
+export const NODE_ONLY: ReadonlySet<string> = new Set<(typeof CHAT_FIELDS)[number]["name"]>([
+  ...(["repairs", "chunk", "chunkInterval", "chunkLanguage", "streamReasoning", "onError", "statusShows"] as const),
+  ...(["mcpTools", "approval", "approvalTimeout", "maxSteps", "toolTimeout"] as const),
+  ...(["maxMessages", "maxHistoryTokens"] as const),
 ]);
 /** Only the configuration may set these: a message can come from anywhere. */
 const FORBIDDEN = ["token", "headers", "baseUrl"];

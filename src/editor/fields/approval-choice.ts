@@ -13,9 +13,11 @@ export function fillApprovalChoice(select: HTMLSelectElement, node: EditedNode):
   }
   RED.nodes.eachWorkspace(({ id, label }) => void tabs.set(id, label || id));
   const options = [make("option", { value: "" }, node._("huggingface-chat.mcp.nobody"))];
-  for (const { id, name, z } of RED.nodes.filterNodes({ type: "link in" })) {
+  for (const { id, name, z, d } of RED.nodes.filterNodes({ type: "link in" })) {
     const tab = tabs.get(String(z));
-    if (tab !== undefined) options.push(make("option", { value: id }, `${name || id} (${tab})`));
+    const label = `${name || id} (${tab})`;
+    const shown = d ? node._("huggingface-chat.group.disabled", { name: label }) : label;
+    if (tab !== undefined) options.push(make("option", { value: id }, shown));
   }
   if (!options.some(({ value }) => value === given)) {
     options.push(make("option", { value: given }, node._("huggingface-chat.mcp.missing", { id: given })));

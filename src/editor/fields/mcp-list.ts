@@ -84,7 +84,7 @@ export function createMcpList(
     const server = RED.nodes.node(line.id);
     const box = make("input", { type: "checkbox", class: "huggingface-mcp-picked" });
     box.checked = line.isPicked;
-    const name = server ? server.name || String(server["url"] ?? "") || line.id : words("missing", { id: line.id });
+    const name = nameOf(line.id, server, node);
     const use = select(MCP_USES, line.settings.use, "use", words);
     const ask = select(MCP_ASKS, line.settings.ask, "ask", words);
     const tools = make("div", { class: "huggingface-mcp-tools" });
@@ -150,6 +150,13 @@ export function createMcpList(
     isAnyPicked: () => picked().length > 0,
     close: () => requests.abort(),
   };
+}
+
+/** Names a server as its line has it: one that is gone, or disabled, says so. */
+function nameOf(id: string, server: FlowNode | null | undefined, node: EditedNode): string {
+  if (!server) return node._("huggingface-chat.mcp.missing", { id });
+  const name = server.name || String(server["url"] ?? "") || id;
+  return server.d ? node._("huggingface-chat.group.disabled", { name }) : name;
 }
 
 /** Returns the servers that a node may use: global ones, and those of its own subflow. */
