@@ -153,6 +153,33 @@ describe("an MCP server's connection", () => {
     );
   });
 
+  for (const [from, to, status, message] of [
+    ["2025", "2026", 400, "Unsupported protocol version"],
+    ["2026", "2025", 400, "Bad Request: Server not initialized"],
+    ["2026", "2025", 400, "Bad Request: Mcp-Session-Id header is required"],
+    ["2026", "2025", 404, "Session not found"],
+  ] as const) {
+    it(`connects anew where an update makes a server of ${from} one of ${to}, which says ${status}: ${message}`, async () => {
+      await start({ style: from });
+      await echo("one");
+      server.restart();
+      server.behaviour.style = to;
+      server.behaviour.before = ({ headers, body, method }, response) => {
+        const isModern = headers["mcp-protocol-version"] === "2026-07-28";
+        const isKnown = to === "2026" ? isModern : body?.method === "initialize" || headers["mcp-session-id"];
+        if (method !== "POST" || isKnown) return false;
+        send(response, status, { jsonrpc: "2.0", id: null, error: { code: -32000, message } });
+        return true;
+      };
+      assert.equal(textOf(await echo("two")), "two");
+      assert.equal((await connection.tools(never)).length, 1);
+      assert.deepEqual(
+        server.calls.map(({ args }) => args.text),
+        ["one", "two"],
+      );
+    });
+  }
+
   it("connects anew once only", async () => {
     await start();
     await echo();

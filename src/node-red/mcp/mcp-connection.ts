@@ -145,7 +145,7 @@ export class McpConnection implements McpServer {
         session = await untilAbort(this.#connected(), signal);
         return { result: await session.run(work, signal), session };
       } catch (thrown) {
-        const failure = readFailure(thrown, this.#origin, this.#seconds, session?.hasId === true);
+        const failure = readFailure(thrown, this.#origin, this.#seconds, session !== undefined);
         if (this.#end.signal.aborted) throw new ChatError("cancelled");
         if (failure.isGone && session) this.#drop(session);
         // Where there was no connection before, a new one would fail like this one.
