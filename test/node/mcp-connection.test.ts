@@ -227,6 +227,27 @@ describe("an MCP server's connection", () => {
     await assert.rejects(echo(), { code: "cancelled" });
   });
 
+  it("ends a session that is being opened when it is closed", async () => {
+    await start({ before: ({ body }) => body?.method === "notifications/initialized" });
+    const ended = assert.rejects(echo(), { code: "cancelled" });
+    await until(() => server.asked("notifications/initialized").length === 1);
+    await connection.close();
+    await ended;
+    assert.equal(server.sessions.size, 0);
+  });
+
+  it("leaves no session behind where opening it fails", async () => {
+    await start({
+      before: ({ body }, response) => {
+        if (body?.method !== "notifications/initialized") return false;
+        send(response, 500, {});
+        return true;
+      },
+    });
+    await assert.rejects(echo(), { key: "mcp_status" });
+    assert.equal(server.sessions.size, 0);
+  });
+
   it("opens no stream where the server tells of no changes, and none again and again", async () => {
     await start();
     await echo();

@@ -105,7 +105,11 @@ export class McpConnection implements McpServer {
   async close(): Promise<void> {
     this.#end.abort();
     this.#slots.close();
-    await this.#session?.close();
+    // One that is being opened ends its session itself.
+    await this.#opening?.then(
+      (session) => session.close(),
+      () => {},
+    );
     await this.#origin.close();
   }
 
@@ -158,10 +162,11 @@ export class McpConnection implements McpServer {
   #connected(): Promise<McpSession> {
     if (this.#end.signal.aborted) throw new ChatError("cancelled");
     if (!this.#opening) {
-      const opening = McpSession.open(this.#origin, this.#seconds * 1000, () => {
+      const onListChanged = () => {
         this.#changes++;
         this.#list = undefined;
-      });
+      };
+      const opening = McpSession.open(this.#origin, this.#seconds * 1000, onListChanged, this.#end.signal);
       this.#opening = opening;
       opening.then(
         (session) => {

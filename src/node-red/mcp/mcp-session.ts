@@ -42,6 +42,8 @@ export class McpSession {
   readonly #timeoutMs: number;
   readonly #end = new AbortController();
   #running = 0;
+  /** The server is being told, or knows, that the session is over. */
+  #goodbye: Promise<void> | undefined;
   #isRetired = false;
   #isListening = false;
   #listenedAt = Number.NEGATIVE_INFINITY;
@@ -64,23 +66,24 @@ export class McpSession {
    * Connects.
    *
    * @param timeoutMs - 0 for none
-   * @throws whatever the library throws
+   * @throws ChatError `cancelled` if the signal fires; whatever the library throws
    */
-  static async open(origin: OriginFetch, timeoutMs: number, onListChanged: () => void): Promise<McpSession> {
+  static async open(
+    origin: OriginFetch,
+    timeoutMs: number,
+    onListChanged: () => void,
+    signal: AbortSignal,
+  ): Promise<McpSession> {
     const library = loadModule("mcp/client.js", (): Library => require(BUNDLE));
     const session = new McpSession(library, origin, timeoutMs, onListChanged);
     try {
-      await session.#connect();
+      await untilAbort(session.#connect(), signal);
     } catch (error) {
-      session.#end.abort();
+      // The server may have opened it already.
+      await session.close();
       throw error;
     }
     return session;
-  }
-
-  /** True if the server knows this session by an id, which it may forget. */
-  get hasId(): boolean {
-    return this.#transport.sessionId !== undefined;
   }
 
   /** True while the server tells when its tools change. */
@@ -123,10 +126,22 @@ export class McpSession {
 
   /** Ends everything that is under way; the server is told that the session is over. */
   async close(): Promise<void> {
-    const timer = AbortSignal.timeout(GOODBYE_MS);
-    if (this.hasId) await untilAbort(this.#transport.terminateSession(), timer).catch(() => {});
+    this.#goodbye ??= this.#sayGoodbye();
+    await untilAbort(this.#goodbye, AbortSignal.timeout(GOODBYE_MS)).catch(() => {});
     await this.#client.close().catch(() => {});
     this.#end.abort();
+  }
+
+  /** The library says it only while its transport is open, which is over where the connection has failed. */
+  async #sayGoodbye(): Promise<void> {
+    const { sessionId, protocolVersion } = this.#transport;
+    if (sessionId === undefined) return;
+    const headers = {
+      "mcp-session-id": sessionId,
+      ...(protocolVersion !== undefined && { "mcp-protocol-version": protocolVersion }),
+    };
+    const response = await this.#fetch({ method: "DELETE", headers });
+    await response.body?.cancel();
   }
 
   async #connect(): Promise<void> {
