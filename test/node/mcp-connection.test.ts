@@ -4,7 +4,7 @@ import type { ChatError } from "../../src/node-red/errors";
 import { McpConnection, type McpOptions } from "../../src/node-red/mcp/mcp-connection";
 import type { McpResult } from "../../src/node-red/mcp/types";
 import { type McpBehaviour, McpTestServer, send, TEXT_TOOL, textResult } from "../support/mcp-server";
-import { startServer } from "../support/server";
+import { type Response, startServer } from "../support/server";
 
 const TOKEN = "hf_secretOfTheServer";
 const never = new AbortController().signal;
@@ -215,6 +215,35 @@ describe("an MCP server's connection", () => {
       // The next question finds a connection that works.
       assert.equal(textOf(await echo()), "ok");
     });
+  }
+
+  for (const style of ["2025", "2026"] as const) {
+    for (const [what, answer] of [
+      ["has forgotten the session", (response: Response) => send(response, 404, {})],
+      ["cannot continue it", (response: Response) => response.writeHead(405).end()],
+      ["is out of order", (response: Response) => response.writeHead(502).end()],
+      ["hangs up", (response: Response) => response.destroy()],
+    ] as const) {
+      it(`gives a call up soon whose stream ends before its answer, where the server ${what}, as of ${style}`, async () => {
+        const call: McpBehaviour["call"] = (_, __, ___, response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" });
+          response.end("id: 1\nretry: 10\ndata: \n\n");
+          return undefined;
+        };
+        await start({ style, call }, { timeout: 20 });
+        await connection.tools(never);
+        server.behaviour.before = ({ method }, response) => {
+          if (method !== "GET") return false;
+          answer(response);
+          return true;
+        };
+        const startedAt = performance.now();
+        await assert.rejects(echo(), { key: "mcp_interrupted", code: "tool_failed" });
+        assert.ok(performance.now() - startedAt < 5000);
+        server.behaviour = { style };
+        assert.equal(textOf(await echo()), "hi");
+      });
+    }
   }
 
   it("ends the session when it is closed, and all calls", async () => {

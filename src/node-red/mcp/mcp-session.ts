@@ -8,6 +8,8 @@ const LONGEST_ANSWER = 16 * 1024 * 1024;
 const LONGEST_CALL_MS = 30 * 60 * 1000;
 /** Between two attempts to continue an event stream; the server may ask for less. */
 const RESUME_MS = 500;
+/** Attempts in a row to continue an event stream: then the library gives it up, without a word. */
+const MOST_RESUMES = 2;
 /** Between two attempts to hear of changes; a server that ends them at once is not asked again. */
 const LISTEN_MS = 60 * 1000;
 /** Until a stream that ended without an answer counts as cut: the library may still be reading it. */
@@ -30,6 +32,8 @@ interface Operation {
   fail(error: Error): void;
   bytes: number;
   isConnect: boolean;
+  /** Attempts in a row to continue its event stream that failed. */
+  failedResumes: number;
 }
 
 const operations = new AsyncLocalStorage<Operation>();
@@ -188,7 +192,7 @@ export class McpSession {
     };
     const count = operation && !operation.isConnect ? operation : { bytes: 0 };
     const signals = [this.#end.signal, operation?.signal, signal ?? undefined].filter((one) => one !== undefined);
-    const response = await this.#origin.send({
+    const sending = this.#origin.send({
       method,
       headers: sent,
       body: text,
@@ -208,8 +212,27 @@ export class McpSession {
         setTimeout(() => operation?.fail(new ChatError("connection_cut", { host })), UNREAD_MS).unref();
       },
     });
-    if (isGet && isStanding && response.ok) this.#isListening = true;
+    if (isGet && !isStanding && operation) return this.#continued(sending, operation);
+    const response = await sending;
+    if (isGet && response.ok) this.#isListening = true;
     return response;
+  }
+
+  /** Gives an operation up whose event stream cannot be continued. */
+  async #continued(sending: Promise<Response>, operation: Operation): Promise<Response> {
+    const fail = (isForGood: boolean) => {
+      if (!isForGood && ++operation.failedResumes < MOST_RESUMES) return;
+      operation.fail(new ChatError("connection_cut", { host: this.#origin.url.host }));
+    };
+    try {
+      const response = await sending;
+      if (response.ok) operation.failedResumes = 0;
+      else fail(response.status < 500 && response.status !== 429);
+      return response;
+    } catch (error) {
+      fail(false);
+      throw error;
+    }
   }
 
   /** One stream at a time tells of changes, and only where the server says that it will. */
@@ -234,7 +257,7 @@ function makeOperation(signal: AbortSignal, isConnect: boolean): { operation: Op
     fail = reject;
   });
   failed.catch(() => {});
-  return { operation: { signal, fail: (error) => fail(error), bytes: 0, isConnect }, failed };
+  return { operation: { signal, fail: (error) => fail(error), bytes: 0, isConnect, failedResumes: 0 }, failed };
 }
 
 function isCancellation(body: string | undefined): boolean {
