@@ -355,6 +355,36 @@ describe("an MCP server's connection", () => {
       });
     }
 
+    for (const [status, body, key, said] of [
+      [403, { error: "insufficient_scope", error_description: "It needs files:write" }, "mcp_forbidden", ""],
+      [
+        400,
+        { jsonrpc: "2.0", id: 1, error: { code: -32602, message: "The city is missing" } },
+        "mcp_status",
+        "The city is missing",
+      ],
+      [422, { detail: "No such tool here" }, "mcp_status", "No such tool here"],
+      [429, { error: { message: "Slow down" } }, "mcp_rate_limited", "Slow down"],
+      [502, "<html><head><title>Bad gateway</title></head><body>nginx</body></html>", "mcp_status", "Bad gateway"],
+    ] as const) {
+      it(`where a call is answered by ${status}: ${JSON.stringify(body)}`, async () => {
+        await start();
+        await echo();
+        server.behaviour.before = ({ body: asked }, response) => {
+          if (asked?.method !== "tools/call") return false;
+          const headers = { "www-authenticate": 'Bearer error="insufficient_scope", scope="files:write"' };
+          response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
+          return true;
+        };
+        await assert.rejects(echo(), (error: ChatError) => {
+          assert.equal(error.key, key, error.message);
+          assert.ok(error.message.includes(said), error.message);
+          assert.doesNotMatch(error.message, /[{}<>]/);
+          return true;
+        });
+      });
+    }
+
     it("where the token is refused, without the token", async () => {
       await start(
         {

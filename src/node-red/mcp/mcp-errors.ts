@@ -1,4 +1,13 @@
-import { asRecord, asText, isCancelled, type OriginFetch, reasonOf, sentence } from "../../client/internal";
+import {
+  asRecord,
+  asText,
+  isCancelled,
+  type OriginFetch,
+  pageTitle,
+  readServerMessage,
+  reasonOf,
+  sentence,
+} from "../../client/internal";
 import { ChatError } from "../errors";
 
 /** Errors of the client that say that a server is not reached, or that the connection to it has broken. */
@@ -33,7 +42,9 @@ export function readFailure(thrown: unknown, origin: OriginFetch, seconds: numbe
   if (known) return fromOwn(known, host);
   const { code, data, message } = asRecord(thrown) ?? {};
   const { status, text } = asRecord(data) ?? {};
-  const said = cut(origin.redaction.error(asText(text) ?? asText(message) ?? reasonOf(thrown)));
+  const body = asText(text);
+  const words = body === undefined ? (asText(message) ?? reasonOf(thrown)) : wordsOf(body);
+  const said = cut(origin.redaction.error(words));
   if (typeof status === "number") return fromStatus(status, said, origin, isConnected);
   if (code === "REQUEST_TIMEOUT") return failure(new ChatError("mcp_silent", { host, seconds }, { retryable: true }));
   if (code === "CONNECTION_CLOSED" || code === "NOT_CONNECTED") {
@@ -84,6 +95,11 @@ function chatErrorIn(thrown: unknown, depth = 0): ChatError | undefined {
   const record = asRecord(thrown);
   if (!record || depth > 5) return undefined;
   return chatErrorIn(record["cause"], depth + 1) ?? chatErrorIn(asRecord(record["data"])?.["cause"], depth + 1);
+}
+
+/** Returns what a body says of an error: its sentence, the title of a page, or the whole. */
+function wordsOf(body: string): string {
+  return pageTitle(body) ?? (readServerMessage(body, {}).message || body);
 }
 
 function cut(text: string): string {
