@@ -217,6 +217,17 @@ describe("an MCP server's connection", () => {
     });
   }
 
+  it("knows one tool of a name, the first: what a second one is marked as does not count", async () => {
+    const call: McpBehaviour["call"] = (_, __, ___, response) => {
+      response.destroy();
+      return undefined;
+    };
+    await start({ tools: () => [TEXT_TOOL, readOnly], call }, { believes: true });
+    assert.deepEqual(await connection.tools(never), [TEXT_TOOL]);
+    await assert.rejects(echo(), { key: "mcp_interrupted" });
+    assert.equal(server.calls.length, 1);
+  });
+
   for (const style of ["2025", "2026"] as const) {
     for (const [what, answer] of [
       ["has forgotten the session", (response: Response) => send(response, 404, {})],

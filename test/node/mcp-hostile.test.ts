@@ -89,7 +89,8 @@ describe("a hostile MCP server", () => {
   });
 
   it("ends its list by repeating where it was", async () => {
-    await start({ list: () => ({ nextCursor: "same" }) });
+    let page = 0;
+    await start({ tools: () => [{ ...TEXT_TOOL, name: `tool_${page++}` }], list: () => ({ nextCursor: "same" }) });
     assert.equal((await connection.tools(never)).length, 2);
     assert.equal(server.lists, 2);
   });

@@ -121,9 +121,12 @@ export class McpConnection implements McpServer {
       const { result, session } = await this.#run(work, this.#end.signal, true);
       const { tools, ttlMs } = result;
       const told = ttlMs === undefined ? undefined : Math.min(Math.max(ttlMs, 0), LONGEST_KEPT_MS);
+      const byName = new Map<string, McpTool>();
+      // The first one of a name counts everywhere: it is the one that is shown, offered and allowed.
+      for (const tool of tools) if (!byName.has(tool.name)) byName.set(tool.name, tool);
       const list: ToolList = {
-        tools,
-        byName: new Map(tools.map((tool) => [tool.name, tool])),
+        tools: [...byName.values()],
+        byName,
         session,
         keptUntil: performance.now() + (told ?? KEPT_MS),
         isWatched: told === undefined,
