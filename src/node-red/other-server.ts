@@ -45,8 +45,8 @@ export class OtherServers {
         const { request, output } = build({ ...options, fields }, settings);
         const unsupported = this.#unsupported.get(id) ?? new UnsupportedParams();
         this.#unsupported.set(id, unsupported);
-        const { fallback, stickyProvider } = settings;
-        return { client: settings.client, request, output, fallback, stickyProvider, unsupported };
+        const { fallback, stickyProvider, traceContent } = settings;
+        return { client: settings.client, request, output, fallback, stickyProvider, traceContent, unsupported };
       },
     };
   }

@@ -4,7 +4,7 @@ import type { ChatError } from "../../src/node-red/errors";
 import { McpConnection, type McpOptions } from "../../src/node-red/mcp/mcp-connection";
 import type { McpResult } from "../../src/node-red/mcp/types";
 import { type McpBehaviour, McpTestServer, send, TEXT_TOOL, textResult } from "../support/mcp-server";
-import { startServer } from "../support/server";
+import { type Response, startServer } from "../support/server";
 
 const TOKEN = "hf_secretOfTheServer";
 const never = new AbortController().signal;
@@ -153,6 +153,33 @@ describe("an MCP server's connection", () => {
     );
   });
 
+  for (const [from, to, status, message] of [
+    ["2025", "2026", 400, "Unsupported protocol version"],
+    ["2026", "2025", 400, "Bad Request: Server not initialized"],
+    ["2026", "2025", 400, "Bad Request: Mcp-Session-Id header is required"],
+    ["2026", "2025", 404, "Session not found"],
+  ] as const) {
+    it(`connects anew where an update makes a server of ${from} one of ${to}, which says ${status}: ${message}`, async () => {
+      await start({ style: from });
+      await echo("one");
+      server.restart();
+      server.behaviour.style = to;
+      server.behaviour.before = ({ headers, body, method }, response) => {
+        const isModern = headers["mcp-protocol-version"] === "2026-07-28";
+        const isKnown = to === "2026" ? isModern : body?.method === "initialize" || headers["mcp-session-id"];
+        if (method !== "POST" || isKnown) return false;
+        send(response, status, { jsonrpc: "2.0", id: null, error: { code: -32000, message } });
+        return true;
+      };
+      assert.equal(textOf(await echo("two")), "two");
+      assert.equal((await connection.tools(never)).length, 1);
+      assert.deepEqual(
+        server.calls.map(({ args }) => args.text),
+        ["one", "two"],
+      );
+    });
+  }
+
   it("connects anew once only", async () => {
     await start();
     await echo();
@@ -190,6 +217,46 @@ describe("an MCP server's connection", () => {
     });
   }
 
+  it("knows one tool of a name, the first: what a second one is marked as does not count", async () => {
+    const call: McpBehaviour["call"] = (_, __, ___, response) => {
+      response.destroy();
+      return undefined;
+    };
+    await start({ tools: () => [TEXT_TOOL, readOnly], call }, { believes: true });
+    assert.deepEqual(await connection.tools(never), [TEXT_TOOL]);
+    await assert.rejects(echo(), { key: "mcp_interrupted" });
+    assert.equal(server.calls.length, 1);
+  });
+
+  for (const style of ["2025", "2026"] as const) {
+    for (const [what, answer] of [
+      ["has forgotten the session", (response: Response) => send(response, 404, {})],
+      ["cannot continue it", (response: Response) => response.writeHead(405).end()],
+      ["is out of order", (response: Response) => response.writeHead(502).end()],
+      ["hangs up", (response: Response) => response.destroy()],
+    ] as const) {
+      it(`gives a call up soon whose stream ends before its answer, where the server ${what}, as of ${style}`, async () => {
+        const call: McpBehaviour["call"] = (_, __, ___, response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" });
+          response.end("id: 1\nretry: 10\ndata: \n\n");
+          return undefined;
+        };
+        await start({ style, call }, { timeout: 20 });
+        await connection.tools(never);
+        server.behaviour.before = ({ method }, response) => {
+          if (method !== "GET") return false;
+          answer(response);
+          return true;
+        };
+        const startedAt = performance.now();
+        await assert.rejects(echo(), { key: "mcp_interrupted", code: "tool_failed" });
+        assert.ok(performance.now() - startedAt < 5000);
+        server.behaviour = { style };
+        assert.equal(textOf(await echo()), "hi");
+      });
+    }
+  }
+
   it("ends the session when it is closed, and all calls", async () => {
     await start({ call: () => new Promise(() => {}) });
     const ended = assert.rejects(echo(), { code: "cancelled" });
@@ -198,6 +265,27 @@ describe("an MCP server's connection", () => {
     await ended;
     assert.equal(server.sessions.size, 0);
     await assert.rejects(echo(), { code: "cancelled" });
+  });
+
+  it("ends a session that is being opened when it is closed", async () => {
+    await start({ before: ({ body }) => body?.method === "notifications/initialized" });
+    const ended = assert.rejects(echo(), { code: "cancelled" });
+    await until(() => server.asked("notifications/initialized").length === 1);
+    await connection.close();
+    await ended;
+    assert.equal(server.sessions.size, 0);
+  });
+
+  it("leaves no session behind where opening it fails", async () => {
+    await start({
+      before: ({ body }, response) => {
+        if (body?.method !== "notifications/initialized") return false;
+        send(response, 500, {});
+        return true;
+      },
+    });
+    await assert.rejects(echo(), { key: "mcp_status" });
+    assert.equal(server.sessions.size, 0);
   });
 
   it("opens no stream where the server tells of no changes, and none again and again", async () => {
@@ -275,6 +363,36 @@ describe("an MCP server's connection", () => {
         });
         // Nothing is asked elsewhere: no redirect, no address that a login names.
         for (const { url } of server.http.requests) assert.equal(url, "/mcp");
+      });
+    }
+
+    for (const [status, body, key, said] of [
+      [403, { error: "insufficient_scope", error_description: "It needs files:write" }, "mcp_forbidden", ""],
+      [
+        400,
+        { jsonrpc: "2.0", id: 1, error: { code: -32602, message: "The city is missing" } },
+        "mcp_status",
+        "The city is missing",
+      ],
+      [422, { detail: "No such tool here" }, "mcp_status", "No such tool here"],
+      [429, { error: { message: "Slow down" } }, "mcp_rate_limited", "Slow down"],
+      [502, "<html><head><title>Bad gateway</title></head><body>nginx</body></html>", "mcp_status", "Bad gateway"],
+    ] as const) {
+      it(`where a call is answered by ${status}: ${JSON.stringify(body)}`, async () => {
+        await start();
+        await echo();
+        server.behaviour.before = ({ body: asked }, response) => {
+          if (asked?.method !== "tools/call") return false;
+          const headers = { "www-authenticate": 'Bearer error="insufficient_scope", scope="files:write"' };
+          response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
+          return true;
+        };
+        await assert.rejects(echo(), (error: ChatError) => {
+          assert.equal(error.key, key, error.message);
+          assert.ok(error.message.includes(said), error.message);
+          assert.doesNotMatch(error.message, /[{}<>]/);
+          return true;
+        });
       });
     }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { McpConnection, type McpOptions } from "../../src/node-red/mcp/mcp-connection";
+import { readResult } from "../../src/node-red/mcp/mcp-result";
 import { type McpBehaviour, McpTestServer, TEXT_TOOL, textResult } from "../support/mcp-server";
 import { startServer } from "../support/server";
 
@@ -88,7 +89,8 @@ describe("a hostile MCP server", () => {
   });
 
   it("ends its list by repeating where it was", async () => {
-    await start({ list: () => ({ nextCursor: "same" }) });
+    let page = 0;
+    await start({ tools: () => [{ ...TEXT_TOOL, name: `tool_${page++}` }], list: () => ({ nextCursor: "same" }) });
     assert.equal((await connection.tools(never)).length, 2);
     assert.equal(server.lists, 2);
   });
@@ -148,6 +150,40 @@ describe("a hostile MCP server", () => {
     assert.match(text, /\(Cut: the result has 300000 characters\. These are the first 100000\./);
   });
 
+  for (const [what, content, most] of [
+    [
+      "images that are none",
+      Array.from({ length: 20_000 }, () => ({ type: "image", data: "AAAA", mimeType: "image/png" })),
+      8000,
+    ],
+    [
+      "an image whose type is a text",
+      [{ type: "image", data: "AAAA", mimeType: `image/${TOKEN}`.repeat(10_000) }],
+      100,
+    ],
+    ["an image whose type is a secret", [{ type: "image", data: "AAAA", mimeType: `image/${TOKEN}` }], 100],
+    ["sound whose type is a text", [{ type: "audio", data: "AAAA", mimeType: `x ${TOKEN}`.repeat(10_000) }], 100],
+  ] as const) {
+    it(`cannot fill the model's context with ${what}`, async () => {
+      await start({ call: () => ({ content }) }, { token: TOKEN });
+      const told = readResult(await connection.call("echo", {}, never));
+      assert.ok(typeof told === "string");
+      assert.ok(told.length < most, `${told.length}`);
+      assert.doesNotMatch(told, /secretOfTheServer/);
+    });
+  }
+
+  it("cannot send more than 100 images in a result, and the model is told", async () => {
+    const data = Buffer.from("\x89PNG\r\n\x1a\n", "latin1").toString("base64");
+    await start({
+      call: () => ({ content: Array.from({ length: 103 }, () => ({ type: "image", data, mimeType: "image/png" })) }),
+    });
+    const told = readResult(await connection.call("echo", {}, never));
+    assert.ok(typeof told === "object");
+    assert.equal(told.parts.length, 100);
+    assert.equal(told.text, "(3 further images are left out.)");
+  });
+
   it("cannot change a prototype", async () => {
     await start({
       tools: () => [
@@ -177,6 +213,27 @@ describe("a hostile MCP server", () => {
     );
     assert.equal((await connection.tools(never))[0]?.description, "Your token is ***.");
     assert.equal(await callText(), "It is ***.");
+  });
+
+  it("gets no secret to the server of the model in a schema, a name or a title", async () => {
+    const schema = (word: string) => ({
+      type: "object",
+      properties: { [word]: { type: "string", description: `Say ${word}`, enum: [word, 'a "b" \\'] } },
+    });
+    await start(
+      {
+        tools: () => [
+          { name: "leak", inputSchema: schema(TOKEN), annotations: { title: `Say ${TOKEN}` } },
+          { ...TEXT_TOOL, name: `say_${TOKEN}` },
+          { ...TEXT_TOOL, name: "clean" },
+        ],
+      },
+      { token: TOKEN },
+    );
+    assert.deepEqual(await connection.tools(never), [
+      { name: "leak", inputSchema: schema("***"), annotations: { title: "Say ***" } },
+      { ...TEXT_TOOL, name: "clean" },
+    ]);
   });
 
   it("has marks only where they are marks, and tools only where they are tools", async () => {

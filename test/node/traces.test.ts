@@ -8,7 +8,7 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
 import { chatFlow, flowNode, type Message, type NodeRed } from "../support/node-red";
-import { chunk, inTurn, json, reply, sse, type TestServer } from "../support/server";
+import { chunk, inTurn, json, reply, sse, startServer, type TestServer } from "../support/server";
 import { callRound, valueTool } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -330,6 +330,30 @@ describe("traces", () => {
     assert.equal(tool["gen_ai.tool.call.arguments"], `{"q":"${PROMPT}"}`);
     assert.equal(tool["gen_ai.tool.call.result"], REPLY);
   });
+
+  for (const own of [true, false]) {
+    for (const others of [true, false]) {
+      it(`${own && others ? "hold" : "do not hold"} the texts of a stand-in that says ${others}, where the first server says ${own}`, async () => {
+        register();
+        const other = await startServer();
+        try {
+          other.handle(reply(REPLY));
+          server.handle((_, response) => json(response, 500, { error: "broken" }));
+          const standIn = { id: "other", type: "huggingface-config", name: "", model: "m", baseUrl: other.url };
+          const config = { traceContent: own, otherwise: "other", retries: 0 };
+          await deploy({}, config, [{ ...standIn, traceContent: others }]);
+          await ask();
+          const [, moved] = exporter.getFinishedSpans().filter(({ name }) => name.startsWith("chat "));
+          assert.equal(moved?.attributes["server.port"], other.port);
+          const text = JSON.stringify(moved?.attributes);
+          assert.equal(text.includes(PROMPT), own && others, text);
+          assert.equal(text.includes(REPLY), own && others);
+        } finally {
+          await other.close();
+        }
+      });
+    }
+  }
 
   it("of somebody who throws at everything cost no question its reply", async () => {
     const no = () => {

@@ -108,7 +108,8 @@ export class OriginFetch {
       throw new ChatError("redirected", { status: statusCode, location }, { status: statusCode });
     }
     const passedOn = new Headers();
-    for (const name of ["content-type", "mcp-session-id", "www-authenticate", "retry-after"]) {
+    // Without `www-authenticate`: nobody logs in here, and the library would hide the status behind what it asks for.
+    for (const name of ["content-type", "mcp-session-id", "retry-after"]) {
       const value = firstHeader(received, name);
       if (value !== undefined) passedOn.set(name, value);
     }

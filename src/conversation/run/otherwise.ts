@@ -23,6 +23,8 @@ export interface Site {
   fallback: readonly string[];
   unsupported: UnsupportedParams;
   stickyProvider: boolean;
+  /** True if traces may hold its prompts and replies. */
+  traceContent?: boolean;
 }
 
 /** Where a question goes when its server cannot be reached. */

@@ -55,7 +55,10 @@ export class Place {
     if (!otherwise || this.#server !== undefined) return this.#ask(round);
     return askOrElse(otherwise, listener, {
       ask: (mayAsk) => this.#ask({ ...round, listener: withCheck(listener, mayAsk) }, true),
-      moveTo: (site, error) => this.#moveTo(site, error, otherwise),
+      moveTo: (site, error) => {
+        this.#moveTo(site, error, otherwise);
+        round.trace?.movedTo(site);
+      },
       // It has begun: who asks next does not go ahead of it.
       askThere: () => this.#ask({ ...round, priority: "moved" }),
     });

@@ -62,6 +62,11 @@ export class QuestionTrace {
     return this;
   }
 
+  /** Takes over what the configuration of another server says: texts are shown only where both say so. */
+  movedTo({ traceContent = false }: { traceContent?: boolean }): void {
+    this.#showsContent &&= traceContent;
+  }
+
   /** Runs the question. @param report - returns what came of it, as soon as that is known */
   async run<T>(question: () => Promise<T>, report: () => Report | undefined): Promise<T> {
     return this.#trace(this.#question, question, (failed) => this.#clean(replyAttributes(report() ?? failed)));

@@ -105,7 +105,11 @@ export class McpConnection implements McpServer {
   async close(): Promise<void> {
     this.#end.abort();
     this.#slots.close();
-    await this.#session?.close();
+    // One that is being opened ends its session itself.
+    await this.#opening?.then(
+      (session) => session.close(),
+      () => {},
+    );
     await this.#origin.close();
   }
 
@@ -117,9 +121,12 @@ export class McpConnection implements McpServer {
       const { result, session } = await this.#run(work, this.#end.signal, true);
       const { tools, ttlMs } = result;
       const told = ttlMs === undefined ? undefined : Math.min(Math.max(ttlMs, 0), LONGEST_KEPT_MS);
+      const byName = new Map<string, McpTool>();
+      // The first one of a name counts everywhere: it is the one that is shown, offered and allowed.
+      for (const tool of tools) if (!byName.has(tool.name)) byName.set(tool.name, tool);
       const list: ToolList = {
-        tools,
-        byName: new Map(tools.map((tool) => [tool.name, tool])),
+        tools: [...byName.values()],
+        byName,
         session,
         keptUntil: performance.now() + (told ?? KEPT_MS),
         isWatched: told === undefined,
@@ -145,7 +152,7 @@ export class McpConnection implements McpServer {
         session = await untilAbort(this.#connected(), signal);
         return { result: await session.run(work, signal), session };
       } catch (thrown) {
-        const failure = readFailure(thrown, this.#origin, this.#seconds, session?.hasId === true);
+        const failure = readFailure(thrown, this.#origin, this.#seconds, session !== undefined);
         if (this.#end.signal.aborted) throw new ChatError("cancelled");
         if (failure.isGone && session) this.#drop(session);
         // Where there was no connection before, a new one would fail like this one.
@@ -158,10 +165,11 @@ export class McpConnection implements McpServer {
   #connected(): Promise<McpSession> {
     if (this.#end.signal.aborted) throw new ChatError("cancelled");
     if (!this.#opening) {
-      const opening = McpSession.open(this.#origin, this.#seconds * 1000, () => {
+      const onListChanged = () => {
         this.#changes++;
         this.#list = undefined;
-      });
+      };
+      const opening = McpSession.open(this.#origin, this.#seconds * 1000, onListChanged, this.#end.signal);
       this.#opening = opening;
       opening.then(
         (session) => {

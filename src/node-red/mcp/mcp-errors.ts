@@ -1,4 +1,13 @@
-import { asRecord, asText, isCancelled, type OriginFetch, reasonOf, sentence } from "../../client/internal";
+import {
+  asRecord,
+  asText,
+  isCancelled,
+  type OriginFetch,
+  pageTitle,
+  readServerMessage,
+  reasonOf,
+  sentence,
+} from "../../client/internal";
 import { ChatError } from "../errors";
 
 /** Errors of the client that say that a server is not reached, or that the connection to it has broken. */
@@ -6,6 +15,8 @@ const UNREACHED =
   /^(host_unknown|connection_|files_exhausted|certificate|tls_(missing|expected|failed)|http2_only|proxy_(unreachable|failed|unfit|refused)|reply_senseless)/;
 /** Those before a request was sent. */
 const UNSENT = /^(host_unknown|connection_refused|connection_timeout|certificate|tls_|proxy_)/;
+/** What a server says to a client that has another session or protocol in mind, such as after an update of the server. */
+const OTHER_SESSION = /session|protocol[ _-]?version|not (been )?initiali[sz]ed/i;
 /** In characters, of what a server says. */
 const LONGEST_MESSAGE = 300;
 
@@ -23,16 +34,18 @@ export interface McpFailure {
 /**
  * Reads what the library throws.
  *
- * @param hasSession - true if the request named a session
+ * @param isConnected - true if the server had been connected to: it may have been restarted since
  */
-export function readFailure(thrown: unknown, origin: OriginFetch, seconds: number, hasSession: boolean): McpFailure {
+export function readFailure(thrown: unknown, origin: OriginFetch, seconds: number, isConnected: boolean): McpFailure {
   const { host } = origin.url;
   const known = chatErrorIn(thrown);
   if (known) return fromOwn(known, host);
   const { code, data, message } = asRecord(thrown) ?? {};
   const { status, text } = asRecord(data) ?? {};
-  const said = cut(origin.redaction.error(asText(text) ?? asText(message) ?? reasonOf(thrown)));
-  if (typeof status === "number") return fromStatus(status, said, origin, hasSession);
+  const body = asText(text);
+  const words = body === undefined ? (asText(message) ?? reasonOf(thrown)) : wordsOf(body);
+  const said = cut(origin.redaction.error(words));
+  if (typeof status === "number") return fromStatus(status, said, origin, isConnected);
   if (code === "REQUEST_TIMEOUT") return failure(new ChatError("mcp_silent", { host, seconds }, { retryable: true }));
   if (code === "CONNECTION_CLOSED" || code === "NOT_CONNECTED") {
     const error = new ChatError("mcp_unreachable", { host, reason: "connection closed" }, { retryable: true });
@@ -54,12 +67,12 @@ function fromOwn(known: ChatError, host: string): McpFailure {
   return { error, isGone: true, isUnsent: UNSENT.test(known.key) };
 }
 
-function fromStatus(status: number, said: string, origin: OriginFetch, hasSession: boolean): McpFailure {
+function fromStatus(status: number, said: string, origin: OriginFetch, isConnected: boolean): McpFailure {
   const { host } = origin.url;
   const params = { status, host, message: sentence(said) };
   const cause = { status, retryable: status >= 500 || status === 429 };
-  // Some servers say 400 of a session that they do not know.
-  const isForgotten = hasSession && (status === 404 || (status === 400 && /session/i.test(said)));
+  // Some servers say 400 of a session that they do not know; others have learned another protocol, or forgotten one.
+  const isForgotten = isConnected && (status === 404 || (status === 400 && OTHER_SESSION.test(said)));
   const key = keyOf(status, origin.hasToken);
   return { error: new ChatError(key, params, cause), isGone: isForgotten, isUnsent: isForgotten };
 }
@@ -82,6 +95,11 @@ function chatErrorIn(thrown: unknown, depth = 0): ChatError | undefined {
   const record = asRecord(thrown);
   if (!record || depth > 5) return undefined;
   return chatErrorIn(record["cause"], depth + 1) ?? chatErrorIn(asRecord(record["data"])?.["cause"], depth + 1);
+}
+
+/** Returns what a body says of an error: its sentence, the title of a page, or the whole. */
+function wordsOf(body: string): string {
+  return pageTitle(body) ?? (readServerMessage(body, {}).message || body);
 }
 
 function cut(text: string): string {

@@ -8,6 +8,8 @@ const LONGEST_ANSWER = 16 * 1024 * 1024;
 const LONGEST_CALL_MS = 30 * 60 * 1000;
 /** Between two attempts to continue an event stream; the server may ask for less. */
 const RESUME_MS = 500;
+/** Attempts in a row to continue an event stream: then the library gives it up, without a word. */
+const MOST_RESUMES = 2;
 /** Between two attempts to hear of changes; a server that ends them at once is not asked again. */
 const LISTEN_MS = 60 * 1000;
 /** Until a stream that ended without an answer counts as cut: the library may still be reading it. */
@@ -30,6 +32,8 @@ interface Operation {
   fail(error: Error): void;
   bytes: number;
   isConnect: boolean;
+  /** Attempts in a row to continue its event stream that failed. */
+  failedResumes: number;
 }
 
 const operations = new AsyncLocalStorage<Operation>();
@@ -42,6 +46,8 @@ export class McpSession {
   readonly #timeoutMs: number;
   readonly #end = new AbortController();
   #running = 0;
+  /** The server is being told, or knows, that the session is over. */
+  #goodbye: Promise<void> | undefined;
   #isRetired = false;
   #isListening = false;
   #listenedAt = Number.NEGATIVE_INFINITY;
@@ -64,23 +70,24 @@ export class McpSession {
    * Connects.
    *
    * @param timeoutMs - 0 for none
-   * @throws whatever the library throws
+   * @throws ChatError `cancelled` if the signal fires; whatever the library throws
    */
-  static async open(origin: OriginFetch, timeoutMs: number, onListChanged: () => void): Promise<McpSession> {
+  static async open(
+    origin: OriginFetch,
+    timeoutMs: number,
+    onListChanged: () => void,
+    signal: AbortSignal,
+  ): Promise<McpSession> {
     const library = loadModule("mcp/client.js", (): Library => require(BUNDLE));
     const session = new McpSession(library, origin, timeoutMs, onListChanged);
     try {
-      await session.#connect();
+      await untilAbort(session.#connect(), signal);
     } catch (error) {
-      session.#end.abort();
+      // The server may have opened it already.
+      await session.close();
       throw error;
     }
     return session;
-  }
-
-  /** True if the server knows this session by an id, which it may forget. */
-  get hasId(): boolean {
-    return this.#transport.sessionId !== undefined;
   }
 
   /** True while the server tells when its tools change. */
@@ -123,10 +130,22 @@ export class McpSession {
 
   /** Ends everything that is under way; the server is told that the session is over. */
   async close(): Promise<void> {
-    const timer = AbortSignal.timeout(GOODBYE_MS);
-    if (this.hasId) await untilAbort(this.#transport.terminateSession(), timer).catch(() => {});
+    this.#goodbye ??= this.#sayGoodbye();
+    await untilAbort(this.#goodbye, AbortSignal.timeout(GOODBYE_MS)).catch(() => {});
     await this.#client.close().catch(() => {});
     this.#end.abort();
+  }
+
+  /** The library says it only while its transport is open, which is over where the connection has failed. */
+  async #sayGoodbye(): Promise<void> {
+    const { sessionId, protocolVersion } = this.#transport;
+    if (sessionId === undefined) return;
+    const headers = {
+      "mcp-session-id": sessionId,
+      ...(protocolVersion !== undefined && { "mcp-protocol-version": protocolVersion }),
+    };
+    const response = await this.#fetch({ method: "DELETE", headers });
+    await response.body?.cancel();
   }
 
   async #connect(): Promise<void> {
@@ -173,7 +192,7 @@ export class McpSession {
     };
     const count = operation && !operation.isConnect ? operation : { bytes: 0 };
     const signals = [this.#end.signal, operation?.signal, signal ?? undefined].filter((one) => one !== undefined);
-    const response = await this.#origin.send({
+    const sending = this.#origin.send({
       method,
       headers: sent,
       body: text,
@@ -193,8 +212,27 @@ export class McpSession {
         setTimeout(() => operation?.fail(new ChatError("connection_cut", { host })), UNREAD_MS).unref();
       },
     });
-    if (isGet && isStanding && response.ok) this.#isListening = true;
+    if (isGet && !isStanding && operation) return this.#continued(sending, operation);
+    const response = await sending;
+    if (isGet && response.ok) this.#isListening = true;
     return response;
+  }
+
+  /** Gives an operation up whose event stream cannot be continued. */
+  async #continued(sending: Promise<Response>, operation: Operation): Promise<Response> {
+    const fail = (isForGood: boolean) => {
+      if (!isForGood && ++operation.failedResumes < MOST_RESUMES) return;
+      operation.fail(new ChatError("connection_cut", { host: this.#origin.url.host }));
+    };
+    try {
+      const response = await sending;
+      if (response.ok) operation.failedResumes = 0;
+      else fail(response.status < 500 && response.status !== 429);
+      return response;
+    } catch (error) {
+      fail(false);
+      throw error;
+    }
   }
 
   /** One stream at a time tells of changes, and only where the server says that it will. */
@@ -219,7 +257,7 @@ function makeOperation(signal: AbortSignal, isConnect: boolean): { operation: Op
     fail = reject;
   });
   failed.catch(() => {});
-  return { operation: { signal, fail: (error) => fail(error), bytes: 0, isConnect }, failed };
+  return { operation: { signal, fail: (error) => fail(error), bytes: 0, isConnect, failedResumes: 0 }, failed };
 }
 
 function isCancellation(body: string | undefined): boolean {
