@@ -10,8 +10,13 @@ const MOST_MS = 3000;
 export function quickly<T>(work: () => T, what = ""): T {
   const before = process.cpuUsage();
   const result = work();
+  wasQuick(before, what);
+  return result;
+}
+
+/** Asserts that little time of the processor has passed. @param before - what `process.cpuUsage()` was then */
+export function wasQuick(before: NodeJS.CpuUsage, what = ""): void {
   const { user, system } = process.cpuUsage(before);
   const ms = (user + system) / 1000;
   assert.ok(ms < MOST_MS, `${Math.round(ms)} ms ${what}`);
-  return result;
 }

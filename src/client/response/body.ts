@@ -48,7 +48,7 @@ export class Body {
   readonly #callbacks: BodyCallbacks;
   #kind: BodyKind;
   #events: EventStream | undefined;
-  readonly #document = new Pieces();
+  #document: Pieces | undefined;
   // Since the last event: an endless line is kept nowhere.
   #bytesPending = 0;
 
@@ -62,7 +62,7 @@ export class Body {
   /** It is not this body's turn; bytes wait. */
   #isPaused = false;
   #leftOfTurn = BYTES_A_TURN;
-  readonly #bytesWaiting = new Pieces();
+  #bytesWaiting: Pieces | undefined;
   #waitingLength = 0;
   /** Called when all has been handed on and no more will come. */
   #atEnd: (() => void) | undefined;
@@ -76,12 +76,12 @@ export class Body {
 
   /** The document so far. */
   get text(): string {
-    return this.#document.join().toString("utf8");
+    return this.#document?.join().toString("utf8") ?? "";
   }
 
   /** True if bytes or events have come that are not read yet. */
   get isWaiting(): boolean {
-    const waits = !this.#bytesWaiting.isEmpty || this.#events?.isWaiting === true || this.#atEnd !== undefined;
+    const waits = this.#waitingLength > 0 || this.#events?.isWaiting === true || this.#atEnd !== undefined;
     return waits || this.#unpacker?.isBusy === true;
   }
 
@@ -125,7 +125,7 @@ export class Body {
     turns.leave(this.#resume);
     turns.waitingBytes -= this.#waitingLength;
     this.#waitingLength = 0;
-    this.#bytesWaiting.take();
+    this.#bytesWaiting = undefined;
     this.#atEnd = undefined;
     this.#unpacker?.destroy();
   }
@@ -161,10 +161,16 @@ export class Body {
     }
   }
 
+  #keepDocument(bytes: Buffer): void {
+    this.#document ??= new Pieces();
+    this.#document.add(bytes);
+  }
+
   /** Keeps bytes for a later turn. */
   #keep(bytes: Buffer): void {
     if (this.#isDestroyed) return;
     this.#pause();
+    this.#bytesWaiting ??= new Pieces();
     this.#bytesWaiting.add(bytes);
     this.#waitingLength += bytes.length;
     turns.waitingBytes += bytes.length;
@@ -195,16 +201,16 @@ export class Body {
     if (this.#isDestroyed) return;
     const hasNews = !bytes.every(isBlankByte);
     // Endless white space before the first character would be kept for ever.
-    if (this.#kind === "json" || hasNews) this.#document.add(bytes);
+    if (this.#kind === "json" || hasNews) this.#keepDocument(bytes);
     if (hasNews) this.newsAt = this.arrivedAt;
   }
 
   #recognise(bytes: Buffer): void {
-    const first = this.#document.isEmpty ? bytes : Buffer.concat([this.#document.join(), bytes]);
+    const first = this.#document ? Buffer.concat([this.#document.join(), bytes]) : bytes;
     this.#kind = bodyKind(first, firstHeader(this.#options.headers, "content-type") ?? "");
     if (this.#kind !== "event-stream") return;
     this.#events = new EventStream(this.#options.reader, () => this.#pause());
-    for (const earlier of this.#document.take()) this.#events.push(earlier);
+    for (const earlier of this.#document?.take() ?? []) this.#events.push(earlier);
   }
 
   #pause(): void {
@@ -219,7 +225,7 @@ export class Body {
       this.#isPaused = false;
       this.#leftOfTurn = Math.max(BYTES_A_TURN, this.#waitingLength * PART_A_TURN);
       this.#resumeEvents();
-      if (!this.#isPaused && !this.#bytesWaiting.isEmpty) this.#resumeBytes();
+      if (!this.#isPaused && this.#waitingLength > 0) this.#resumeBytes();
       if (this.#isPaused || this.#isDestroyed) return;
       if (this.#atEnd) this.#conclude();
       else this.#unpacker?.resume();
@@ -235,7 +241,7 @@ export class Body {
   }
 
   #resumeBytes(): void {
-    const waiting = this.#bytesWaiting.take();
+    const waiting = this.#bytesWaiting?.take() ?? [];
     let handed = 0;
     while (!this.#isPaused && !this.#isDestroyed && handed < waiting.length) {
       const bytes = waiting[handed++] as Buffer;
@@ -243,7 +249,7 @@ export class Body {
       turns.waitingBytes -= bytes.length;
       this.#take(bytes);
     }
-    if (!this.#isDestroyed && handed < waiting.length) this.#bytesWaiting.putBack(waiting.slice(handed));
+    if (!this.#isDestroyed && handed < waiting.length) this.#bytesWaiting?.putBack(waiting.slice(handed));
   }
 
   #endWith(then: () => void): void {

@@ -12,10 +12,6 @@ export class Pieces {
   /** Small pieces at the end. */
   #small = 0;
 
-  get isEmpty(): boolean {
-    return this.#pieces.length === 0;
-  }
-
   add(bytes: Buffer): void {
     this.#pieces.push(bytes);
     this.#small = bytes.length < SMALL_PIECE ? this.#small + 1 : 0;

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { brotliCompressSync, constants, deflateSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { Body } from "../../../../src/client/response/body";
+import { wasQuick } from "../../../support/cpu";
 import { sseEvent } from "../../../support/server";
 
 const STREAM = { "content-type": "text/event-stream" };
@@ -265,15 +266,15 @@ describe("a body that comes byte by byte", () => {
   });
 
   it("is decompressed in time that is not that of so many writes", async () => {
-    const text = Array.from({ length: 4000 }, () => Math.random().toString(36)).join("");
+    const text = Array.from({ length: 40_000 }, () => Math.random().toString(36)).join("");
     const packed = gzipSync(sseEvent(text));
     const { body, seen } = makeBody({ "content-encoding": "gzip" });
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     for (let at = 0; at < packed.length; at++) body.push(packed.subarray(at, at + 1));
     body.end();
     await ended(seen);
     assert.deepEqual(seen.events, [[JSON.stringify(text), undefined]]);
-    assert.ok(performance.now() - startedAt < 500);
+    wasQuick(before);
   });
 });
 

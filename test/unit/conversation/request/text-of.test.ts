@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { writeValue } from "../../../../src/conversation/request/text-of";
+import { quickly } from "../../../support/cpu";
 
 describe("a value that becomes text", () => {
   const jpeg = Buffer.from([0xff, 0xd8, 0xff]);
@@ -34,9 +35,7 @@ describe("a value that becomes text", () => {
 
   it("takes time that grows with their number alone", () => {
     const written = JSON.stringify(jpeg);
-    const value = JSON.parse(`{"a":[${Array.from({ length: 25_000 }, () => written).join(",")}]}`);
-    const startedAt = performance.now();
-    assert.equal(writeValue(value, "msg.payload").parts.length, 25_000);
-    assert.ok(performance.now() - startedAt < 1500);
+    const value = JSON.parse(`{"a":[${Array.from({ length: 60_000 }, () => written).join(",")}]}`);
+    assert.equal(quickly(() => writeValue(value, "msg.payload")).parts.length, 60_000);
   });
 });
