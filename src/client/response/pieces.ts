@@ -1,5 +1,5 @@
-/** Smaller pieces are joined: each is an object of some 100 bytes beside its own. */
-const SMALL_PIECE = 256;
+/** Smaller pieces are joined: each is an object of some 100 bytes beside its own. An event of a stream is larger, and not copied. */
+const SMALL_PIECE = 64;
 /** Small pieces that wait until they are joined. */
 const MOST_SMALL = 256;
 
