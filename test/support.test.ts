@@ -12,6 +12,7 @@ import {
   statusInto,
   tab,
 } from "./support/node-red";
+import { SecretWatch } from "./support/secrets";
 import {
   certificate,
   json,
@@ -121,6 +122,14 @@ describe("test support", () => {
       assert.match(server.received[0] ?? "", /^POST \/ HTTP\/1\.1[\s\S]*\r\n\r\nx$/);
       await server.close();
     });
+  });
+
+  it("finds secrets in the bytes of a message, and not in those beside them", () => {
+    const secrets = new SecretWatch();
+    secrets.learn({ config: { token: "hf_inTheSamePool" } });
+    const shared = Buffer.from("RIFF hf_inTheSamePool");
+    assert.equal(secrets.find("sound", shared).length, 1);
+    assert.deepEqual(secrets.find("sound", shared.subarray(0, 4)), []);
   });
 
   it("loads the recorded replies where they are", function () {

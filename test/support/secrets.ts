@@ -96,7 +96,10 @@ export class SecretWatch {
 function contents(item: object): [string, unknown][] {
   if (item instanceof Map) return [...item].map(([key, value]) => [String(key), value]);
   if (item instanceof Set) return [...item].map((value, index) => [String(index), value]);
-  if (ArrayBuffer.isView(item)) return [["bytes", Buffer.from(item.buffer).toString("latin1")]];
+  // Node.js cuts small buffers out of a shared one, which may hold anything of the process.
+  if (ArrayBuffer.isView(item)) {
+    return [["bytes", Buffer.from(item.buffer, item.byteOffset, item.byteLength).toString("latin1")]];
+  }
   // Includes what is not enumerable: message, stack and cause of errors.
   return Reflect.ownKeys(item).flatMap((key): [string, unknown][] => {
     const property = Object.getOwnPropertyDescriptor(item, key);
