@@ -22,7 +22,7 @@ describe("the benchmark", function () {
   it("measures the start of Node-RED with the package as users install it, and its size", async function () {
     if (!(await fetchPackages("mustache"))) return this.skip();
     const report = await reportOf("start");
-    assert.match(report, /time until flows run +\| +\d+ ms \| +\d+ ms/);
+    assert.match(report, /time until flows run +\| +[\d,]+ ms \| +[\d,]+ ms/);
     assert.match(report, /@hf-flows\/node-red-huggingface \| \d\.\d+ MB/);
   });
 });
