@@ -64,7 +64,7 @@ describe("a schema in the words that every server knows", () => {
   });
 
   it("takes time in proportion to the number of its properties", () => {
-    const names = Array.from({ length: 40_000 }, (_, at) => `p${at}`);
+    const names = Array.from({ length: 100_000 }, (_, at) => `p${at}`);
     const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
     const schema = { type: "object", properties, required: names, additionalProperties: false };
     const { required } = quickly(() => plainSchema(schema));
