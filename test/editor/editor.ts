@@ -22,7 +22,7 @@ declare const RED: {
   tray: { resize(): void };
   history: { clear(): void };
   editor: { editConfig(property: string, type: string, id: string): void };
-  view: { reveal(id: string): void; redraw(isComplete: boolean): void };
+  view: { reveal(id: string): void; redraw(isComplete: boolean): void; select(id: string): void; focus(): void };
   nodes: {
     version(revision: string | null): void;
     clear(): void;
@@ -132,7 +132,7 @@ export class Editor {
   ): Promise<Editor> {
     const viewport = { width: 1280, height: 900 };
     const context = await newContext({ viewport, locale: language, deviceScaleFactor: scale });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(20_000);
     // This user setting came with Node-RED 5.
     if (theme) await context.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
     if (!animations) await context.addInitScript(withoutAnimations);
@@ -305,9 +305,17 @@ export class Editor {
     return this.page.evaluate(() => RED.nodes.dirty());
   }
 
+  /** Selects a node. A click could be the second one within the time of a double click, which opens the form. */
+  async select(id: string): Promise<void> {
+    await this.page.evaluate((wanted) => {
+      RED.view.select(wanted);
+      RED.view.focus();
+    }, id);
+  }
+
   /** Selects a node and deletes it with the Delete key. */
   async delete(id: string): Promise<void> {
-    await this.node(id).click();
+    await this.select(id);
     await this.page.keyboard.press("Delete");
     await this.node(id).waitFor({ state: "detached" });
   }

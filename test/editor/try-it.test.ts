@@ -3,7 +3,7 @@ import { chatFlow, type NodeRed, startNodeRed } from "../support/node-red";
 import { json, replyChunks, sse, startServer, type TestServer, usageChunk } from "../support/server";
 import { type Editor, useEditor } from "./editor";
 
-declare const RED: { actions: { invoke(name: string): void }; view: { select(selection: object): void } };
+declare const RED: { actions: { invoke(name: string): void } };
 
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -200,7 +200,7 @@ describe("the workbench below the try-it box", () => {
   it("shows the last questions while they come, by an action, and their texts only if somebody wants them", async () => {
     const form = await open();
     await form.cancel();
-    await editor.node("chat").click();
+    await editor.select("chat");
     await editor.page.evaluate(() => RED.actions.invoke("huggingface:show-questions"));
     const list = editor.page.locator(".huggingface-questions");
     await list.locator("text=No questions yet.").waitFor();
