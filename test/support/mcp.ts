@@ -18,6 +18,8 @@ export interface TestServerOfTools {
   tools: Record<string, TestTool>;
   /** In ms, before it lists its tools. */
   slow?: number;
+  /** what its list waits for */
+  until?: () => Promise<unknown>;
   /** Why it cannot list them. */
   broken?: string;
 }
@@ -86,6 +88,7 @@ function serverOf({ id, name }: Message): McpServer {
     tools: async (signal) => {
       asked.push({ server: name, what: "list" });
       if (server.slow) await delay(server.slow, undefined, { signal }).catch(() => {});
+      await server.until?.();
       if (server.broken) throw failure(server.broken);
       return Object.entries(server.tools).map(([toolName, { gives: _, inputSchema, ...tool }]) => ({
         name: toolName,
