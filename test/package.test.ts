@@ -157,13 +157,13 @@ describe("the package", () => {
     }
   });
 
-  it("loads undici and the MCP client only when the first request needs them", () => {
+  it("loads undici and the MCP client only with the first request, and what answers with the first chat node", () => {
     const script = `
       const none = () => {};
       const auth = { needsPermission: none };
       const RED = { nodes: { registerType: none }, httpAdmin: { get: none, post: none }, events: { on: none }, auth, _: (key) => key };
       for (const type of ${JSON.stringify(Object.keys(pkg["node-red"].nodes))}) require("./nodes/" + type + ".js")(RED);
-      console.log(Object.keys(require.cache).some((file) => /\\/node_modules\\/undici\\/|\\/nodes\\/mcp\\//.test(file)));`;
+      console.log(Object.keys(require.cache).some((file) => /\\/node_modules\\/undici\\/|\\/nodes\\/mcp\\/|\\/chat-session\\.|\\/run-question\\.|\\/try-prompt\\./.test(file)));`;
     const output = execFileSync(process.execPath, ["-e", script], { cwd: root, encoding: "utf8" });
     assert.equal(output.trim(), "false");
   });
