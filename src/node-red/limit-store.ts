@@ -23,6 +23,8 @@ export class LimitStore implements CountStore {
   #loading: Promise<void> | undefined;
   #isLoaded = false;
   #timer: NodeJS.Timeout | undefined;
+  /** The last write, which may still be going on. */
+  #writing: Promise<void> = Promise.resolve();
   #writtenAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
@@ -44,14 +46,17 @@ export class LimitStore implements CountStore {
   changed(): void {
     if (this.#timer || this.#isClosed) return;
     const wait = Math.max(0, this.#writtenAt + WRITE_MS - performance.now());
-    this.#timer = setTimeout(() => void this.#write(), wait);
+    this.#timer = setTimeout(() => {
+      this.#writing = this.#write();
+    }, wait);
     this.#timer.unref();
   }
 
-  /** Writes what has not been written yet. */
+  /** Writes what has not been written yet. What a deploy starts in its place reads what is there then. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#timer) await atMost(LONGEST_WAIT_MS, this.#write());
+    const last = this.#timer ? this.#write() : undefined;
+    await atMost(LONGEST_WAIT_MS, Promise.all([this.#writing, last]));
   }
 
   async #write(): Promise<void> {
@@ -109,7 +114,7 @@ export class LimitStore implements CountStore {
 }
 
 /** Waits for something, but not for ever. */
-async function atMost(ms: number, wait: Promise<void>): Promise<void> {
+async function atMost(ms: number, wait: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const end = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

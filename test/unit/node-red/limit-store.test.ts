@@ -7,7 +7,7 @@ import { LimitStore } from "../../../src/node-red/limit-store";
 type Callback = (error?: Error, value?: unknown) => void;
 type Mode = "works" | "fails" | "throws" | "stalls";
 
-/** A context store of which each operation works, fails, throws, or never answers. */
+/** A context store of which each operation works, fails, throws, or never answers. It has a value once that is written. */
 class Store {
   value: unknown;
   get: Mode = "works";
@@ -21,8 +21,12 @@ class Store {
         this.#answer(this.get, () => done(undefined, this.value), done),
       set: (_key: string, value: unknown, _store: undefined, done: Callback) => {
         this.writes.push(performance.now());
-        this.#answer(this.set, () => done(), done);
-        if (this.set === "works") this.value = structuredClone(value);
+        const copy = structuredClone(value);
+        const written = () => {
+          this.value = copy;
+          done();
+        };
+        this.#answer(this.set, written, done);
       },
     }),
   } as unknown as Node;
@@ -89,6 +93,24 @@ describe("the store of limits", () => {
     count();
     await clock.tickAsync(60_000);
     assert.equal(store.writes.length, length, "nothing after the close");
+  });
+
+  it("is written when the close is over, also where that had begun before", async () => {
+    const store = new Store();
+    const { kept, count } = open(store);
+    await settled(kept.ready(), 5);
+    count();
+    await clock.tickAsync(2);
+    assert.equal(store.writes.length, 1);
+    let isClosed = false;
+    const closing = kept.close().then(() => {
+      isClosed = true;
+    });
+    await clock.tickAsync(1);
+    assert.equal(isClosed, false, "the write goes on");
+    await settled(closing, 20);
+    assert.equal(counted(store), 1);
+    assert.equal(store.writes.length, 1);
   });
 
   it("is not written where nothing was counted", async () => {
