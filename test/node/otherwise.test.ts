@@ -185,6 +185,20 @@ describe("the stand-in of a configuration", () => {
     assert.equal(other.requests.length, 4);
   });
 
+  it("takes what waits when the first is gone, which is counted only where it was sent", async () => {
+    server.handle((_, response) => setTimeout(() => response.destroy(), 20));
+    const limits = [{ amount: 5, unit: "questions", per: "day" }];
+    await deploy({}, { limits, maxConcurrent: 1 });
+    for (let index = 0; index < 8; index++) red.send("chat", { payload: `${index}` });
+    await red.next("reply", 8);
+    assert.equal(other.requests.length, 8);
+    assert.deepEqual(red.captured("error"), []);
+    const shown = (await (await fetch(`${red.url}/huggingface/limits/config`)).json()) as Message;
+    const sent = new Set(server.requests.map(({ text }) => text)).size;
+    assert.equal(shown.limits[0].used, sent);
+    assert.ok(sent < 5, `${sent}`);
+  });
+
   it("streams as one round", async () => {
     server.handle(status(503));
     await deploy({ stream: true });

@@ -52,15 +52,20 @@ export class Meter implements ClientMeter {
     const waiter = new WaitingQuestion(options.priority === "begun");
     this.#budget.check(waiter.isCounted);
     this.#waiting.add(waiter);
-    const { signal = waiter.signal } = options;
+    const { listener: heard, signal = waiter.signal } = options;
     const onSlot = () => {
       this.#budget.check(waiter.isCounted);
       this.#waiting.delete(waiter);
+    };
+    const onAsking = (isAtHome: boolean) => {
+      // Throws where the server is left alone meanwhile: nothing is sent then.
+      heard?.onAsking?.(isAtHome);
       if (!waiter.isCounted) this.#countQuestion(waiter);
     };
     try {
       const either = AbortSignal.any([signal, waiter.signal]);
-      const completion = await client.complete(request, { ...options, signal: either, onSlot });
+      const listener = { ...heard, onAsking };
+      const completion = await client.complete(request, { ...options, signal: either, listener, onSlot });
       return this.#count(request, completion, options, client);
     } catch (cause) {
       const error = waiter.error(asChatError(cause));
