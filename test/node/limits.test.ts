@@ -137,6 +137,18 @@ describe("limits", () => {
     assert.deepEqual(used(await refused()), [0]);
   });
 
+  it("count a reply that cannot be used, where the server says what it took", async () => {
+    const choices = [{ index: 0, message: { role: "assistant", content: "" }, finish_reason: "tool_calls" }];
+    server.handle((_, response) => json(response, 200, completion("", { choices, usage: usage(90, 10) })));
+    await red.deploy(chatFlow(server.url, {}, limits([150, "tokens", "day"])));
+    const { error, completion: partial } = await refused();
+    assert.equal(error.code, "provider_unavailable");
+    assert.equal(partial.limits[0].used, 100);
+    await refused();
+    assert.equal((await refused()).error.code, "budget_exhausted");
+    assert.equal(server.requests.length, 2);
+  });
+
   it("refuse those that wait for a slot at once, and let what is in flight end", async () => {
     const { handler, open, waiting } = gate(costing(100, 0));
     server.handle(handler);

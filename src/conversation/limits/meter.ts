@@ -69,9 +69,10 @@ export class Meter implements ClientMeter {
       return this.#count(request, completion, options, client);
     } catch (cause) {
       const error = waiter.error(asChatError(cause));
-      // What has not begun has used nothing that anybody knows.
-      const hasBegun = error.completion?.timing.first_ms !== undefined;
-      if (error.completion && hasBegun) this.#count(request, error.completion, options, client);
+      // What has not begun has used nothing, unless the server says so.
+      const { timing, usage } = error.completion ?? {};
+      const hasUsed = timing?.first_ms !== undefined || usage !== undefined;
+      if (error.completion && hasUsed) this.#count(request, error.completion, options, client);
       else if (error.completion) error.completion.limits = this.use();
       throw error;
     } finally {
