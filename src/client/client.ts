@@ -205,8 +205,10 @@ export class ChatClient {
       if (!isReleased) this.#limiter.release();
       isReleased = true;
     };
+    let isAdmitted = false;
     try {
       onSlot?.();
+      isAdmitted = true;
       const { dispatcher, kept, proxyHost, exchange } = this.#connected();
       this.#prices?.refresh();
       attempts.sentAt = performance.now();
@@ -243,6 +245,7 @@ export class ChatClient {
       return { result, isReplaceable: result.failure?.mayRetry === true && sending.isUnansweredOnKept() };
     } catch (error) {
       release();
+      if (!isAdmitted) attempts.count--;
       throw attempts.error(asChatError(error));
     }
   }

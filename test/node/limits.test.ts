@@ -174,6 +174,31 @@ describe("limits", () => {
     assert.equal(server.requests.length, 7);
   });
 
+  it("are told of no request where none was sent, also to a question that had its slot", async () => {
+    await red.deploy(chatFlow(server.url, {}, limits([1, "questions", "day"])));
+    for (let index = 0; index < 5; index++) red.send("chat", { payload: `${index}` });
+    await red.next("reply");
+    for (const { error, completion: partial } of (await red.next("error", 4)) as Message[]) {
+      assert.deepEqual([error.cause.attempts, partial.attempts, partial.steps], [0, 0, []]);
+    }
+  });
+
+  it("are told of the requests that were sent to a question that waits for a retry", async () => {
+    server.handle((request, response) =>
+      request.body.messages.at(-1).content === "first"
+        ? json(response, 503, { error: "busy" }, { "retry-after": "0.3" })
+        : costing(90, 10)(request, response, 0),
+    );
+    await red.deploy(chatFlow(server.url, {}, { ...limits([100, "tokens", "day"]), retries: 2 }));
+    red.send("chat", { payload: "first" });
+    await server.waitFor(1);
+    await ask("second");
+    const { error, completion: partial } = await red.next("error");
+    assert.equal(error.code, "budget_exhausted");
+    assert.deepEqual([error.cause.attempts, partial.attempts], [1, 1]);
+    assert.equal(server.requests.length, 2);
+  });
+
   it("are passed by what is in flight at most, by two nodes with tool loops", async () => {
     const loop: Handler = (request, response, index) => {
       const { messages } = request.body;
