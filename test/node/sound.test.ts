@@ -11,6 +11,7 @@ const FILES: Record<string, Buffer> = {
 };
 const WAV = FILES.wav as Buffer;
 const MP3 = FILES.mp3 as Buffer;
+const MP3_FRAME = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0xfe]), Buffer.alloc(20, 0xff)]);
 const BASE64 = WAV.toString("base64");
 const BIG = Buffer.concat([WAV, Buffer.alloc(10 * 1024 * 1024)]);
 const partOf = (bytes: Buffer, format: string) => ({
@@ -41,6 +42,8 @@ describe("sound beside the prompt", () => {
     ["a data URI", `data:audio/wav;base64,${BASE64}`, [partOf(WAV, "wav")]],
     ["a data URI of another type than it says", `data:audio/ogg;codecs=opus;base64,${BASE64}`, [partOf(WAV, "wav")]],
     ["base64", BASE64, [partOf(WAV, "wav")]],
+    ["base64 in lines", MP3_FRAME.toString("base64").replace(/.{8}/g, "$&\r\n"), [partOf(MP3_FRAME, "mp3")]],
+    ["base64 for addresses", MP3_FRAME.toString("base64url"), [partOf(MP3_FRAME, "mp3")]],
     ["other bytes", new Uint8Array(WAV), [partOf(WAV, "wav")]],
     ["a Buffer that has been through JSON", JSON.parse(JSON.stringify(WAV)), [partOf(WAV, "wav")]],
     ["a part of the API", partOf(WAV, "mp3"), [partOf(WAV, "wav")]],
@@ -68,6 +71,7 @@ describe("sound beside the prompt", () => {
     ],
     ["Ogg", Buffer.from("OggS\x00\x02"), /neither WAV nor MP3/],
     ["a path", "/home/pi/note.wav", /read a file first/],
+    ["a path whose letters begin as an MP3 does in base64", "//srv/audio/note.mp3", /neither WAV nor MP3/],
     ["an address", "https://example.com/note.mp3", /neither WAV nor MP3/],
     ["a number", 5, /neither WAV nor MP3/],
     ["an object", { text: "hello" }, /neither WAV nor MP3/],
