@@ -6,6 +6,7 @@ import { startServer } from "../support/server";
 
 const TOKEN = "hf_secretOfTheServer";
 const never = new AbortController().signal;
+const BIG_IMAGE = Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(10.5 * 1024 * 1024)]);
 const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
 
 /** Measures the CPU time of this process between two turns of the event loop; other programs do not count. */
@@ -283,4 +284,39 @@ describe("a hostile MCP server", () => {
     server.behaviour.call = () => textResult('{ "degrees": 21 }', { structuredContent: { degrees: 21 } });
     assert.equal(await callText(), '{ "degrees": 21 }');
   });
+
+  for (const [what, result, said] of [
+    [
+      "null for what it leaves out",
+      { content: [{ type: "text", text: "ok", annotations: null }], structuredContent: null, isError: null },
+      "ok",
+    ],
+    [
+      "content of a type that is not known",
+      {
+        content: [
+          { type: "text", text: "ok" },
+          { type: "video", data: "AAAA", mimeType: "video/mp4" },
+        ],
+      },
+      "ok\n(Content of type video, which is left out.)",
+    ],
+    [
+      "content that is none",
+      { content: [null, { type: "text", text: "ok" }] },
+      "(Content of type unknown, which is left out.)\nok",
+    ],
+    ["content outside a list", { content: { type: "text", text: "ok" } }, "ok"],
+    ["a list as structured content", { content: [], structuredContent: [1, 2] }, "[1,2]"],
+    [
+      "an image that is too big",
+      { content: [{ type: "image", data: BIG_IMAGE.toString("base64"), mimeType: "image/png" }] },
+      "(The image in the result has 11 MB; 10 MB are allowed. Make it smaller first.)",
+    ],
+  ] as const) {
+    it(`may send ${what}: the rest of the result counts`, async () => {
+      await start({ call: () => result });
+      assert.equal(readResult(await connection.call("echo", {}, never)), said);
+    });
+  }
 });

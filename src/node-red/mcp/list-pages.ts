@@ -14,10 +14,10 @@ const AT_ONCE = 50;
 const TURN_MS = 10;
 
 /**
- * Takes a page as it is: `readTools` looks at all that is used of it. The library's own check takes half a second for
- * 10,000 tools, and blocks the event loop meanwhile.
+ * Takes a result as it is: `readTools` and `readCallResult` look at all that is used of it. The library's own check takes
+ * half a second for 10,000 tools, and blocks the event loop meanwhile; it also drops a whole result for one odd field.
  */
-const AS_IT_IS = {
+export const AS_IT_IS = {
   "~standard": { version: 1 as const, vendor: "node-red-huggingface", validate: (value: unknown) => ({ value }) },
 };
 

@@ -61,9 +61,9 @@ function readMarks(value: unknown, redaction: Redaction): McpTool["annotations"]
 /** Reads what a call came to: texts, images, and structured content as JSON, unless a text says the same. */
 export function readCallResult(value: unknown, redaction: Redaction): McpResult {
   const { content, structuredContent, isError } = asRecord(value) ?? {};
-  const all = (Array.isArray(content) ? content : []).flatMap((item) => readContent(asRecord(item) ?? {}));
+  const all = [content ?? []].flat().flatMap((item) => readContent(asRecord(item) ?? {}));
   const parts = dropImages(all);
-  const structured = structuredContent === undefined ? undefined : writeStructured(structuredContent, parts);
+  const structured = structuredContent == null ? undefined : writeStructured(structuredContent, parts);
   if (structured !== undefined) parts.push({ type: "text", text: structured });
   const shown = parts.map((part) =>
     part.type === "text"

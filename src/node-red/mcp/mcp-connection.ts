@@ -1,7 +1,7 @@
 import type { Client } from "@modelcontextprotocol/client";
 import { ConcurrencyLimiter, OriginFetch, type OriginOptions, untilAbort } from "../../client/internal";
 import { ChatError } from "../errors";
-import { type ListedTools, listTools } from "./list-pages";
+import { AS_IT_IS, type ListedTools, listTools } from "./list-pages";
 import { readCallResult } from "./mcp-answers";
 import { type McpFailure, readFailure } from "./mcp-errors";
 import { McpSession, type SessionOptions } from "./mcp-session";
@@ -82,8 +82,12 @@ export class McpConnection implements McpServer {
     const mayRepeat = this.believes && (readOnlyHint === true || idempotentHint === true);
     // Some arguments also go into headers, where a schema says so.
     const toolDefinition = tool && { name, inputSchema: { ...tool.inputSchema, type: "object" as const } };
+    const params = { name, arguments: args };
     const work: Work<unknown> = (client, options) =>
-      client.callTool({ name, arguments: args }, { ...options, ...(toolDefinition && { toolDefinition }) });
+      client.getProtocolEra() === "modern"
+        ? client.callTool(params, { ...options, ...(toolDefinition && { toolDefinition }) })
+        : // Many servers write `null` for what they leave out, or content of other types.
+          client.request({ method: "tools/call", params }, AS_IT_IS, options);
     await this.#slots.acquire("new", signal);
     try {
       return readCallResult((await this.#run(work, signal, mayRepeat)).result, this.#origin.redaction);

@@ -19,7 +19,7 @@ export function readResult({ content, isError }: McpResult): string | ToolAnswer
 /** @returns what stands in the text for an image; blank for one that is sent */
 function addImage({ data, mimeType }: { data: Buffer; mimeType: string }, parts: MediaPart[]): string {
   try {
-    const part = mediaPart(data, "The image");
+    const part = mediaPart(data, "the result");
     if (part) parts.push(part);
     return part ? "" : `(An image of type ${mimeType}, which cannot be sent.)`;
   } catch (error) {
