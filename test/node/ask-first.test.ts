@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { pointTo, readExamples } from "../../dev/examples";
 import { definitionHash } from "../../src/node-red/mcp/definition-hash";
 import { mcpServers, type TestServerOfTools, type TestTool, takeAsked } from "../support/mcp";
+import { McpTestServer } from "../support/mcp-server";
 import { chatFlow, flowNode, level, type Message, type NodeDef, type NodeRed, sink } from "../support/node-red";
-import { inTurn, reply, type TestServer } from "../support/server";
+import { inTurn, reply, startServer, type TestServer } from "../support/server";
 import { callRound } from "../support/tools";
 import { useNodeRed } from "../support/use-node-red";
 
@@ -154,6 +155,8 @@ describe("a person who is asked first", () => {
     ['"Not on a Sunday"', /The answer was: Not on a Sunday$/],
     ["{ ok: true }", /The answer was: \{"ok":true\}$/],
     ["msg.payload", /it was refused\.$/],
+    ['""', /it was refused\.$/],
+    ['Buffer.from("Not on a Sunday")', /The answer was: Not on a Sunday$/],
   ];
   for (const [answer, says] of answers) {
     it(`lets a call run with true alone: ${answer}`, async () => {
@@ -246,6 +249,43 @@ describe("a person who is asked first", () => {
     assert.deepEqual(asked, [1, 2, 2]);
     assert.deepEqual(called(), ["x", "x"]);
   });
+
+  for (const [what, changed, ran, says] of [
+    ["deployed anew", { timeout: 20 }, ["echo"], /^hi$/],
+    ["deployed anew under another name", { name: "other" }, [], /^Error: docs_echo is gone/],
+    ["removed", undefined, [], /^Error: docs_echo is gone/],
+  ] as const) {
+    it(`lets a call run at the server as it is then, where its node was ${what} meanwhile`, async () => {
+      const http = await startServer();
+      const mcp = new McpTestServer(http);
+      const node = { id: "mcp", type: "huggingface-mcp", name: "docs", url: mcp.url };
+      const flow = (more: Message | undefined) => [
+        // Node-RED would restart a chat node with one server.
+        ...chatFlow(server.url, { mcp: ["mcp", "mcp-s"], mcpTools: [{}, {}], approval: "ask" }),
+        ...mcpServers(red, { s: { tools: {} } }),
+        ...(more ? [{ ...node, ...more }] : []),
+        ...approvalFlow(LATER),
+      ];
+      await red.deploy(flow({}));
+      server.handle(inTurn(callRound({ id: "a", name: "docs_echo", args: '{"text":"hi"}' }), reply("ok")));
+      red.send("chat", { payload: "Go" });
+      await red.next("asked");
+      await red.deploy(flow(changed), undefined, "nodes");
+      const [open] = red.node("answer").context().flow.get("open");
+      red.send("back", { ...open, payload: true });
+      await red.next("reply");
+      assert.match(told()[0], says);
+      assert.deepEqual(
+        mcp.calls.map(({ name }) => name),
+        ran,
+      );
+      assert.deepEqual(
+        warnings().filter((text) => /cancelled/.test(text)),
+        [],
+      );
+      await http.close();
+    });
+  }
 
   it("is asked from inside a subflow, by a flow in it", async () => {
     const inner = [

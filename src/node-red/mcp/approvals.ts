@@ -1,5 +1,5 @@
 import type { Node, NodeAPI } from "node-red";
-import { asText, toJson } from "../../client/internal";
+import { toJson } from "../../client/internal";
 import { BoundedMap } from "../../conversation/bounded-map";
 import type { ParsedCall } from "../../conversation/tools";
 import type { FlowTools } from "../flow-tools";
@@ -89,12 +89,13 @@ export class Approvals {
   /** @throws Error unless the answer is yes */
   #read(returned: ReturnedMessage, asked: unknown, name: string): void {
     // Throws for an error in the flow that nobody has mended.
-    readAnswer(this.#RED, returned, asked);
+    const answer = readAnswer(this.#RED, returned, asked);
     const { payload } = returned;
     if (payload === true) return;
     const isSilent =
       payload === false || payload === undefined || payload === null || toJson(payload) === toJson(asked);
-    const reason = isSilent ? "" : (asText(payload) ?? toJson(payload) ?? "");
+    const written = typeof answer === "string" ? answer : answer.text;
+    const reason = isSilent ? "" : written;
     const said = reason.slice(0, LONGEST_REFUSAL).replace(/[\uD800-\uDBFF]$/, "");
     throw new Error(`${name} was not run: it was refused${said ? `. The answer was: ${said}` : "."}`);
   }

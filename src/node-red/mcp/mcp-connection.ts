@@ -100,6 +100,10 @@ export class McpConnection implements McpServer {
     }
   }
 
+  get isClosed(): boolean {
+    return this.#end.signal.aborted;
+  }
+
   /** Hides the secrets of this connection in a text. */
   redact(text: string): string {
     return this.#origin.redaction.error(text);

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asRecord, asText, ChatError, nestingProblem, reasonOf, untilAbort } from "../../client/internal";
+import { asRecord, asText, ChatError, isCancelled, nestingProblem, reasonOf, untilAbort } from "../../client/internal";
 import type { ParsedCall, Tool, ToolAnswer } from "../../conversation/tools";
 import { type ChatDef, heldProperties, readField } from "../chat-options";
 import type { FlowTools } from "../flow-tools";
@@ -8,6 +8,7 @@ import { localizeError } from "../localize";
 import type { Noticed, Notices } from "../notices";
 import { findNode, type Translate } from "../red";
 import { type ApprovalListener, Approvals } from "./approvals";
+import { definitionHash } from "./definition-hash";
 import { isOffered, type McpChoice, readMcpChoices } from "./mcp-choices";
 import { readResult } from "./mcp-result";
 import { ToolNames } from "./tool-names";
@@ -105,7 +106,10 @@ export class McpTools {
     }
   }
 
-  async #list({ choice, server }: Chosen, { signal, status }: McpQuestion): Promise<McpTool[]> {
+  async #list(
+    { choice, server }: Chosen,
+    { signal, status }: Pick<McpQuestion, "signal" | "status">,
+  ): Promise<McpTool[]> {
     try {
       const tools = await untilAbort(server.tools(signal), signal);
       const seen = new Set<string>();
@@ -141,9 +145,32 @@ export class McpTools {
       strict: false,
       run: async (call, signal) => {
         await this.#approvals.ask({ server, choice, tool, call }, base, signal, listener);
-        return this.#call(server, tool, call, signal, status);
+        const running = server.isClosed
+          ? await this.#successor({ choice, server }, tool, call, signal, status)
+          : server;
+        return this.#call(running, tool, call, signal, status);
       },
     };
+  }
+
+  /**
+   * Finds the server that takes the place of one whose node was deployed anew, for example while a person was asked:
+   * Node-RED does not restart a chat node with several servers then.
+   *
+   * @throws Error if it does not offer the same tool; its message is for the model
+   */
+  async #successor(
+    { choice, server }: Chosen,
+    tool: McpTool,
+    call: ParsedCall,
+    signal: AbortSignal,
+    status: Noticed,
+  ): Promise<McpServer> {
+    const chosen = this.#find(choice, status);
+    const tools = chosen?.server.name === server.name ? await this.#list(chosen, { signal, status }) : [];
+    const hash = definitionHash(tool);
+    if (chosen && tools.some((one) => one.name === tool.name && definitionHash(one) === hash)) return chosen.server;
+    throw new Error(`${call.name} is gone: its server was deployed anew, or removed.`);
   }
 
   async #call(
@@ -158,6 +185,7 @@ export class McpTools {
       return readResult(await untilAbort(server.call(tool.name, asRecord(call.arguments) ?? {}, signal), signal));
     } catch (error) {
       if (signal.aborted) throw new Error("It was cancelled.");
+      if (isCancelled(error)) throw new Error(`${call.name} may have run: its server was deployed anew meanwhile.`);
       if (error instanceof ChatError) this.#failed(server, error, status);
       throw error;
     }

@@ -27,6 +27,8 @@ export interface McpServer {
   readonly name: string;
   /** True if the server's marks count. */
   readonly believes: boolean;
+  /** True once its node was deployed anew, or removed. */
+  readonly isClosed?: boolean;
   /** Lists the tools; kept for as long as the server allows. @throws ChatError */
   tools(signal: AbortSignal): Promise<McpTool[]>;
   /** Calls a tool. @throws ChatError; `cancelled` for an abort */
