@@ -1,9 +1,14 @@
+import vm from "node:vm";
 import { asRecord } from "../unknown";
 
 /** Levels of a schema that are filled; a schema may contain itself. */
 const DEEPEST = 8;
 /** Elements of a list, and characters of a text, that a schema may demand. */
 const MOST = 1000;
+/** Schemas that are looked at for one value: one that contains itself in many places has no end. */
+const MOST_LOOKS = 5000;
+/** For the patterns of all texts: one may take years. */
+const PATTERNS_MS = 50;
 
 /** What a text in a known format looks like. */
 const FORMATS: Record<string, string> = {
@@ -38,34 +43,41 @@ const GUESSES = [
 
 type Schema = Record<string, unknown>;
 
+/** What one value may cost. */
+interface Work {
+  root: unknown;
+  looks: number;
+  patternsMs: number;
+}
+
 /**
  * Makes a value that fits a JSON schema, the same one each time. Patterns are guessed; what no guess fits stays a word.
  *
  * @param schema - JSON schema as a model gets it
  */
 export function valueFor(schema: unknown): unknown {
-  return fill(schema, schema, 0);
+  return fill(schema, { root: schema, looks: MOST_LOOKS, patternsMs: PATTERNS_MS }, 0);
 }
 
-function fill(schema: unknown, root: unknown, level: number): unknown {
+function fill(schema: unknown, work: Work, level: number): unknown {
   const given = asRecord(schema);
-  if (!given || level > DEEPEST) return "demo";
-  const flat = flatten(given, root, level);
+  if (!given || level > DEEPEST || --work.looks < 0) return "demo";
+  const flat = flatten(given, work, level);
   if ("const" in flat) return flat["const"];
   for (const name of ["enum", "examples"]) {
     const list = flat[name];
     if (Array.isArray(list) && list.length > 0) return list[0];
   }
   if ("default" in flat) return flat["default"];
-  return make(typeOf(flat), flat, root, level);
+  return make(typeOf(flat), flat, work, level);
 }
 
-function make(type: string, schema: Schema, root: unknown, level: number): unknown {
+function make(type: string, schema: Schema, work: Work, level: number): unknown {
   switch (type) {
     case "object":
-      return makeObject(schema, root, level);
+      return makeObject(schema, work, level);
     case "array":
-      return makeArray(schema, root, level);
+      return makeArray(schema, work, level);
     case "integer":
       return makeNumber(schema, 1);
     case "number":
@@ -75,23 +87,23 @@ function make(type: string, schema: Schema, root: unknown, level: number): unkno
     case "null":
       return null;
     default:
-      return makeText(schema);
+      return makeText(schema, work);
   }
 }
 
 /** Puts what `$ref`, `allOf` and the first choice of `anyOf` or `oneOf` say into one schema. */
-function flatten(schema: Schema, root: unknown, level: number): Schema {
+function flatten(schema: Schema, work: Work, level: number): Schema {
   if (level > DEEPEST) return schema;
   const choice = [schema["anyOf"], schema["oneOf"]].find((list) => Array.isArray(list) && list.length > 0);
   const parts = [
-    typeof schema["$ref"] === "string" ? lookUp(schema["$ref"], root) : undefined,
+    typeof schema["$ref"] === "string" ? lookUp(schema["$ref"], work.root) : undefined,
     ...(Array.isArray(schema["allOf"]) ? schema["allOf"] : []),
     Array.isArray(choice) ? (choice.find((part) => asRecord(part)?.["type"] !== "null") ?? choice[0]) : undefined,
   ];
   let flat = schema;
   for (const part of parts) {
     const more = asRecord(part);
-    if (more) flat = join(flat, flatten(more, root, level + 1));
+    if (more && --work.looks > 0) flat = join(flat, flatten(more, work, level + 1));
   }
   return flat;
 }
@@ -108,11 +120,20 @@ function join(one: Schema, other: Schema): Schema {
 /** @param pointer - a JSON pointer into the schema itself, such as `#/$defs/place` */
 function lookUp(pointer: string, root: unknown): unknown {
   if (!pointer.startsWith("#")) return undefined;
-  const steps = decodeURIComponent(pointer.slice(1)).split("/").slice(1);
+  const steps = decoded(pointer.slice(1)).split("/").slice(1);
   return steps.reduce<unknown>((value, step) => {
     const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
     return Array.isArray(value) ? value[Number(name)] : asRecord(value)?.[name];
   }, root);
+}
+
+/** Returns a text without its escapes; one whose escapes are none as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function typeOf(schema: Schema): string {
@@ -124,21 +145,30 @@ function typeOf(schema: Schema): string {
   return "minimum" in schema || "maximum" in schema ? "number" : "string";
 }
 
-function makeObject(schema: Schema, root: unknown, level: number): Schema {
+function makeObject(schema: Schema, work: Work, level: number): Schema {
   const properties = asRecord(schema["properties"]) ?? {};
   const required = Array.isArray(schema["required"]) ? schema["required"].map(String) : [];
   // A schema that contains itself ends where its fields may be left out.
-  const names = level < DEEPEST / 2 ? [...Object.keys(properties), ...required] : required;
+  const names = isRoomy(work, level) ? [...Object.keys(properties), ...required] : required;
   return Object.fromEntries(
-    [...new Set(names)].map((name) => [name, name in properties ? fill(properties[name], root, level + 1) : "demo"]),
+    [...new Set(names)].map((name) => [name, name in properties ? fill(properties[name], work, level + 1) : "demo"]),
   );
 }
 
-function makeArray(schema: Schema, root: unknown, level: number): unknown[] {
+function makeArray(schema: Schema, work: Work, level: number): unknown[] {
   const first = Array.isArray(schema["prefixItems"]) ? schema["prefixItems"] : [];
-  const least = numberOf(schema["minItems"]) ?? (level < DEEPEST / 2 ? 1 : 0);
+  const least = numberOf(schema["minItems"]) ?? (isRoomy(work, level) ? 1 : 0);
   const count = Math.min(MOST, Math.max(least, first.length), numberOf(schema["maxItems"]) ?? MOST);
-  return Array.from({ length: count }, (_, at) => fill(first[at] ?? schema["items"], root, level + 1));
+  const items: unknown[] = [];
+  while (items.length < count && work.looks > 0) {
+    items.push(fill(first[items.length] ?? schema["items"], work, level + 1));
+  }
+  return items;
+}
+
+/** True where there is room for more than what a schema demands. */
+function isRoomy({ looks }: Work, level: number): boolean {
+  return level < DEEPEST / 2 && looks > MOST_LOOKS / 2;
 }
 
 function makeNumber(schema: Schema, whole: number | undefined): number {
@@ -160,7 +190,7 @@ function makeNumber(schema: Schema, whole: number | undefined): number {
   return value > most ? Math.floor(most / step) * step : value;
 }
 
-function makeText(schema: Schema): string {
+function makeText(schema: Schema, work: Work): string {
   const least = Math.min(MOST, numberOf(schema["minLength"]) ?? 0);
   const most = numberOf(schema["maxLength"]) ?? MOST;
   const format = FORMATS[String(schema["format"])];
@@ -168,15 +198,21 @@ function makeText(schema: Schema): string {
   const fitting = (text: string) => text.padEnd(least, ".").slice(0, most);
   const { pattern } = schema as { pattern?: unknown };
   if (typeof pattern !== "string") return fitting("demo");
-  const matcher = regexOf(pattern);
-  return GUESSES.map(fitting).find((text) => matcher?.test(text)) ?? fitting("demo");
+  return guess(pattern, GUESSES.map(fitting), work) ?? fitting("demo");
 }
 
-function regexOf(pattern: string): RegExp | undefined {
+/** Finds the first text that a pattern matches, in what is left of the time. */
+function guess(pattern: string, texts: string[], work: Work): string | undefined {
+  const timeout = Math.floor(work.patternsMs);
+  if (timeout < 1) return undefined;
+  const startedAt = performance.now();
   try {
-    return new RegExp(pattern, "u");
+    const script = "texts.find((text) => new RegExp(pattern, 'u').test(text))";
+    return vm.runInNewContext(script, { pattern, texts }, { timeout });
   } catch {
     return undefined;
+  } finally {
+    work.patternsMs -= performance.now() - startedAt;
   }
 }
 

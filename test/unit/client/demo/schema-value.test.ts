@@ -3,6 +3,7 @@ import Ajv from "ajv";
 import addFormats from "ajv-formats";
 import fc from "fast-check";
 import { valueFor } from "../../../../src/client/demo/schema-value";
+import { quickly } from "../../../support/cpu";
 
 const ajv = addFormats(new Ajv({ strict: false, ownProperties: true }));
 
@@ -47,6 +48,27 @@ describe("the demo's value for a schema", () => {
     assert.ok(
       JSON.stringify(valueFor({ type: "object", required: ["a"], properties: { a: { $ref: "#" } } })).length < 1000,
     );
+  });
+
+  const refs = Array.from({ length: 40 }, () => ({ $ref: "#" }));
+  const long = (levels: number): object =>
+    levels === 0 ? { type: "boolean" } : { type: "array", minItems: 1000, items: long(levels - 1) };
+  const endless: [what: string, schema: object][] = [
+    ["contains itself in many properties", { type: "object", properties: { ...refs } }],
+    ["consists of itself many times", { allOf: refs }],
+    ["demands long lists of long lists", long(4)],
+    ["has a pattern that takes years", { type: "string", pattern: "^(\\.|[^x])*(\\.+)+x$", minLength: 100 }],
+    ["has a reference with a wrong escape", { $ref: "#/%E0%A4%A" }],
+  ];
+  for (const [what, schema] of endless) {
+    it(`is there soon where a schema ${what}`, () => {
+      const text = quickly(() => JSON.stringify(valueFor(schema)));
+      assert.ok(text.length < 100_000, `${text.length} characters`);
+    });
+  }
+
+  it("fills a list of a thousand objects", () => {
+    assertFits({ type: "array", items: place, minItems: 1000 });
   });
 
   it("fits whatever is built of these types, limits and choices", () => {
