@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+import { types } from "node:util";
 import type { NodeMessage } from "node-red";
 import { isSecretHeader } from "../shared/limits";
 
@@ -34,8 +36,8 @@ export function offerMessage(id: string, msg: NodeMessage): void {
 }
 
 /**
- * Writes a message as JSON text of at most 64 KB. What is secret by its name is hidden, bytes become data URIs, and what is
- * too large or cannot be written is named in its place.
+ * Writes a message as JSON text of at most 64 KB, as a question would read it. What is secret by its name is hidden, bytes that
+ * are no text become data URIs, and what is too large or cannot be written is named in its place.
  *
  * @param hide - hides secrets in a text
  */
@@ -50,7 +52,12 @@ export function messageText(msg: NodeMessage, hide: (text: string) => string): s
       return value;
     }
     if (typeof value !== "object" || level > DEEPEST) return `(${typeof value})`;
-    if (value instanceof Uint8Array) return fitted(bytesText(value, left));
+    if (types.isUint8Array(value)) {
+      const isText = value.length <= left && !value.includes(0) && isUtf8(value);
+      return fitted(isText ? hide(Buffer.from(value).toString("utf8")) : bytesText(value, left));
+    }
+    if (types.isDate(value)) return write(value.toJSON(), level);
+    if (isOpaque(value)) return `(${Object.prototype.toString.call(value).slice("[object ".length, -1)})`;
     if (Array.isArray(value)) {
       const items: unknown[] = [];
       for (const item of value) {
@@ -79,6 +86,11 @@ export function messageText(msg: NodeMessage, hide: (text: string) => string): s
   return (
     texts.find((text) => text.length <= LONGEST) ?? JSON.stringify({ payload: `(${texts[1]?.length} characters)` })
   );
+}
+
+/** True for objects that JSON would make `{}` of. */
+function isOpaque(value: object): boolean {
+  return [types.isMap, types.isSet, types.isNativeError, types.isPromise, types.isRegExp].some((is) => is(value));
 }
 
 function bytesText(bytes: Uint8Array, left: number): string {

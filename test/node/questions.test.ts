@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runInNewContext } from "node:vm";
 import { chatFlow, type Message, type NodeRed } from "../support/node-red";
 import { json, reply, replyChunks, sse, type TestServer, usageChunk } from "../support/server";
 import { useNodeRed } from "../support/use-node-red";
@@ -100,6 +101,23 @@ describe("the last questions of a chat node", () => {
         payload: { text: "I am Ada", apiKey: "***", big: "(70000 characters)" },
         topic: "a",
         images: "data:image/png;base64,iVBORw0KGgoA",
+      });
+    });
+
+    it("has what a question would read of it, and a name for what JSON cannot say", async () => {
+      const { message } = await next({
+        payload: Buffer.from("Grüße"),
+        at: new Date(0),
+        foreign: runInNewContext("({ at: new Date(0), bytes: new Uint8Array([0xff]) })"),
+        map: new Map([[1, 2]]),
+        failure: new Error("no"),
+      });
+      assert.deepEqual(JSON.parse(message), {
+        payload: "Grüße",
+        at: "1970-01-01T00:00:00.000Z",
+        foreign: { at: "1970-01-01T00:00:00.000Z", bytes: "data:application/octet-stream;base64,/w==" },
+        map: "(Map)",
+        failure: "(Error)",
       });
     });
 

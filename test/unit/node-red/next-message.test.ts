@@ -13,6 +13,7 @@ describe("a message that is written for the form", () => {
     ],
     ["names a text that is too large", { a: "x".repeat(70_000), b: 1 }, { a: "(70000 characters)", b: 1 }],
     ["names bytes that are too many", { a: Buffer.alloc(60_000), b: 1 }, { a: "(60000 bytes)", b: 1 }],
+    ["hides secrets in bytes of text", { a: Buffer.from("is hf_abc") }, { a: "is ***" }],
     ["leaves out what is of Node-RED", { _msgid: "1", _linkSource: [], req: {}, res: {}, b: 1 }, { b: 1 }],
     ["names what JSON cannot say", { a: () => 1, b: Symbol("x"), c: undefined }, { a: "(function)", b: "(symbol)" }],
     ["keeps null, false and 0", { a: null, b: false, c: 0 }, { a: null, b: false, c: 0 }],
