@@ -272,6 +272,12 @@ describe("what the try-it box takes of a message", () => {
     });
   }
 
+  it("says what a question would say of a property that is no path", async () => {
+    await deploy();
+    const [answer] = await lines({ chat: { prompt: "a.b[", promptType: "msg" } });
+    assert.match(answer?.error?.message, /^Cannot read msg\.a\.b\[ \(field Prompt\)/);
+  });
+
   it("tells what a question would warn of", async () => {
     await deploy();
     const { done } = (await lines({ chat: { prompt: "Hi {{nobody}}", promptType: "template" } })).at(-1) as Message;

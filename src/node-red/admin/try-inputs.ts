@@ -92,7 +92,13 @@ function sampleMessage(
   if (hasMessage(message)) return { _msgid: "", ...readObject(message, "msg") };
   const msg: ChatMessage = { _msgid: "", payload: prompt };
   const { value, type } = typedInput(def, "prompt");
-  if (type === "msg" && value !== "payload") reading(() => setProperty(RED, msg, String(value), prompt));
+  if (type === "msg" && value !== "payload") {
+    try {
+      setProperty(RED, msg, String(value), prompt);
+    } catch {
+      // A question that reads it says what is wrong with the path.
+    }
+  }
   return msg;
 }
 
