@@ -1,12 +1,12 @@
 import type { Node, NodeAPI, NodeMessage } from "node-red";
-import { asInputError, asRecord, reasonOf } from "../client/internal";
+import { asInputError, reasonOf } from "../client/internal";
 import type { MessageOptions } from "../conversation/request/build";
 import { checkEnvironment } from "../conversation/request/fields";
 import { isReply } from "../conversation/request/prompt";
 import { type ChatDef, type InputName, typedInput } from "./chat-options";
 import { ChatError } from "./errors";
 import type { ChatMessage } from "./message-reply";
-import { type ReadOptions, readAgain } from "./read-again";
+import { codeOf, type ReadOptions, readAgain } from "./read-again";
 import { evaluateProperty, makeTranslate, stepsOf, type Translate } from "./red";
 import { readSurroundings, renderTemplate } from "./template";
 import { label, storeError, type TypedInput } from "./typed-input";
@@ -203,7 +203,7 @@ function isAbsent(RED: NodeAPI, msg: NodeMessage, path: string): boolean {
 
 /** True if the error is Node-RED's about a path, and not a store's. */
 function isNoPath(error: unknown): boolean {
-  return asRecord(error)?.["code"] === "INVALID_EXPR";
+  return codeOf(error).code === "INVALID_EXPR";
 }
 
 function isPromise(value: unknown): boolean {

@@ -168,29 +168,20 @@ export class ConversationStore {
     }
   }
 
-  #read(name: string): Promise<Entry | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#context.get(name, this.#store, (error, value) => {
-        if (error) reject(error);
-        else resolve(isEntry(value) ? value : undefined);
-      });
-    });
+  async #read(name: string): Promise<Entry | undefined> {
+    const { value } = await ask((done) => this.#context.get(name, this.#store, done));
+    return isEntry(value) ? value : undefined;
   }
 
   /** @param value - undefined takes the entry out */
-  #write(name: string, value: Entry | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#context.set(name, value, this.#store, (error) => (error ? reject(error) : resolve()));
-    });
+  async #write(name: string, value: Entry | undefined): Promise<void> {
+    await ask((done) => this.#context.set(name, value, this.#store, done));
   }
 
-  #keys(): Promise<string[]> {
-    return new Promise((resolve, reject) => {
-      this.#context.keys(this.#store, (error, keys = []) => {
-        if (error) reject(error);
-        else resolve(keys.filter((key) => key.startsWith(PREFIX)));
-      });
-    });
+  async #keys(): Promise<string[]> {
+    const { value: keys } = await ask((done) => this.#context.keys(this.#store, done));
+    // A store may say in many ways that it has none.
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === "string" && key.startsWith(PREFIX)) : [];
   }
 
   #error(key: "memory_unreadable" | "memory_unwritable", error: unknown): ChatError {
@@ -202,6 +193,18 @@ export class ConversationStore {
       { retryable, ...codeOf(error) },
     );
   }
+}
+
+/**
+ * Asks the store. What it gives is looked at only when its callback has returned: what throws in there has nobody who
+ * catches it, and ends Node-RED.
+ *
+ * @returns its value in an object: a promise in a store must not be waited for, since it may never end
+ */
+function ask(act: (done: (error: unknown, value?: unknown) => void) => void): Promise<{ value: unknown }> {
+  return new Promise((resolve, reject) => {
+    act((error, value) => (error ? reject(error) : resolve({ value })));
+  });
 }
 
 /** Finds the place of a key: one such as `user@example.com` or `$parent.x` would be read as a path or another context. */

@@ -2,10 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asRecord, asText, backoff, untilAbort } from "../client/internal";
 import { ChatError } from "./errors";
 
-/** Returns the system's code of an error, for the cause of ours. */
+/** Returns the system's code of an error, for the cause of ours. Never throws: a store may fail with anything. */
 export function codeOf(error: unknown): { code?: string } {
-  const code = asText(asRecord(error)?.["code"]);
-  return code === undefined ? {} : { code };
+  try {
+    const code = asText(asRecord(error)?.["code"]);
+    return code === undefined ? {} : { code };
+  } catch {
+    return {};
+  }
 }
 
 /** How a read that fails is retried. */

@@ -222,6 +222,52 @@ describe("a context store", () => {
     assert.equal((await ask("three")).payload, "three#1");
   });
 
+  const unreadable = new Proxy({}, { get: () => assert.fail("it cannot be read") });
+  const odd: [
+    operation: "get" | "set" | "keys",
+    what: string,
+    error: unknown,
+    value: unknown,
+    code: string | undefined,
+  ][] = [
+    ["get", "an entry that cannot be read", null, unreadable, "provider_unavailable"],
+    ["get", "a promise that never ends", null, new Promise(() => {}), undefined],
+    ["get", "an error that cannot be read", unreadable, undefined, "provider_unavailable"],
+    ["set", "an error that cannot be read", unreadable, undefined, "provider_unavailable"],
+    ["keys", "null for no keys", null, null, undefined],
+    ["keys", "keys that are no texts", null, [1, null, "hf_61"], undefined],
+    ["keys", "an error that cannot be read", unreadable, undefined, "provider_unavailable"],
+  ];
+  for (const [operation, what, error, value, code] of odd) {
+    it(`that gives ${what} ends neither Node-RED nor holds up its question (${operation})`, async () => {
+      await deploy(MEMORY);
+      Object.assign(slowStore, {
+        [operation]: (...args: unknown[]) => setImmediate(args.at(-1) as (...given: unknown[]) => void, error, value),
+      });
+      red.send("chat", { payload: "one", topic: "a" });
+      const [completion] = await red.completed("chat");
+      assert.equal((completion?.error as Message | undefined)?.code, code, String(completion?.error));
+      Object.assign(slowStore, original);
+      await ask("two");
+    });
+  }
+
+  for (const [where, chat, operation] of [
+    ["the prompt", PROMPT, "get"],
+    ["the place of the reply", OUTPUT, "set"],
+  ] as const) {
+    it(`that fails for ${where} with an error that cannot be read is an error of the question`, async () => {
+      await deploy(chat);
+      Object.assign(slowStore, {
+        [operation]: (...args: unknown[]) => setImmediate(args.at(-1) as (error: unknown) => void, unreadable),
+      });
+      red.send("chat", { payload: "Hi" });
+      const { error } = await red.next("error");
+      assert.equal(error.code, "provider_unavailable");
+      assert.match(error.message, /^Context store failed/);
+    });
+  }
+
   it("is not blamed for a path that is not valid", async () => {
     await deploy({ prompt: "a[", promptType: "flow" });
     red.send("chat", {});
