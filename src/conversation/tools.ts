@@ -80,7 +80,7 @@ export function declare({ name, description, parameters, strict }: Omit<Tool, "r
  */
 export function readDeclarations(value: unknown): unknown[] {
   if (!Array.isArray(value)) throw new ChatError("tool_not_declared", { index: "" });
-  return value.map((item, index) => {
+  return Array.from(value, (item, index) => {
     const object = asRecord(item);
     if (object && typeof object["type"] === "string") return object;
     if (!object || !asText(object["name"])) throw new ChatError("tool_not_declared", { index: `[${index}]` });

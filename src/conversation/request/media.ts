@@ -55,7 +55,7 @@ export function imageUrl(bytes: Buffer, name: string): string {
  */
 export function readImages(value: unknown, name: string): unknown[] {
   if (value === undefined || value === null || value === "") return [];
-  if (Array.isArray(value)) return value.map((item, index) => readImage(item, `${name}[${index}]`));
+  if (Array.isArray(value)) return Array.from(value, (item, index) => readImage(item, `${name}[${index}]`));
   return [readImage(value, name)];
 }
 

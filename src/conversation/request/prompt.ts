@@ -145,7 +145,7 @@ function fromArray(items: unknown[], name: string): Prompt {
   if (items.length === 0) throw new ChatError("prompt_empty", { name });
   // Readings such as [21.5, 22] are data. But if one item is a message, the others are mistakes.
   if (!items.some(isMessage)) return fromUser(contentOf(items, name));
-  return { messages: items.map((item, index) => readMessage(item, `${name}[${index}]`)) };
+  return { messages: readEach(items, readMessage, name) };
 }
 
 function fromBody(body: Record<string, unknown>, messages: unknown[], name: string): Prompt {
@@ -153,10 +153,15 @@ function fromBody(body: Record<string, unknown>, messages: unknown[], name: stri
   const ignoresSchema = hasSchema(body["response_format"]);
   const isIgnored = (field: string) => IGNORED_FIELDS.has(field) || (field === "response_format" && ignoresSchema);
   return {
-    messages: messages.map((item, index) => readMessage(item, `${name}.messages[${index}]`)),
+    messages: readEach(messages, readMessage, `${name}.messages`),
     fields: copyAsJson(Object.fromEntries(Object.entries(body).filter(([field]) => !isIgnored(field))), name),
     ...(ignoresSchema && { ignoresSchema }),
   };
+}
+
+/** Reads the items of an array, also those that are missing: `delete` leaves a hole, which `map` goes past. */
+function readEach<T>(items: unknown[], read: (item: unknown, name: string) => T, name: string): T[] {
+  return Array.from(items, (item, index) => read(item, `${name}[${index}]`));
 }
 
 /** True if a format has a schema, the only object in any dialect. Compiling those of strangers may cost much time. */
@@ -197,7 +202,7 @@ function readMessage(value: unknown, name: string): Message {
 
 function readContent(content: unknown, role: string, name: string): unknown {
   if (typeof content === "string") return content;
-  if (Array.isArray(content)) return content.map((part, index) => readPart(part, `${name}.content[${index}]`));
+  if (Array.isArray(content)) return readEach(content, readPart, `${name}.content`);
   if (typeof content === "number" || typeof content === "boolean") return String(content);
   // Only messages of the user have a place for images and sound.
   if (typeof content === "object") return (role === "user" ? contentOf : textOf)(content, `${name}.content`);

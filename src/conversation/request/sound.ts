@@ -16,7 +16,7 @@ const LONGEST_PATH = 1000;
  */
 export function readSounds(value: unknown, name: string): unknown[] {
   if (value === undefined || value === null || value === "") return [];
-  if (Array.isArray(value)) return value.map((item, index) => readSound(item, `${name}[${index}]`));
+  if (Array.isArray(value)) return Array.from(value, (item, index) => readSound(item, `${name}[${index}]`));
   return [readSound(value, name)];
 }
 

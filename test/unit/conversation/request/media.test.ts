@@ -76,4 +76,9 @@ describe("an image beside the prompt", () => {
     const part = { type: "image_url", image_url: { url: "https://example.com/a.png", detail: "low" } };
     assert.deepEqual(readImages([part], "msg.images"), [part]);
   });
+
+  it("is refused if one of several is missing, as `delete` leaves it", () => {
+    const images = Object.assign([png], { 2: png });
+    isRefused(() => readImages(images, "msg.images"), "images_invalid", /msg\.images\[1\]/);
+  });
 });

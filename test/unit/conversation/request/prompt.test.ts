@@ -10,6 +10,8 @@ const dataUri = (size: number) => `data:image/png;base64,${Buffer.concat([png], 
 const imageOf = (size: number) => ({ type: "image_url", image_url: { url: dataUri(size) } });
 const noText = Buffer.from([0x25, 0x50, 0xff, 0x00, 0x80]);
 const user = (content: unknown): Message => ({ role: "user", content });
+/** As `delete` leaves one. */
+const withHole = (item: unknown): unknown[] => Object.assign([item], { 2: item });
 const call = { id: "a", type: "function", function: { name: "now", arguments: "{}" } };
 
 function isRefused(read: () => unknown, key: string, says: RegExp): void {
@@ -245,6 +247,7 @@ describe("a prompt", () => {
     ],
     ["text among messages", [user("a"), "b"], "message_not_object", /msg\.payload\[1\] is not a message/],
     ["null among messages", [user("a"), null], "message_not_object", /msg\.payload\[1\] is not a message/],
+    ["a hole among messages", withHole(user("a")), "message_not_object", /msg\.payload\[1\] is not a message/],
     [
       "data among messages",
       { messages: [user("a"), 5] },
@@ -280,6 +283,7 @@ describe("a prompt", () => {
     ],
     ["a part without type", user([{ text: "x" }]), "message_part", /msg\.payload\.content\[0\]/],
     ["a part that is a number", user(["a", 5]), "message_part", /msg\.payload\.content\[1\]/],
+    ["a hole among parts", user(withHole("a")), "message_part", /msg\.payload\.content\[1\]/],
     ["a text part without text", user([{ type: "text" }]), "message_part", /msg\.payload\.content\[0\]/],
     ["an image without URL", user([{ type: "image_url" }]), "message_image", /msg\.payload\.content\[0\]/],
     [
