@@ -153,7 +153,7 @@ export class OriginFetch {
         }
       },
     });
-    const decoder = bodyDecoder(firstHeader(headers, "content-encoding"));
+    const decoder = bodyDecoder(headers["content-encoding"]);
     const ended = (error: Error | null | undefined) => {
       if (error) onFailure?.(this.#known(error, true));
       else if (isEventStream) onStreamEnd?.(scan.isResumable);

@@ -32,6 +32,8 @@ const CODINGS: Record<string, Coding> = {
   zstd: { magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: () => createZstdDecompress?.() },
 };
 
+/** As curl has it. Each is a stream of its own: thousands would overflow the stack, and one byte would become gigabytes. */
+const MOST_CODINGS = 5;
 /** Bytes that must all be text before a body counts as plain. Compressed data has other bytes earlier. */
 const ENOUGH = 16;
 
@@ -39,15 +41,18 @@ const ENOUGH = 16;
  * Undoes content encodings. None is asked for, but gateways compress all the same, and some say so of a body that is
  * plain, or twice of one that was packed once: then it is left alone.
  *
- * @param encoding - value of `content-encoding`
+ * @param encoding - value of `content-encoding`, or several of them, which mean what one list would
  * @returns a stream that decodes and fails with `UnknownEncoding` where it cannot; undefined if there is nothing to undo
  */
-export function bodyDecoder(encoding: string | undefined): Transform | undefined {
-  const codings = (encoding ?? "").toLowerCase().split(",");
-  return codings
+export function bodyDecoder(encoding: string | string[] | undefined): Transform | undefined {
+  const codings = String(encoding ?? "")
+    .toLowerCase()
+    .split(",")
     .map((coding) => coding.trim())
-    .filter((coding) => coding !== "" && coding !== "identity")
-    .reduce<Transform | undefined>((next, coding) => new Decoder(coding, next), undefined);
+    .filter((coding) => coding !== "" && coding !== "identity");
+  // By this name no coding is known.
+  const known = codings.length > MOST_CODINGS ? [codings.join(", ")] : codings;
+  return known.reduce<Transform | undefined>((next, coding) => new Decoder(coding, next), undefined);
 }
 
 /** Undoes one coding, if the body has it, and hands on to the next. */

@@ -131,7 +131,7 @@ export class Body {
   }
 
   #startUnpacking(): void {
-    const encoding = firstHeader(this.#options.headers, "content-encoding");
+    const { "content-encoding": encoding } = this.#options.headers;
     if (encoding === undefined) return;
     const makeDecoder = () => bodyDecoder(encoding);
     const decoder = makeDecoder();

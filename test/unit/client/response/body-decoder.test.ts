@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { bodyDecoder, UnknownEncoding } from "../../../../src/client/response/body-decoder";
 
 /** Decodes a body with this Content-Encoding that arrives in pieces of `size` bytes. */
-async function decode(encoding: string, body: Buffer | string, size = 7): Promise<string> {
+async function decode(encoding: string | string[], body: Buffer | string, size = 7): Promise<string> {
   const decoder = bodyDecoder(encoding);
   const bytes = Buffer.from(body);
   if (!decoder) return bytes.toString();
@@ -57,6 +57,7 @@ describe("a compressed body", () => {
     assert.equal(await decode("gzip, gzip", gzip(gzip("Hello"))), "Hello");
     assert.equal(await decode("br, identity , gzip", gzip(br("Hello"))), "Hello");
     assert.equal(await decode("deflate, br, gzip", gzip(br(deflate("Hello")))), "Hello");
+    assert.equal(await decode(["br", "identity, gzip"], gzip(br("Hello"))), "Hello", "of several headers");
   });
 
   it("is decompressed once if the header names its encoding twice", async () => {
@@ -106,6 +107,7 @@ describe("a compressed body", () => {
       });
     }
     await assert.rejects(decode("gzip, snappy", zlib.gzipSync("Hello")), UnknownEncoding);
+    await assert.rejects(decode(new Array(3000).fill("gzip").join(","), zlib.gzipSync("Hello")), UnknownEncoding);
   });
 
   it("that is damaged fails", async () => {
