@@ -180,6 +180,18 @@ describe("a failed connection through a proxy is reported with its cause:", () =
     assert.equal(connections, 1);
   });
 
+  it("one that answers with a page and opens no tunnel is no proxy, and not asked again and again", async () => {
+    let connections = 0;
+    const port = await listen(
+      raw((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nHi\r\n")).on("connection", () => {
+        connections++;
+      }),
+    );
+    const error = await failure({ baseUrl: "http://server.example", proxy: { url: `http://127.0.0.1:${port}` } });
+    assert.equal(error.key, "proxy_unfit", String(error));
+    assert.equal(connections, 1);
+  });
+
   it("a server behind it that does not speak https", async () => {
     const proxy = await startProxy();
     toClose.push(() => proxy.close());

@@ -40,13 +40,18 @@ export class KeptConnections {
         line.socket = undefined;
         connect(target, (...result: Parameters<typeof callback>) => {
           const [error, socket] = result;
+          const failure = error ?? (socket && earlyAnswer(socket, target.protocol));
+          if (failure) {
+            socket?.destroy();
+            callback(asConnectFailure(failure, target.protocol), null);
+            return;
+          }
           if (socket) {
             line.socket = socket;
             this.#clients.set(socket, client);
             socket.once("close", () => this.#clients.delete(socket));
           }
-          if (error) callback(asConnectFailure(error, target.protocol), null);
-          else callback(...result);
+          callback(...result);
         });
       },
     });
@@ -87,6 +92,16 @@ export class KeptConnections {
       if (client.stats.size === 0) socket.destroy();
     }
   }
+}
+
+/**
+ * Returns the failure of a tunnel in which something came before the request: what answers every request with a page is no
+ * proxy. undici would drop the tunnel and ask for another one, again and again.
+ */
+function earlyAnswer(socket: Socket, protocol: string): Error | undefined {
+  if (protocol === "https:" || socket.readableLength === 0) return undefined;
+  // As undici has it for other answers to CONNECT.
+  return new Error("Proxy response (200) with a body");
 }
 
 function asConnectFailure(error: Error, protocol: string): ConnectFailure {
