@@ -14,8 +14,8 @@ export const CALL_MARKERS = [
   {
     open: "<tool_call>",
     close: "</tool_call>",
-    begins: /^\s*(?:\{|<(?:f|$))/,
-    by: "Hermes, Qwen",
+    begins: /^\s*(?:[{[]|<(?:f|$))/,
+    by: "Hermes, Qwen, Granite",
     source: "NousResearch/Hermes-Function-Calling",
   },
   {

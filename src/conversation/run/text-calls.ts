@@ -58,13 +58,19 @@ export class TextCalls {
       return false;
     }
     this.flush();
-    return this.#gate.wasText || written !== undefined || looksLikeCall(held) || isForeignCall(content);
+    return (
+      this.#gate.wasText ||
+      written !== undefined ||
+      looksLikeCall(held) ||
+      isForeignCall(content) ||
+      isUnreadCall(content, this.#offered)
+    );
   }
 }
 
 /** True for what is held to the end and begins as a call does. */
 function looksLikeCall(held: string): boolean {
-  return /^(?:<tool_call>\s*[{<]|<function=[\w$]|<\|tool_call_begin\|>|\[TOOL_CALLS\]\s*\[)/.test(held);
+  return /^(?:<tool_call>\s*[{[<]|<function=[\w$]|<\|tool_call_begin\|>|\[TOOL_CALLS\]\s*\[)/.test(held);
 }
 
 /** True for a whole reply that is a call of no offered tool. */
@@ -72,6 +78,15 @@ function isForeignCall(content: string): boolean {
   const text = content.trim();
   return text.startsWith("{") && text.endsWith("}") && CALL_FIELD.test(text) && readCalls(text) !== undefined;
 }
+
+/** True for a call of an offered tool in a form that is known, and not read. */
+function isUnreadCall(content: string, offered: OfferedTools): boolean {
+  for (const [, name = ""] of content.matchAll(UNREAD_CALL)) if (offered.has(meantName(name, offered))) return true;
+  return false;
+}
+
+const UNREAD_CALL =
+  /(?:<tool_call>(?=\s*[\w.-]+\s*<(?:arg_key|\/tool_call)>)|\[TOOL_CALLS\](?=\s*[\w.-]+\s*(?:\{|\[(?:ARGS|CALL_ID)\])))\s*([\w.-]+)/g;
 
 const CALL_FIELD = /"(?:arguments|parameters)"\s*:/;
 
@@ -152,7 +167,7 @@ function readCalls(text: string): WrittenCall[] | undefined {
 
 const TAG_END = "</tool_call>";
 /** A tag around calls that have marks of their own. */
-const TAG = /^<\/tool_call>|^<tool_call>(?!\s*\{)/;
+const TAG = /^<\/tool_call>|^<tool_call>(?!\s*[{[])/;
 
 function readFirst(text: string): { calls: WrittenCall[]; length: number } | undefined {
   for (const [pattern, read] of FORMS) {
@@ -166,7 +181,10 @@ function readFirst(text: string): { calls: WrittenCall[]; length: number } | und
 
 /** The forms that have marks. A model may leave out the last one: at many servers it ends the reply. */
 const FORMS: [RegExp, (first: string, second: string) => WrittenCall[] | undefined][] = [
-  [/^<tool_call>([\s\S]*?)(?:<\/tool_call>|$)/, (object) => readCalls(object)],
+  [
+    /^<tool_call>([\s\S]*?)(?:<\/tool_call>|$)/,
+    (calls) => (calls.trimStart().startsWith("[") ? readList(calls) : readCalls(calls)),
+  ],
   [/^<function=([^>\s]+)>([\s\S]*?)(?:<\/function>|$)/, (name, inside) => readTagged(name, inside)],
   [
     // Not `\s*` around the name: where no arguments follow, it would be tried at each place of a long run of spaces.

@@ -41,6 +41,8 @@ const JSON_CALL = '{"name": "get_weather", "arguments": {"city": "Paris"}}';
 describe("a call that a model writes as text", () => {
   const cases: [what: string, text: string, calls: unknown[]][] = [
     ["between Hermes' tags", `<tool_call>\n${JSON_CALL}\n</tool_call>`, [PARIS]],
+    ["as Granite's list", `<tool_call>[${JSON_CALL}]</tool_call>`, [PARIS]],
+    ["as Granite's list without the last tag", `<tool_call>[${JSON_CALL}, ${JSON_CALL}]`, [PARIS, PARIS]],
     [
       "twice in a row",
       `<tool_call>${JSON_CALL}</tool_call>\n<tool_call>{"name":"get_time","arguments":{}}</tool_call>\n`,
@@ -135,6 +137,11 @@ describe("a call in a text that is none", () => {
     ["a list", '["get_weather"]', false],
     ["a mention of the tags", "The tags are <tool_call> and </tool_call>.", false],
     ["HTML", "<b>bold</b> <table><tr>", false],
+    ["GLM's form", "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n</tool_call>", true],
+    ["GLM's form without arguments", "<tool_call>get_time</tool_call>", true],
+    ["Mistral's later form", '[TOOL_CALLS]get_weather{"city": "Paris"}', true],
+    ["Mistral's form with a mark", '[TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}', true],
+    ["GLM's form for an unknown name", "<tool_call>rm</tool_call>", false],
     ["nothing", "", false],
   ];
   for (const [what, text, isWarned] of cases) {
