@@ -90,6 +90,7 @@ export const FINISH_REASONS = [
   { reason: "MAX_TOKENS", means: "cut", by: "Gemini", source: "genkit-ai/genkit-dart#425" },
   { reason: "sensitive", means: "filtered", by: "Z.ai", source: "pydantic/pydantic-ai#7678" },
   { reason: "error", means: "failed", by: "OpenRouter, Mistral", source: "openrouter.ai/docs/api/errors" },
+  { reason: "abort", means: "failed", by: "vLLM, SGLang", source: "vllm-project/vllm#57082" },
   { reason: "network_error", means: "failed", by: "Z.ai", source: "theopenco/llmgateway#1588" },
   {
     reason: "insufficient_system_resource",

@@ -11,8 +11,9 @@ export const ERROR_MARKS = [
   { field: "error_type", by: "TGI", source: "huggingface/text-generation-inference router/src/server.rs" },
   { field: "object", is: "error", by: "vLLM before August 2025", source: "vllm-project/vllm#12886" },
   { field: "detail", by: "FastAPI", source: "fastapi.tiangolo.com/tutorial/handling-errors" },
+  { field: "success", is: false, by: "Cloudflare", source: "cloudflare/cloudflare-docs#15116" },
   { field: "base_resp", inside: "status_code", by: "MiniMax", source: "edenai/edenai-apis#360" },
-] as const satisfies (Field & { is?: string; inside?: string })[];
+] as const satisfies (Field & { is?: string | boolean; inside?: string })[];
 
 /**
  * Places of an error's message, the surest first. `as` says what counts there: a `text` (or number), a `list` of texts or
@@ -95,6 +96,13 @@ export const ERROR_CODES = [
     source: "huggingface/smolagents#2584",
   },
   {
+    code: "model_not_available",
+    orType: false,
+    key: "model_not_found",
+    by: "Together",
+    source: "HeyPuter/puter#3168",
+  },
+  {
     code: "model_decommissioned",
     orType: false,
     key: "model_not_found",
@@ -120,6 +128,18 @@ export const UNKNOWN_MODELS = [
     by: "llama.cpp, DeepSeek, Groq",
     source: "deepwn/addi#13",
   },
+  {
+    statuses: [400, 404, 422],
+    pattern: /\bis not a valid model\b/i,
+    by: "OpenRouter",
+    source: "OpenRouterTeam/openrouter-examples#74",
+  },
+  {
+    statuses: [400, 404, 422],
+    pattern: /^invalid model( id\b|[.:]|\s*$| ['"`])/i,
+    by: "Mistral, OpenAI",
+    source: "mistralai/mistral-vibe#617",
+  },
 ] as const satisfies (Quirk & { statuses: readonly number[]; pattern: RegExp })[];
 
 /** Messages of an answer with 5xx that no other attempt changes. */
@@ -132,14 +152,15 @@ export const LASTING_FAILURES = [
   },
   {
     key: "template_refused",
-    pattern: /\bjinja\b|\bchat.?template\b|\btemplate (error|exception)\b/i,
+    pattern: /\bjinja\b|\bchat.?template\b|\btemplate (error|exception)\b|\bat row \d+, column \d+/i,
     by: "llama.cpp",
     source: "nathaninline/ajean#26",
   },
   {
     key: "images_unsupported",
-    pattern: /\b(images?|vision|multimodal)\b.{0,80}\b(not support|unsupported)|(n't|not) support (images?|vision)\b/i,
-    by: "llama.cpp",
+    pattern:
+      /\b(images?|vision|multimodal)\b.{0,80}\b(not support|unsupported)|(n't|not) support (images?|vision)\b|\bmissing data required for image/i,
+    by: "llama.cpp, Ollama",
     source: "ggml-org/llama.cpp#15377",
   },
   {
@@ -271,6 +292,13 @@ export const UNSUPPORTED_PARAMS = [
     alone: false,
     by: "Groq, Cerebras, Mistral",
     source: "janhq/jan#8136",
+  },
+  {
+    param: "reasoning",
+    pattern: /\bboth content and thinking\b/i,
+    alone: true,
+    by: "llama.cpp",
+    source: "ggml-org/llama.cpp#17040",
   },
   {
     param: "null_content",

@@ -33,7 +33,7 @@ export function readServerMessage(body: string, headers: IncomingHttpHeaders): S
 
 /** Returns the title of a web page, else its first words; undefined for any other text. */
 export function pageTitle(text: string): string | undefined {
-  if (!/^\s*<(!doctype|html|head|body)\b/i.test(text)) return undefined;
+  if (!/^\s*<[a-z!?]/i.test(text)) return undefined;
   const title = TITLE.exec(text)?.[1]?.trim();
   return (
     title ||

@@ -254,6 +254,7 @@ covers(
     function_call: lacksCalls("function_call"),
     MAX_TOKENS: () => assert.equal(dialects.FINISH_MEANINGS.get("MAX_TOKENS"), "cut"),
     sensitive: () => assert.equal(dialects.FINISH_MEANINGS.get("sensitive"), "filtered"),
+    abort: failsAt("abort"),
     network_error: failsAt("network_error"),
     insufficient_system_resource: failsAt("insufficient_system_resource"),
     length: () => assert.equal(dialects.FINISH_MEANINGS.get("length"), "cut"),
@@ -308,6 +309,10 @@ covers("an error without choices in a reply, marked by a field", fieldsOf(dialec
     assert.equal(inReply({ object: "chat.completion", message: "A" }), undefined);
   },
   detail: () => assert.equal(inReply({ detail: "A" })?.key, "reply_error"),
+  success: () => {
+    assert.match(inReply({ success: false, errors: [{ code: 7009, message: "A" }] })?.message ?? "", /A\./);
+    assert.equal(inReply({ success: true, errors: [] }), undefined);
+  },
   base_resp: () => {
     const reply = (status_code: number) => ({ choices: null, base_resp: { status_code, status_msg: "A" } });
     assert.match(inReply(reply(1008))?.message ?? "", /A\./);
@@ -390,6 +395,8 @@ covers(
     },
     model_not_supported: () =>
       assert.equal(answer(400, { error: { message: "No.", code: "model_not_supported" } }).key, "model_not_found"),
+    model_not_available: () =>
+      assert.equal(answer(400, { error: { message: "No.", code: "model_not_available" } }).key, "model_not_found"),
     model_decommissioned: () =>
       assert.equal(answer(400, { error: { message: "No.", code: "model_decommissioned" } }).key, "model_not_found"),
     DeploymentNotFound: () =>
@@ -416,6 +423,12 @@ covers(
       knowsNot("The model `x` has been decommissioned and is no longer supported.", 400);
       assert.equal(answer(400, { error: "The file of the model is not found." }).key, "refused");
     },
+    [String(dialects.UNKNOWN_MODELS[3].pattern)]: () => knowsNot("glm-4.7 is not a valid model ID", 400),
+    [String(dialects.UNKNOWN_MODELS[4].pattern)]: () => {
+      knowsNot("Invalid model: mistral-medium-3.5", 400);
+      knowsNot("invalid model ID", 400);
+      assert.equal(answer(400, { error: "Invalid model parameters: temperature." }).key, "refused");
+    },
   },
 );
 
@@ -430,13 +443,16 @@ covers(
   dialects.LASTING_FAILURES.map(({ key }) => key),
   {
     tools_unsupported: () => stays("tools_unsupported", "tools param requires --jinja flag"),
-    images_unsupported: () =>
-      stays(
-        "images_unsupported",
-        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
-      ),
+    images_unsupported: () => {
+      const hint = "if this is unexpected, you may need to provide the mmproj";
+      stays("images_unsupported", `image input is not supported - hint: ${hint}`);
+      stays("images_unsupported", "failed to process inputs: this model is missing data required for image input");
+    },
     sound_unsupported: () => stays("sound_unsupported", "audio input is not supported - hint: …"),
-    template_refused: () => stays("template_refused", "Jinja Exception: System message must be at the beginning."),
+    template_refused: () => {
+      stays("template_refused", "Jinja Exception: System message must be at the beginning.");
+      stays("template_refused", "Unknown method: keys at row 57, column 46:\n{%- for key in fields.keys() %}");
+    },
   },
 );
 

@@ -304,6 +304,16 @@ const CASES: Case[] = [
       code: "wrong_api_format",
     },
   ],
+  [
+    "llama.cpp with gpt-oss",
+    "ggml-org/llama.cpp#17040",
+    "reasoning",
+    500,
+    error(
+      "Cannot pass both content and thinking in an assistant message with tool calls! Put the analysis message in one or the other, but not both. at row 290, column 178:",
+      { type: "server_error" },
+    ),
+  ],
   ["Mistral", "charmbracelet/crush#1590", "reasoning", 422, fastApi("messages", 1, "assistant", "reasoning_content")],
   ["Ollama", "SAIL-Research-Lab/cheetahclaws#72", "null_content", 400, invalid("invalid message content type: <nil>")],
 
