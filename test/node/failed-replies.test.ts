@@ -89,6 +89,13 @@ describe("a reply that is none", () => {
       /[<>]/,
     ],
     [
+      "a web page with a comment in front",
+      html("<!-- proxy 4.2 -->\n<html><head><title>Sign in</title></head></html>"),
+      "provider_unavailable",
+      /^Web page instead of a reply: "Sign in"/,
+      /[<>]/,
+    ],
+    [
       "a web page without a title",
       html("<html><body><h1>It works!</h1></body></html>"),
       "provider_unavailable",
@@ -199,6 +206,15 @@ describe("a reply that is none", () => {
         assert.equal(red.captured("stream").at(-1)?.finish_reason, "error");
       });
     }
+
+    it("is invalid_output, too, where nothing of the arguments had come", async () => {
+      server.handle(callOf("", "length"));
+      await deploy({ tools: ["tool-weather"] }, {}, valueTool("weather", "7"));
+      const { error } = await askInVain();
+      assert.equal(server.requests.length, 1);
+      assert.equal(error.code, "invalid_output");
+      assert.match(error.message, /cut off .*weather/);
+    });
 
     it("is carried out all the same where the call is whole", async () => {
       server.handle((request, response, index) =>

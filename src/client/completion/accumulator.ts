@@ -2,7 +2,7 @@ import { isTooDeep } from "../nesting";
 import type { AssistantMessage, DeltaListener, PartialCompletion, PromptProgress } from "../types";
 import { asRecord } from "../unknown";
 import { isBlank } from "./blank-delta";
-import { firstOf, REASONING_FIELDS, REASONING_PARTS } from "./dialects";
+import { FINISH_MEANINGS, firstOf, REASONING_FIELDS, REASONING_PARTS } from "./dialects";
 import { MessageFields } from "./message-fields";
 import { CompletionMetadata } from "./metadata";
 import { joinText } from "./part-text";
@@ -157,10 +157,13 @@ export class CompletionAccumulator {
     this.hasLoneEnd = split !== undefined;
     if (split) {
       message.content = split.text;
-      if (split.reasoning) message.reasoning = (message.reasoning ?? "") + split.reasoning;
+      // The server may have said it in a field, too.
+      if (split.reasoning && message.reasoning?.trim() !== split.reasoning) {
+        message.reasoning = (message.reasoning ?? "") + split.reasoning;
+      }
     }
     if (this.#calls && this.#calls.size > 0) {
-      message.tool_calls = this.#calls.build();
+      message.tool_calls = this.#calls.build(FINISH_MEANINGS.get(this.#fields.finishReason) === "cut");
       if (message.content === "") message.content = null;
     }
     const { fields, leftOut } = this.#fields.build();
@@ -228,7 +231,8 @@ export class CompletionAccumulator {
       this.addText(refusal);
     }
     if ((delta["annotations"] ?? delta["images"] ?? delta["audio"]) != null && this.#addFields(delta)) hasList = true;
-    const calls = delta["tool_calls"] ?? delta["function_call"];
+    const list = delta["tool_calls"];
+    const calls = Array.isArray(list) && list.length === 0 ? delta["function_call"] : (list ?? delta["function_call"]);
     if (calls != null) {
       this.#calls ??= new ToolCallMerger();
       this.contentSize += this.#calls.add(calls);

@@ -134,13 +134,20 @@ export class ToolCallMerger {
     return added;
   }
 
-  /** Returns the calls, each once. One without an id gets one, since its result must name it. */
-  build(): ToolCall[] {
+  /**
+   * Returns the calls, each once. One without an id gets one, since its result must name it.
+   *
+   * @param isCut - the reply was cut off: arguments of the last call that have not begun are blank, not those of a call
+   *   without any
+   */
+  build(isCut = false): ToolCall[] {
     // Some servers send empty entries.
     const named = this.#calls.filter((call) => call.name !== "");
     // The index is the place in the list; some servers leave it out.
     if (named.every((call) => call.index !== undefined)) named.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
     const calls = withoutRepeated(named);
+    const last = calls.at(-1);
+    if (isCut && last && !last.call.hasArguments) last.args = "";
     const seen = new Set<string>();
     return calls.map(({ call, args }) => {
       if (!call.id || seen.has(call.id)) call.id = ownId();

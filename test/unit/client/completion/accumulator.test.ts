@@ -103,6 +103,12 @@ describe("the text of a completion", () => {
     });
   });
 
+  it("is null beside an old function_call, too, which an empty list of calls does not hide", () => {
+    const { message } = build(whole({ content: null, tool_calls: [], function_call: { name: "now", arguments: "" } }));
+    assert.equal(message.content, null);
+    assert.equal(message.tool_calls?.[0]?.function.name, "now");
+  });
+
   it("stays beside calls where there is some", () => {
     const call = { id: "a", function: { name: "now", arguments: "{}" } };
     assert.equal(build(whole({ content: "Let me see.", tool_calls: [call] })).message.content, "Let me see.");
@@ -125,6 +131,10 @@ describe("the reasoning of a completion", () => {
     ["a thinking part whose text is bare", [delta({ content: [{ type: "thinking", thinking: "Hm." }] })]],
     ["<think> at the beginning", [delta({ content: "<thi" }), delta({ content: "nk>Hm.</think>\n\n" })]],
     ["pieces", [delta({ reasoning: "H" }), delta({ reasoning: "m." })]],
+    [
+      "a field, and the same before a lone end tag",
+      [delta({ reasoning: "Hm." }), delta({ content: "Hm.\n</think>\n\n" })],
+    ],
   ];
   for (const [what, chunks] of cases) {
     it(`is kept out of the text: ${what}`, () => {
