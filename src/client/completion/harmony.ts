@@ -3,6 +3,8 @@ import { overlap } from "./overlap";
 /** The beginnings of a reply whose markers the server has left in its text. */
 export const HARMONY_BEGINS = ["<|channel|>", "<|start|>assistant<|channel|>"];
 const MESSAGE = "<|message|>";
+/** In the header of a part that calls a function. */
+const CALL = " to=functions.";
 /** Markers that end a part of a reply. */
 const ENDS = ["<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"];
 /** What all of them begin with. */
@@ -57,7 +59,11 @@ export class HarmonyParser {
           this.isOver = true;
           return text + rest;
         }
-        this.#isReasoning = rest.slice(0, at).includes("<|channel|>analysis");
+        const header = rest.slice(0, at);
+        const isCall = header.includes(CALL);
+        // Without its header, a call that nobody reads would pass for a reply.
+        if (isCall) text += header.replace("<|end|>", "") + MESSAGE;
+        this.#isReasoning = !isCall && header.includes("<|channel|>analysis");
         rest = rest.slice(at + MESSAGE.length);
         this.#isBody = true;
         this.#isFirst = false;

@@ -81,12 +81,16 @@ function isForeignCall(content: string): boolean {
 
 /** True for a call of an offered tool in a form that is known, and not read. */
 function isUnreadCall(content: string, offered: OfferedTools): boolean {
-  for (const [, name = ""] of content.matchAll(UNREAD_CALL)) if (offered.has(meantName(name, offered))) return true;
-  return false;
+  return UNREAD_CALLS.some((pattern) =>
+    [...content.matchAll(pattern)].some(([, name = ""]) => offered.has(meantName(name, offered))),
+  );
 }
 
-const UNREAD_CALL =
-  /(?:<tool_call>(?=\s*[\w.-]+\s*<(?:arg_key|\/tool_call)>)|\[TOOL_CALLS\](?=\s*[\w.-]+\s*(?:\{|\[(?:ARGS|CALL_ID)\])))\s*([\w.-]+)/g;
+const UNREAD_CALLS = [
+  /<tool_call>\s*([\w.-]+)\s*<(?:arg_key|\/tool_call)>/g,
+  /\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\{|\[(?:ARGS|CALL_ID)\])/g,
+  /<\|(?:channel|start)\|>\w+ to=functions\.([\w-]+)/g,
+];
 
 const CALL_FIELD = /"(?:arguments|parameters)"\s*:/;
 

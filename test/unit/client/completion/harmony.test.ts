@@ -44,6 +44,18 @@ const HARMONY: [what: string, content: string, text: string, reasoning: string][
     "x < y",
     "Hm.",
   ],
+  [
+    "a call, which is no reply",
+    "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.now <|constrain|>json<|message|>{}<|call|>",
+    "<|start|>assistant<|channel|>commentary to=functions.now <|constrain|>json<|message|>{}",
+    "Hm.",
+  ],
+  [
+    "a call among the thoughts",
+    "<|channel|>analysis to=functions.now<|message|>{}",
+    "<|channel|>analysis to=functions.now<|message|>{}",
+    "",
+  ],
   ["thoughts alone", "<|channel|>analysis<|message|>Hm", "", "Hm"],
   ["the final text alone", "<|channel|>final<|message|>four", "four", ""],
   ["words about the markers", "<|channel|> is a marker", "<|channel|> is a marker", ""],

@@ -141,6 +141,11 @@ describe("a call in a text that is none", () => {
     ["GLM's form without arguments", "<tool_call>get_time</tool_call>", true],
     ["Mistral's later form", '[TOOL_CALLS]get_weather{"city": "Paris"}', true],
     ["Mistral's form with a mark", '[TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}', true],
+    [
+      "harmony's form",
+      '<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city": "Paris"}',
+      true,
+    ],
     ["GLM's form for an unknown name", "<tool_call>rm</tool_call>", false],
     ["nothing", "", false],
   ];
