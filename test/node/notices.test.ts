@@ -313,6 +313,16 @@ describe("huggingface-tool, status", () => {
       [tool(["instance"]), ...subflow([{ id: "inner", port: 0 }]), linkOut("return")],
     ],
     [
+      "a complete node goes on where the last node has no output",
+      true,
+      [
+        tool(["a"]),
+        node("a", "debug", [], { active: false }),
+        node("done", "complete", ["out"], { scope: ["a"] }),
+        linkOut("return"),
+      ],
+    ],
+    [
       "it goes on at a link in node",
       true,
       [
