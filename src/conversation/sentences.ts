@@ -39,7 +39,7 @@ const ABBREVIATIONS: Readonly<Record<string, Abbreviations>> = {
   },
   fr: { words: "mlle mm mgr me ex env av apr art chap éd fig vol tél boul", beforeNumbers: "n no p pp" },
   es: {
-    words: "sr sra srta sres dra ud uds vd lic ing arq gral prof ej aprox art cap fig tel avda pág págs núm",
+    words: "sr sra srta sres dra ud uds vd lic ing arq gral prof ej aprox art cap fig tel av avda pág págs núm",
   },
   pt: { words: "sr sra srs sras dra profa exmo exma eng ex art cap fig tel av pág págs núm séc" },
   it: { words: "sig sigg ra dott ssa ing avv arch es ecc art cap fig tel pag pagg sec" },

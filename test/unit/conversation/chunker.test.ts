@@ -196,6 +196,7 @@ describe("chunks by sentence", () => {
       ["See https://example.com/a.b?c=d.e#f! ", "It is there. ", "Or www.example.org."],
     ],
     ["a list", "1. Wash it.\n2. Dry it well.\n\nDone now.", ["1. Wash it.\n", "2. Dry it well.\n\n", "Done now."]],
+    ["Spanish", "Vive en la Av. Mayor. Adiós, amigo.", ["Vive en la Av. Mayor. ", "Adiós, amigo."], "es"],
     ["German", "Grüße euch! Ist es 3,5 m lang? Ja.", ["Grüße euch! ", "Ist es 3,5 m lang? ", "Ja."], "de"],
     [
       "German abbreviations",
