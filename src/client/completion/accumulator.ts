@@ -8,7 +8,7 @@ import { CompletionMetadata } from "./metadata";
 import { joinText } from "./part-text";
 import { TextBuffer } from "./text-buffer";
 import { MAY_BE_TAG, MAY_CLOSE, splitAtLoneEnd, ThinkTagParser } from "./think-tags";
-import { ToolCallMerger } from "./tool-call-deltas";
+import { callsIn, ToolCallMerger } from "./tool-call-deltas";
 
 /** The field that the servers which fill it want back with calls, even if it is blank. */
 const BLANK_REASONING = "reasoning_content";
@@ -157,10 +157,8 @@ export class CompletionAccumulator {
     this.hasLoneEnd = split !== undefined;
     if (split) {
       message.content = split.text;
-      // The server may have said it in a field, too.
-      if (split.reasoning && message.reasoning?.trim() !== split.reasoning) {
+      if (split.reasoning && message.reasoning?.trim() !== split.reasoning)
         message.reasoning = (message.reasoning ?? "") + split.reasoning;
-      }
     }
     if (this.#calls && this.#calls.size > 0) {
       message.tool_calls = this.#calls.build(FINISH_MEANINGS.get(this.#fields.finishReason) === "cut");
@@ -231,8 +229,7 @@ export class CompletionAccumulator {
       this.addText(refusal);
     }
     if ((delta["annotations"] ?? delta["images"] ?? delta["audio"]) != null && this.#addFields(delta)) hasList = true;
-    const list = delta["tool_calls"];
-    const calls = Array.isArray(list) && list.length === 0 ? delta["function_call"] : (list ?? delta["function_call"]);
+    const calls = callsIn(delta);
     if (calls != null) {
       this.#calls ??= new ToolCallMerger();
       this.contentSize += this.#calls.add(calls);
@@ -290,8 +287,7 @@ export class CompletionAccumulator {
         const text = joinText(thinking);
         if (text) this.#addReasoningText(text, "content");
       } else {
-        const text = joinText(part);
-        this.addText(text);
+        this.addText(joinText(part));
       }
     }
   }

@@ -229,6 +229,12 @@ export class ToolCallMerger {
   }
 }
 
+/** Returns the calls of a delta, or the one in the old field: an empty list does not hide it. */
+export function callsIn(delta: Record<string, unknown>): unknown {
+  const calls = delta["tool_calls"];
+  return Array.isArray(calls) && calls.length === 0 ? delta["function_call"] : (calls ?? delta["function_call"]);
+}
+
 /** Makes an id of 9 letters and digits: the strictest servers take no other. */
 export function ownId(): string {
   return Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");

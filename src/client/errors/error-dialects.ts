@@ -95,27 +95,9 @@ export const ERROR_CODES = [
     by: "Hugging Face",
     source: "huggingface/smolagents#2584",
   },
-  {
-    code: "model_not_available",
-    orType: false,
-    key: "model_not_found",
-    by: "Together",
-    source: "HeyPuter/puter#3168",
-  },
-  {
-    code: "model_decommissioned",
-    orType: false,
-    key: "model_not_found",
-    by: "Groq",
-    source: "atiilla/sqlmap-ai#3",
-  },
-  {
-    code: "DeploymentNotFound",
-    orType: false,
-    key: "model_not_found",
-    by: "Azure",
-    source: "chatboxai/chatbox#646",
-  },
+  { code: "model_not_available", orType: false, key: "model_not_found", by: "Together", source: "HeyPuter/puter#3168" },
+  { code: "model_decommissioned", orType: false, key: "model_not_found", by: "Groq", source: "atiilla/sqlmap-ai#3" },
+  { code: "DeploymentNotFound", orType: false, key: "model_not_found", by: "Azure", source: "chatboxai/chatbox#646" },
 ] as const satisfies (Quirk & { code: string; orType: boolean; key: "quota_used_up" | "model_not_found" })[];
 
 /** Messages of an answer with one of these statuses that the model is unknown, gone, or not loaded. */
@@ -251,13 +233,7 @@ export const UNSUPPORTED_PARAMS = [
     by: "OpenAI, vLLM",
     source: "linagora/openrag#335",
   },
-  {
-    param: "max_tokens",
-    pattern: /\bmax_tokens\b/,
-    alone: false,
-    by: "OpenAI",
-    source: "repowise-dev/repowise#987",
-  },
+  { param: "max_tokens", pattern: /\bmax_tokens\b/, alone: false, by: "OpenAI", source: "repowise-dev/repowise#987" },
   {
     param: "temperature",
     pattern: /\btemperature\b/i,
@@ -265,13 +241,7 @@ export const UNSUPPORTED_PARAMS = [
     by: "OpenAI",
     source: "koosoli/ESPHomeDesigner#379",
   },
-  {
-    param: "top_p",
-    pattern: /\btop_?p\b/i,
-    alone: false,
-    by: "OpenAI",
-    source: "aandrew-me/tgpt#333",
-  },
+  { param: "top_p", pattern: /\btop_?p\b/i, alone: false, by: "OpenAI", source: "aandrew-me/tgpt#333" },
   {
     param: "frequency_penalty",
     pattern: /\bfrequency_?penalty\b/i,
