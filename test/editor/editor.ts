@@ -120,7 +120,9 @@ export class Editor {
       await known.loadAnew();
       return known;
     }
-    const editor = await Editor.open(await startNodeRed(), options);
+    const nodeRed = await startNodeRed();
+    await turnTipsOff(nodeRed.url);
+    const editor = await Editor.open(nodeRed, options);
     editors.set(key, editor);
     await editor.load();
     return editor;
@@ -132,7 +134,7 @@ export class Editor {
   ): Promise<Editor> {
     const viewport = { width: 1280, height: 900 };
     const context = await newContext({ viewport, locale: language, deviceScaleFactor: scale });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(30_000);
     // This user setting came with Node-RED 5.
     if (theme) await context.addInitScript((name) => localStorage.setItem("view-dark-theme", name), theme);
     if (!animations) await context.addInitScript(withoutAnimations);
@@ -703,6 +705,15 @@ export class Form {
     await traysAtRest(this.page);
   }
 }
+
+/** Node-RED 5 shows a tip a second after its settings came, and throws if its sidebar is not made by then. */
+async function turnTipsOff(url: string): Promise<void> {
+  const body = JSON.stringify({ editor: { view: { "view-show-tips": false } } });
+  const response = await fetch(`${url}/settings/user`, { method: "POST", headers: JSON_TYPE, body });
+  assert.ok(response.ok, `${response.status}`);
+}
+
+const JSON_TYPE = { "content-type": "application/json" };
 
 /** Waits until an assertion passes, and fails with its error after too long. */
 export async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { wasSoon } from "../support/cpu";
 import { chatFlow, getNodeRed, level, type Message, type NodeRed } from "../support/node-red";
 import { startRouter, type TestRouter } from "../support/router";
 import {
@@ -152,7 +153,7 @@ describe("the provider of a conversation", () => {
       const before = performance.now();
       const msg = await ask("two");
       assert.equal(msg.completion.provider, "beta");
-      assert.ok(performance.now() - before < 3000);
+      wasSoon(performance.now() - before, 3000);
       // A kept connection that broke is replaced first.
       assert.deepEqual([...new Set(asked().slice(1))], ["test/model:alpha", "test/model"]);
       assert.equal("fallbacks" in msg.completion, false);
@@ -204,7 +205,7 @@ describe("the provider of a conversation", () => {
       providers.failing.set("alpha", () => {});
       const before = performance.now();
       assert.equal((await ask("two")).payload, "by the other");
-      assert.ok(performance.now() - before < 3000);
+      wasSoon(performance.now() - before, 3000);
       assert.deepEqual(asked(), ["test/model", "test/model:alpha"]);
       assert.equal((await ask("three")).completion.provider, "beta");
       assert.deepEqual(asked().slice(2), ["test/model"]);

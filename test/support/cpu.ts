@@ -20,3 +20,22 @@ export function wasQuick(before: NodeJS.CpuUsage, what = ""): void {
   const ms = (user + system) / 1000;
   assert.ok(ms < MOST_MS, `${Math.round(ms)} ms ${what}`);
 }
+
+/**
+ * Asserts that something took no longer than a user may wait, by the clock. Where other programs use the processor, it may
+ * take as many times longer as work takes longer here than its CPU time.
+ */
+export function wasSoon(tookMs: number, mostMs: number): void {
+  if (tookMs < mostMs) return;
+  const slowness = howSlow();
+  assert.ok(tookMs < mostMs * slowness, `${Math.round(tookMs)} ms, ${slowness.toFixed(1)} x slower`);
+}
+
+/** Returns how many times longer work takes here than its CPU time: others may use the processor. */
+export function howSlow(): number {
+  const worked = () => process.cpuUsage().user / 1000;
+  const startedAt = performance.now();
+  const began = worked();
+  while (worked() - began < 100);
+  return Math.max(1, (performance.now() - startedAt) / 100);
+}
