@@ -52,7 +52,10 @@ describe("huggingface-chat, cancelling", () => {
     const told = Object.fromEntries(replies.map(({ topic, completion }) => [topic, completion]));
     assert.deepEqual([told.running.attempts, told.waiting.attempts], [1, 0]);
     assert.deepEqual(told.waiting.steps, []);
-    assert.ok(told.waiting.timing.queued_ms >= told.waiting.timing.total_ms - 5, JSON.stringify(told.waiting.timing));
+    assert.ok(
+      told.waiting.timing.queued_ms >= told.waiting.timing.total_ms - 1000,
+      JSON.stringify(told.waiting.timing),
+    );
   });
 
   it("msg.abort with a conversation ends that one alone", async () => {
