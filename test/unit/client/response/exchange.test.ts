@@ -89,10 +89,10 @@ describe("an exchange", () => {
   it("measures when deltas arrived, not when they were read", async () => {
     let count = 0;
     const { firstAt, lastAt } = await receive(() => {
-      if (count++ % 1000 === 0) block(20);
+      if (count++ % 1000 === 0) block(50);
     });
     assert.ok(firstAt !== undefined && lastAt !== undefined);
-    assert.ok(lastAt - firstAt < 20, `${lastAt - firstAt} ms for a reply that came at once`);
+    assert.ok(lastAt - firstAt < 150, `${lastAt - firstAt} ms for a reply that came at once`);
   });
 
   it("leaves no timer if it ends in the middle of a read, after a finish reason", async () => {
