@@ -95,8 +95,8 @@ export class KeptConnections {
 }
 
 /**
- * Returns the failure of a tunnel in which something came before the request: what answers every request with a page is no
- * proxy. undici would drop the tunnel and ask for another one, again and again.
+ * Returns the failure of a tunnel through which bytes came before the request was sent. A server that answers every request
+ * with a page is not a proxy: undici would drop the tunnel and ask for another one, again and again.
  */
 function earlyAnswer(socket: Socket, protocol: string): Error | undefined {
   if (protocol === "https:" || socket.readableLength === 0) return undefined;

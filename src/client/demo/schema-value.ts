@@ -127,7 +127,7 @@ function lookUp(pointer: string, root: unknown): unknown {
   }, root);
 }
 
-/** Returns a text without its escapes; one whose escapes are none as it is. */
+/** Decodes the percent escapes of a text. Returns a text with invalid escapes unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
