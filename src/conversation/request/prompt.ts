@@ -96,9 +96,12 @@ export function withImages(messages: Message[], images: unknown[], history: Mess
   const at = messages.findLastIndex(({ role }) => role === "user");
   const message = messages[at];
   if (!message) return [...messages, { role: "user", content: added }];
-  const { content } = message;
-  const parts = Array.isArray(content) ? content : [{ type: "text", text: content }];
-  return messages.with(at, { ...message, content: [...parts, ...added] });
+  return messages.with(at, { ...message, content: [...partsOf(message.content), ...added] });
+}
+
+/** Returns the content of a message as parts. */
+export function partsOf(content: unknown): { type: string; [field: string]: unknown }[] {
+  return Array.isArray(content) ? content : [{ type: "text", text: content }];
 }
 
 function mediaIn({ content }: Message): unknown[] {

@@ -5,7 +5,7 @@ import { callIds, isSystem, unitsOf } from "../memory/history";
 import type { Message } from "../request/prompt";
 import { type CallOutcome, sendableCall } from "../tools";
 import { asSent, strictId } from "./for-model";
-import { NOT_CARRIED_OUT, openCalls, openResults, resultsOf, wholeCalls } from "./tool-results";
+import { NOT_CARRIED_OUT, openCalls, openResults, resultsOf, wholeCalls, withLateResults } from "./tool-results";
 
 /** Assistant messages that close a round, since no server takes a user message behind a result or another question. */
 const STOPPED = "(stopped)";
@@ -215,11 +215,12 @@ const closing = (content: string): Message => ({ role: "assistant", content });
  */
 export function joinHistory(history: Message[], prompt: Message[]): Message[] {
   if (prompt.some(({ role }) => role === "assistant")) return closeRounds(prompt);
-  const system = prompt.filter(isSystem);
-  if (system.length === 0) return closeRounds([...history, ...prompt], (next) => next === prompt[0]);
+  const { messages, late } = withLateResults(history, prompt);
+  const system = messages.filter(isSystem);
   const isSaid = (message: Message) => !isSystem(message);
-  const said = prompt.filter(isSaid);
-  return closeRounds([...system, ...history.filter(isSaid), ...said], (next) => next === said[0]);
+  const said = system.length > 0 ? messages.filter(isSaid) : messages;
+  const before = system.length > 0 ? history.filter(isSaid) : history;
+  return closeRounds([...system, ...before, ...said], (next) => next === said[0] || next === late);
 }
 
 /** Makes a history that an earlier version has stored one that every server takes. */

@@ -1,6 +1,7 @@
 import { asRecord, type ToolCall } from "../../client/internal";
 import { readWrittenJson } from "../json/find-json";
-import type { Message } from "../request/prompt";
+import { callIds, unitsOf } from "../memory/history";
+import { type Message, partsOf } from "../request/prompt";
 import { type CallOutcome, droppedNote, type MediaPart, sendableCall, toolMessage } from "../tools";
 
 /** What a model is told of a call that nobody has carried out. */
@@ -74,4 +75,36 @@ export function wholeCalls(calls: ToolCall[], finishReason: string | undefined):
   if (!last || finishReason !== undefined) return calls;
   const isWhole = asRecord(readWrittenJson(last.function.arguments)?.value) !== undefined;
   return isWhole ? calls : calls.slice(0, -1);
+}
+
+/**
+ * Makes one message of the user of the results whose calls the conversation has gone past or forgotten, and of the question
+ * behind them: servers take a result only behind its call.
+ */
+export function withLateResults(history: Message[], prompt: Message[]): { messages: Message[]; late?: Message } {
+  const [last, ...answers] = unitsOf(history).at(-1) ?? [];
+  const open = new Set(callIds(last));
+  for (const { tool_call_id } of answers) open.delete(tool_call_id);
+  const results = prompt.filter(({ role, tool_call_id }) => role === "tool" && !open.delete(tool_call_id));
+  if (results.length === 0) return { messages: prompt };
+  const names = new Map(history.flatMap(calledFunctions));
+  const parts = results.flatMap(({ tool_call_id, content }) => {
+    const name = names.get(tool_call_id) ?? "a call";
+    return [{ type: "text", text: `(late result of ${name})` }, ...partsOf(content)];
+  });
+  const rest = prompt.filter((message) => !results.includes(message));
+  const question = rest.find(({ role }) => role === "user");
+  const late = { ...question, role: "user", content: inOneText([...parts, ...partsOf(question?.content ?? [])]) };
+  return { messages: question ? rest.with(rest.indexOf(question), late) : [...rest, late], late };
+}
+
+/** Returns the calls of a message: the id and the name of each. */
+function calledFunctions(message: Message): [id: unknown, name: unknown][] {
+  const calls = callIds(message).length > 0 ? (message["tool_calls"] as (Partial<ToolCall> | null)[]) : [];
+  return calls.map((call) => [call?.id, call?.function?.name]);
+}
+
+/** Joins parts if all are text. */
+function inOneText(parts: { type?: unknown; text?: unknown }[]): unknown {
+  return parts.every(({ type }) => type === "text") ? parts.map(({ text }) => text).join("\n") : parts;
 }

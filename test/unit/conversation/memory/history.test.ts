@@ -13,6 +13,7 @@ const calling = (...ids: string[]): Message => ({
   tool_calls: ids.map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } })),
 });
 const result = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "7" });
+const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
 const open = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." });
 
 /** Returns the ids of calls without a result after them, and of results without a call before them. */
@@ -89,6 +90,54 @@ describe("a prompt after a history", () => {
       [user("1"), calling("a"), result("a")],
       [user("2")],
       [user("1"), calling("a"), result("a"), said("(no answer)"), user("2")],
+    ],
+    [
+      "is a message of the user where it brings a result of a call that the conversation has gone past",
+      [user("1"), calling("a"), open("a"), said("(no answer)"), user("2"), said("3")],
+      [result("a")],
+      [
+        ...[user("1"), calling("a"), open("a"), said("(no answer)"), user("2"), said("3")],
+        user("(late result of f)\n7"),
+      ],
+    ],
+    [
+      "is one message of the user where it brings such results, and asks on",
+      [user("1"), said("2")],
+      [result("a"), { ...result("b"), content: [{ type: "text", text: "8" }] }, user("3")],
+      [user("1"), said("2"), user("(late result of a call)\n7\n(late result of a call)\n8\n3")],
+    ],
+    [
+      "has the images of its question behind such a result",
+      [user("1"), said("2")],
+      [result("a"), { role: "user", content: [image] }],
+      [
+        ...[user("1"), said("2")],
+        {
+          role: "user",
+          content: [{ type: "text", text: "(late result of a call)" }, { type: "text", text: "7" }, image],
+        },
+      ],
+    ],
+    [
+      "brings results in time before one that is late, and before a second one of the same call",
+      [user(), calling("a", "b"), result("b")],
+      [result("b"), result("a"), result("x")],
+      [
+        ...[user(), calling("a", "b"), result("b"), result("a"), said("(no answer)")],
+        user("(late result of f)\n7\n(late result of a call)\n7"),
+      ],
+    ],
+    [
+      "has a system message of its own beside a late result",
+      [system("a"), user("1"), said("2")],
+      [system("b"), result("a")],
+      [system("b"), user("1"), said("2"), user("(late result of a call)\n7")],
+    ],
+    [
+      "stays as the flow passes it, with a result that no call stands before",
+      [user("1"), said("2")],
+      [user("3"), said("4"), result("a"), user("5")],
+      [user("3"), said("4"), result("a"), user("5")],
     ],
     [
       "stays as the flow passes it",

@@ -44,6 +44,8 @@ interface Question {
   rounds: Round[];
   /** How many calls of output 3 the flow answers before it asks on. */
   answers: number;
+  /** True if results of calls come with it that the conversation has gone past. */
+  isLate: boolean;
   abort: "keep" | "forget";
 }
 
@@ -70,6 +72,7 @@ const question = (most: number): fc.Arbitrary<Question> =>
     isJson: fc.boolean(),
     rounds: fc.array(round(most), { minLength: 1, maxLength: 4 }),
     answers: fc.nat(3),
+    isLate: fc.boolean(),
     abort: fc.constantFrom("keep", "keep", "keep", "forget"),
   });
 
@@ -228,14 +231,17 @@ describe("what is sent, whatever happens in a conversation", () => {
   async function remembering(conversation: Conversation, questions: Question[], most: number): Promise<void> {
     let stored: Remembered = { messages: [], by: [] };
     let open: Message[] = [];
+    let past: Message[] = [];
     const limits = { messages: most, tokens: undefined };
     for (const each of questions) {
       const { history, origins } = recall(JSON.parse(JSON.stringify(stored)), limits);
       const results = open.slice(0, each.answers);
-      const prompt = results.length > 0 ? results : [{ role: "user", content: "next" }];
+      const late = each.isLate ? past : [];
+      const prompt = results.length + late.length > 0 ? [...late, ...results] : [{ role: "user", content: "next" }];
       const outcome = await conversation.ask(each, joinHistory(history, prompt), origins);
       if (!outcome?.isKept) continue;
       stored = toRemember(outcome.messages, outcome.origins, limits, 1);
+      past = [...past, ...open];
       open = stored.messages.length > 0 ? resultsOf(openCalls(outcome)) : [];
     }
   }
@@ -278,7 +284,7 @@ describe("what is sent, whatever happens in a conversation", () => {
     it(`is the question and its text, or nothing, after an abort in a text: ${abort}`, async () => {
       const conversation = new Conversation(server, { order });
       const rounds: Round[] = [{ text: "Hel", reasoning: undefined, calls: [], end: "abort" }];
-      const asked: Question = { model: "org/loose", isJson: false, rounds, answers: 0, abort };
+      const asked: Question = { model: "org/loose", isJson: false, rounds, answers: 0, isLate: false, abort };
       const outcome = await conversation.ask(asked, [{ role: "user", content: "?" }]);
       await conversation.close();
       assert.deepEqual(
