@@ -286,6 +286,21 @@ describe("the routes behind the form of a configuration", () => {
       }
     }
 
+    for (const route of ["test", "models", "try", "mcp-tools", "next", "texts"]) {
+      it(`refuses values that are nested too deep, in words: ${route}`, async () => {
+        const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+        const nested = (def: string) => `{"def":${def},"config":{"def":${def}},"prompt":${deep}}`;
+        for (const body of [nested(`{"model":${deep}}`), nested('{"__proto__":{"model":"m"}}'), deep]) {
+          const headers = { "content-type": "application/json" };
+          const answer = await fetch(`${red.url}/huggingface/${route}`, { method: "POST", headers, body });
+          const { error } = (await answer.json()) as Message;
+          assert.deepEqual([answer.status, error.code], [400, "invalid_input"]);
+          assert.match(error.message, /^This JSON cannot be read: it (is nested deeper|has a key __proto__)/);
+        }
+        assert.equal(server.requests.length, 0);
+      });
+    }
+
     const failures: [what: string, def: Message, answer: Handler | undefined, code: string, says: RegExp][] = [
       [
         "a token that is refused",

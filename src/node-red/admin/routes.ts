@@ -1,4 +1,5 @@
 import type { NodeAPI } from "node-red";
+import { nestingProblem } from "../../client/internal";
 import type { ErrorResponse } from "../../shared/admin-api";
 import { localizeError } from "../localize";
 import { type AdminRequest, type AdminResponse, addRoute, makeTranslate } from "../red";
@@ -20,8 +21,12 @@ export function addGet(RED: NodeAPI, path: string, permission: string, handle: H
 /** Adds a route that takes values of a form, as JSON alone: a form of another site can send all else without being asked. */
 export function addPost(RED: NodeAPI, path: string, permission: string, handle: Handle): void {
   const handleJson: Handle = async (request, response, signal) => {
-    if (isJson(request.headers["content-type"])) await handle(request, response, signal);
-    else response.status(415).json({ error: { code: "invalid_input", message: "Send application/json." } });
+    const refuse = (status: number, message: string) =>
+      response.status(status).json({ error: { code: "invalid_input", message } } satisfies ErrorResponse);
+    if (!isJson(request.headers["content-type"])) return void refuse(415, "Send application/json.");
+    const problem = nestingProblem(request.body);
+    if (problem !== undefined) return void refuse(400, `This JSON cannot be read: ${problem}.`);
+    await handle(request, response, signal);
   };
   addRoute(RED, "post", path, permission, guarded(RED, handleJson));
 }
