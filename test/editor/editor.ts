@@ -456,8 +456,13 @@ export class Form {
 
   /** Shows a tab of the form itself, with what is folded in it. */
   async tab(label: string): Promise<void> {
-    await this.show(this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }));
+    await this.tabAsItIs(label);
     await this.unfold();
+  }
+
+  /** Shows a tab of the form itself, and opens nothing in it. */
+  async tabAsItIs(label: string): Promise<void> {
+    await this.show(this.page.locator(".huggingface-form .red-ui-tab", { hasText: label }));
   }
 
   /** Shows a tab of the form by its index from 0, in any language, with what is folded in it. */

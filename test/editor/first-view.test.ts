@@ -209,7 +209,7 @@ describe("what the forms show first", function () {
       );
     const seedShown = async () => {
       const form = await editor.edit(chat);
-      await editor.page.locator(".huggingface-form .red-ui-tab", { hasText: "Model" }).click();
+      await form.tabAsItIs("Model");
       const isShown = await form.input("seed").isVisible();
       await form.cancel();
       return isShown;

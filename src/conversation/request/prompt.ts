@@ -2,7 +2,7 @@ import { asRecord, toJson } from "../../client/internal";
 import { ChatError } from "../errors";
 import { findJson } from "../json/find-json";
 import { bytesOf, checkImageSize, checkNoPath, imageUrl } from "./media";
-import { contentOf, copyAsJson, textOf, unsendable } from "./text-of";
+import { checkItems, contentOf, copyAsJson, textOf, unsendable } from "./text-of";
 
 /** A message as the API writes it, with fields that we do not know. */
 export interface Message {
@@ -145,6 +145,7 @@ function fromUser(content: unknown): Prompt {
 }
 
 function fromArray(items: unknown[], name: string): Prompt {
+  checkItems(items, name);
   if (items.length === 0) throw new ChatError("prompt_empty", { name });
   // Readings such as [21.5, 22] are data. But if one item is a message, the others are mistakes.
   if (!items.some(isMessage)) return fromUser(contentOf(items, name));

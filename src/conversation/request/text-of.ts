@@ -84,6 +84,18 @@ export function holdsNothing(value: object): boolean {
   return !isPlain(value) && Object.keys(value).length === 0;
 }
 
+/** Items of a list. A longer one is nearly all holes: something was put at a place that is a time or an id. */
+const MOST_ITEMS = 10_000_000;
+
+/**
+ * Checks the length of a list, before anything goes through it: holes take as long as items, for minutes.
+ *
+ * @throws ChatError `prompt_unsendable`
+ */
+export function checkItems(list: unknown[], name: string): void {
+  if (list.length > MOST_ITEMS) throw unsendable(list, name);
+}
+
 /** @throws ChatError for a value that cannot be sent */
 export function unsendable(value: unknown, name: string, reason?: string): ChatError {
   if (value === undefined || value === null) return new ChatError("prompt_empty", { name });
@@ -102,6 +114,7 @@ function isJson(value: unknown, seen: Set<unknown>): boolean {
   if (typeof value !== "object" || value === null || seen.has(value)) return !isUnknownToJson(value);
   seen.add(value);
   if (Array.isArray(value)) {
+    if (value.length > MOST_ITEMS) return false;
     for (const item of value) if (typeof item !== "string" && !isJson(item, seen)) return false;
     return true;
   }
@@ -153,6 +166,7 @@ function toPlain(value: unknown, name: string, parts: MediaPart[]): unknown {
       if (isUnknownToJson(json)) throw unsendable(json, where());
       if (json !== item) return typeof json === "object" && json !== null ? copyOf(json, step) : json;
     }
+    if (Array.isArray(item)) checkItems(item, where());
     above.add(item);
     const copied = Array.isArray(item) ? item.map(copy) : Object.fromEntries(fieldsOf(item).map(copyField));
     above.delete(item);
@@ -195,8 +209,9 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`. */
+/** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`; a list as in the sidebar: `array[3]`. */
 export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return `array[${value.length}]`;
   const name = asRecord(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? name : typeof value;
 }
