@@ -287,6 +287,25 @@ describe("a person who is asked first", () => {
     });
   }
 
+  it("tells the model that a call may have run, where the node of its server was deployed anew during the call", async () => {
+    const http = await startServer();
+    const mcp = new McpTestServer(http, { before: ({ body }) => body?.method === "tools/call" });
+    const flow = (timeout: number) => [
+      ...chatFlow(server.url, { mcp: ["mcp", "mcp-s"], mcpTools: [{ ask: "never" }, {}] }),
+      ...mcpServers(red, { s: { tools: {} } }),
+      flowNode("mcp", "huggingface-mcp", { name: "docs", url: mcp.url, timeout }),
+    ];
+    await red.deploy(flow(60));
+    server.handle(inTurn(callRound({ id: "a", name: "docs_echo", args: '{"text":"hi"}' }), reply("ok")));
+    red.send("chat", { payload: "Go" });
+    await red.until(() => mcp.asked("tools/call").length === 1, "the call");
+    await red.deploy(flow(20), undefined, "nodes");
+    await red.next("reply");
+    assert.match(told()[0], /^Error: docs_echo may have run: its server was deployed anew/);
+    assert.equal(mcp.asked("tools/call").length, 1);
+    await http.close();
+  });
+
   it("is asked from inside a subflow, by a flow in it", async () => {
     const inner = [
       flowNode("asks", "huggingface-chat", {

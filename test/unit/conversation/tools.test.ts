@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { checkBudget } from "../../../src/conversation/json/schema";
-import { parseCall, runTool, type Tool } from "../../../src/conversation/tools";
+import { parseCall, readDeclarations, runTool, type Tool } from "../../../src/conversation/tools";
+import { isRefused } from "../../support/errors";
 
 /** What a tool gets of these arguments, or the error that the model is told. */
 async function run(text: string, parameters: Tool["parameters"]): Promise<unknown> {
@@ -38,5 +39,12 @@ describe("arguments of a call", () => {
       text = JSON.stringify(text);
       assert.deepEqual(await run(text, required), { city: "Paris" });
     }
+  });
+});
+
+describe("functions that a message declares", () => {
+  it("are refused if one is missing, as `delete` leaves it", () => {
+    const declared = Object.assign([{ name: "f" }], { 2: { name: "g" } });
+    isRefused(() => readDeclarations(declared), "tool_not_declared", /msg\.huggingface\.tools\[1\]/);
   });
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { ChatError } from "../../../../src/client/errors/chat-error";
 import { imageUrl, LARGEST_IMAGE, readImages } from "../../../../src/conversation/request/media";
+import { readSounds } from "../../../../src/conversation/request/sound";
 import { isRefused } from "../../../support/errors";
 
+const mp3 = Buffer.from("ID3....");
 const png = Buffer.from("\x89PNG\r\n\x1a\n....", "latin1");
 
 describe("a Buffer as image", () => {
@@ -80,5 +82,7 @@ describe("an image beside the prompt", () => {
   it("is refused if one of several is missing, as `delete` leaves it", () => {
     const images = Object.assign([png], { 2: png });
     isRefused(() => readImages(images, "msg.images"), "images_invalid", /msg\.images\[1\]/);
+    const sounds = Object.assign([mp3], { 2: mp3 });
+    isRefused(() => readSounds(sounds, "msg.audio"), "sound_invalid", /msg\.audio\[1\]/);
   });
 });
