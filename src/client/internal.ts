@@ -32,7 +32,7 @@ export {
   thrownText,
 } from "./errors/chat-error";
 export { sentence } from "./errors/from-response";
-export { hasResponded, isOfServer, isUnreached } from "./errors/of-server";
+export { hasResponded, isOfServer, isTimeout, isUnreached } from "./errors/of-server";
 export { pageTitle, readServerMessage } from "./errors/server-message";
 export type { KeyOf } from "./errors/table";
 export { FAILED_CALL, heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";

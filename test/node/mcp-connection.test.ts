@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { useFakeTimers } from "sinon";
 import type { ChatError } from "../../src/node-red/errors";
 import { McpConnection, type McpOptions } from "../../src/node-red/mcp/mcp-connection";
 import type { McpResult } from "../../src/node-red/mcp/types";
@@ -308,6 +309,35 @@ describe("an MCP server's connection", () => {
     await assert.rejects(echo(), { key: "mcp_silent", code: "timeout", params: { host: host(), seconds: 0.3 } });
     await until(() => server.cancelled.length === 1);
     await server.asked("tools/call")[0]?.closed;
+  });
+
+  it("is left alone for a while where it gave no list in time, so that only one question waits for it", async () => {
+    let isSilent = true;
+    const before: McpBehaviour["before"] = ({ body }) => isSilent && body?.method === "tools/list";
+    const lists = () => server.asked("tools/list").length;
+    const silent = { key: "mcp_silent", code: "timeout" };
+    const tools = () => connection.tools(never);
+    const clock = useFakeTimers({ toFake: ["performance"] });
+    try {
+      await start({ before }, { timeout: 0.3 });
+      await assert.rejects(tools(), silent);
+      await assert.rejects(tools(), silent);
+      assert.equal(lists(), 1);
+      clock.tick(31_000);
+      const asksAgain = tools();
+      await assert.rejects(tools(), silent);
+      await until(() => lists() === 2);
+      await assert.rejects(asksAgain, silent);
+      await assert.rejects(tools(), silent);
+      assert.equal(lists(), 2);
+      isSilent = false;
+      clock.tick(31_000);
+      assert.deepEqual(await tools(), [TEXT_TOOL]);
+      assert.deepEqual(await tools(), [TEXT_TOOL]);
+      assert.equal(lists(), 3);
+    } finally {
+      clock.restore();
+    }
   });
 
   it("gives one that reports progress more time", async () => {

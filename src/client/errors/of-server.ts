@@ -32,7 +32,11 @@ const OF_THIS_MACHINE = new Set([
   "internal",
 ]);
 
-/** True for a server that has not answered in time, or could not be connected to in time. */
+/**
+ * True for a server that has not answered in time, or could not be connected to in time.
+ *
+ * @internal
+ */
 export function isTimeout({ code, key }: ChatError): boolean {
   return code === "timeout" || key === "connection_timeout";
 }

@@ -1,5 +1,5 @@
 import type { Client } from "@modelcontextprotocol/client";
-import { ConcurrencyLimiter, OriginFetch, type OriginOptions, untilAbort } from "../../client/internal";
+import { ConcurrencyLimiter, isTimeout, OriginFetch, type OriginOptions, untilAbort } from "../../client/internal";
 import { ChatError } from "../errors";
 import { AS_IT_IS, type ListedTools, listTools } from "./list-pages";
 import { readCallResult } from "./mcp-answers";
@@ -11,6 +11,9 @@ import type { McpResult, McpServer, McpTool } from "./types";
 const KEPT_MS = 5 * 60 * 1000;
 /** Longest time for which a server may have a list kept. */
 const LONGEST_KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** How long questions go on at once without the tools of a server that gave no list in time. Then one of them asks it again. */
+const LEFT_ALONE_MS = 30 * 1000;
 
 /** Calls that run at the same time, and so sockets; further ones wait, and their time-out has not begun. */
 const MOST_AT_ONCE = 16;
@@ -50,6 +53,8 @@ export class McpConnection implements McpServer {
   #session: McpSession | undefined;
   #list: ToolList | undefined;
   #listing: Promise<ToolList> | undefined;
+  /** The time-out of the last list, and until when nobody waits for the server again, by `performance.now()`. */
+  #silence: { error: ChatError; until: number } | undefined;
   #changes = 0;
   readonly #end = new AbortController();
 
@@ -65,6 +70,9 @@ export class McpConnection implements McpServer {
   async tools(signal: AbortSignal): Promise<McpTool[]> {
     const list = this.#list;
     if (list && this.#isFresh(list)) return list.tools;
+    if (this.#silence && performance.now() < this.#silence.until) throw this.#silence.error;
+    // While one question asks it again, others go on.
+    if (this.#silence) this.#silence.until = Number.POSITIVE_INFINITY;
     // One list for all questions that want one now; it is not ended with one of them.
     if (!this.#listing) {
       const listing = this.#readList().finally(() => {
@@ -127,6 +135,7 @@ export class McpConnection implements McpServer {
     const work: Work<ListedTools> = (client, options) => listTools(client, options, redaction, url.host);
     try {
       const { result, session } = await this.#run(work, this.#end.signal, true);
+      this.#silence = undefined;
       const { tools, ttlMs } = result;
       const told = ttlMs === undefined ? undefined : Math.min(Math.max(ttlMs, 0), LONGEST_KEPT_MS);
       const byName = new Map<string, McpTool>();
@@ -143,8 +152,10 @@ export class McpConnection implements McpServer {
       if (changes === this.#changes) this.#list = list;
       return list;
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      throw error.failure.error;
+      const known = error instanceof Refusal ? error.failure.error : error;
+      const isSilent = known instanceof ChatError && isTimeout(known);
+      this.#silence = isSilent ? { error: known, until: performance.now() + LEFT_ALONE_MS } : undefined;
+      throw known;
     }
   }
 
