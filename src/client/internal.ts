@@ -35,7 +35,7 @@ export { sentence } from "./errors/from-response";
 export { hasResponded, isOfServer, isTimeout, isUnreached } from "./errors/of-server";
 export { pageTitle, readServerMessage } from "./errors/server-message";
 export type { KeyOf } from "./errors/table";
-export { FAILED_CALL, heldBackReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
+export { failedCall, heldBackReply, quotedReply, type UnsupportedParam, unsupportedParams } from "./errors/unsupported";
 export { loadModule } from "./load-module";
 export type { Meter, MeteredClient } from "./metering";
 export type { Account } from "./models/account";

@@ -149,6 +149,20 @@ describe("limits", () => {
     assert.equal(server.requests.length, 2);
   });
 
+  for (const code of ["json_validate_failed", "tool_use_failed"]) {
+    it(`count by estimate what a model has written where the server makes an error of it: ${code}`, async () => {
+      const error = { message: "No.", code, failed_generation: "word ".repeat(200) };
+      server.handle((_, response) => json(response, 400, { error }));
+      const more = { format: "json_object", repairs: 0, maxSteps: 1, tools: ["tool-f"] };
+      await red.deploy([...chatFlow(server.url, more, limits([1000, "tokens", "day"])), ...valueTool("f", "1")]);
+      const [counted] = used(await refused());
+      assert.ok(counted > 200, `${counted}`);
+      for (let asked = 0; asked < 5; asked++) await refused();
+      assert.equal((await refused()).error.code, "budget_exhausted");
+      assert.ok(server.requests.length <= 5, `${server.requests.length}`);
+    });
+  }
+
   it("refuse those that wait for a slot at once, and let what is in flight end", async () => {
     const { handler, open, waiting } = gate(costing(100, 0));
     server.handle(handler);

@@ -22,7 +22,7 @@ interface Rejection {
 const STATUSES = [400, 422, 500, 501];
 
 /** The code of an error for a call that the server could not read, and the field with the call (huggingface/smolagents#1119). */
-export const FAILED_CALL = { code: "tool_use_failed", field: "failed_generation" };
+const FAILED_CALL = { code: "tool_use_failed", field: "failed_generation" };
 
 /** Returns what of a request an error names as not supported, the surest first; nothing for any other error. */
 export function unsupportedParams({ cause, params }: ChatError, request: ChatRequest): UnsupportedParam[] {
@@ -78,9 +78,23 @@ function isSent(request: ChatRequest, param: UnsupportedParam): boolean {
  *
  * @returns undefined for any other error
  */
-export function heldBackReply({ cause }: ChatError): string | undefined {
-  const held = HELD_BACK.find(({ code }) => code === cause.code);
-  if (!held) return undefined;
+export function heldBackReply(error: ChatError): string | undefined {
+  return quotedIn(error, HELD_BACK);
+}
+
+/** Returns the call that a server could not read, as `heldBackReply`. */
+export function failedCall(error: ChatError): string | undefined {
+  return quotedIn(error, [FAILED_CALL]);
+}
+
+/** Returns what a model has written before its server made an error of it. */
+export function quotedReply(error: ChatError): string | undefined {
+  return heldBackReply(error) ?? failedCall(error);
+}
+
+function quotedIn({ cause }: ChatError, rows: readonly { code: string; field: string }[]): string | undefined {
+  const row = rows.find(({ code }) => code === cause.code);
+  if (!row) return undefined;
   const report = asRecord(parseJson(cause.body ?? ""));
-  return asText((asRecord(report?.["error"]) ?? report)?.[held.field]) ?? "";
+  return asText((asRecord(report?.["error"]) ?? report)?.[row.field]) ?? "";
 }

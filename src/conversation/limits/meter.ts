@@ -8,6 +8,7 @@ import {
   isAmount,
   type LimitUse,
   type MeteredClient,
+  quotedReply,
   untilAbort,
 } from "../../client/internal";
 import { estimatePrompt, tokensOfText } from "../tokens";
@@ -71,8 +72,9 @@ export class Meter implements ClientMeter {
       const error = waiter.error(asChatError(cause));
       // What has not begun has used nothing, unless the server says so.
       const { timing, usage } = error.completion ?? {};
-      const hasUsed = timing?.first_ms !== undefined || usage !== undefined;
-      if (error.completion && hasUsed) this.#count(request, error.completion, options, client);
+      const quoted = quotedReply(error);
+      const hasUsed = timing?.first_ms !== undefined || usage !== undefined || quoted !== undefined;
+      if (error.completion && hasUsed) this.#count(request, error.completion, options, client, quoted);
       else if (error.completion) error.completion.limits = this.use();
       throw error;
     } finally {
@@ -99,15 +101,20 @@ export class Meter implements ClientMeter {
     this.#changed();
   }
 
-  /** Counts a reply, or what had come of it, and writes into it what is used. */
+  /**
+   * Counts a reply, or what had come of it, and writes into it what is used.
+   *
+   * @param quoted - what the model had written, where the server made an error of it
+   */
   #count(
     request: ChatRequest,
     completion: Completion,
     { listener }: CompleteOptions,
     client: MeteredClient,
+    quoted?: string,
   ): Completion {
     const { model } = request;
-    const { tokens, usage } = tokensOf(request, completion);
+    const { tokens, usage } = tokensOf(request, completion, quoted);
     const known = completion.cost ?? client.costOf(model, { ...completion, usage });
     const usd = completion.provider === DEMO ? 0 : known;
     this.#budget.addSpent({ tokens, usd });
@@ -163,15 +170,15 @@ class WaitingQuestion implements Waiter {
 }
 
 /** Returns the tokens of a reply as the server tells them, or an estimate. */
-function tokensOf(request: ChatRequest, { message, usage }: Completion) {
+function tokensOf(request: ChatRequest, { message, usage }: Completion, quoted = "") {
   const { prompt_tokens, completion_tokens, total_tokens } = usage ?? {};
   const told = [prompt_tokens, completion_tokens].map((count) => (isAmount(count) ? count : undefined));
-  const [prompt = Math.ceil(estimatePrompt(request)), written = estimateReply(message)] = told;
+  const [prompt = Math.ceil(estimatePrompt(request)), written = estimateReply(message, quoted)] = told;
   const tokens = isAmount(total_tokens) ? total_tokens : prompt + written;
   return { tokens, usage: { ...usage, prompt_tokens: prompt, completion_tokens: written } };
 }
 
-function estimateReply({ content, reasoning = "", tool_calls = [] }: Completion["message"]): number {
+function estimateReply({ content, reasoning = "", tool_calls = [] }: Completion["message"], quoted: string): number {
   const calls = tool_calls.map(({ function: called }) => called.name + called.arguments);
-  return Math.ceil(tokensOfText([content ?? "", reasoning, ...calls].join("\n")));
+  return Math.ceil(tokensOfText([content || quoted, reasoning, ...calls].join("\n")));
 }

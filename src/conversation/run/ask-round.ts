@@ -1,12 +1,9 @@
 import {
   asChatError,
-  asRecord,
-  asText,
   type ChatClient,
   type ChatError as ClientError,
   type Completion,
-  FAILED_CALL,
-  parseJson,
+  failedCall,
 } from "../../client/internal";
 import { ChatError } from "../errors";
 import { offeredTools, withMeantNames } from "./call-names";
@@ -78,8 +75,7 @@ async function readRound(client: ChatClient, request: Request, options: AskOptio
 
 /** Reads the error of a call that the server could not read. */
 function failedTry(error: ClientError): { error: ClientError; reply: string; sentence: string } | undefined {
-  if (error.cause.code !== FAILED_CALL.code) return undefined;
-  const body = asRecord(parseJson(error.cause.body ?? ""));
-  const reply = asText((asRecord(body?.["error"]) ?? body)?.[FAILED_CALL.field])?.trim() || UNREADABLE;
-  return { error, reply, sentence: String(error.params["message"] ?? "") || UNREADABLE };
+  const call = failedCall(error);
+  if (call === undefined) return undefined;
+  return { error, reply: call.trim() || UNREADABLE, sentence: String(error.params["message"] ?? "") || UNREADABLE };
 }
