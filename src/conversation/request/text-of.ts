@@ -84,11 +84,11 @@ export function holdsNothing(value: object): boolean {
   return !isPlain(value) && Object.keys(value).length === 0;
 }
 
-/** Items of a list. A longer one is nearly all holes: something was put at a place that is a time or an id. */
+/** Most items of a list. A longer one is nearly all holes: somebody has used a time or an id as index. */
 const MOST_ITEMS = 10_000_000;
 
 /**
- * Checks the length of a list, before anything goes through it: holes take as long as items, for minutes.
+ * Checks the length of a list before anything iterates over it: holes take as long as items, which may be minutes.
  *
  * @throws ChatError `prompt_unsendable`
  */

@@ -78,8 +78,8 @@ export function wholeCalls(calls: ToolCall[], finishReason: string | undefined):
 }
 
 /**
- * Makes one message of the user of the results whose calls the conversation has gone past or forgotten, and of the question
- * behind them: servers take a result only behind its call.
+ * Turns results that come too late into one message of the user, together with the question behind them. Late is what answers
+ * no open call at the end of the history: servers reject it as a result.
  */
 export function withLateResults(history: Message[], prompt: Message[]): { messages: Message[]; late?: Message } {
   const [last, ...answers] = unitsOf(history).at(-1) ?? [];

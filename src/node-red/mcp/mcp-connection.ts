@@ -12,7 +12,7 @@ const KEPT_MS = 5 * 60 * 1000;
 /** Longest time for which a server may have a list kept. */
 const LONGEST_KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** How long questions go on at once without the tools of a server that gave no list in time. Then one of them asks it again. */
+/** How long questions do without a server that sent no list in time. Then one of them asks it again. */
 const LEFT_ALONE_MS = 30 * 1000;
 
 /** Calls that run at the same time, and so sockets; further ones wait, and their time-out has not begun. */
@@ -53,7 +53,7 @@ export class McpConnection implements McpServer {
   #session: McpSession | undefined;
   #list: ToolList | undefined;
   #listing: Promise<ToolList> | undefined;
-  /** The time-out of the last list, and until when nobody waits for the server again, by `performance.now()`. */
+  /** The time-out of the last list, and until when nobody asks for it again, by `performance.now()`. */
   #silence: { error: ChatError; until: number } | undefined;
   #changes = 0;
   readonly #end = new AbortController();
@@ -71,7 +71,7 @@ export class McpConnection implements McpServer {
     const list = this.#list;
     if (list && this.#isFresh(list)) return list.tools;
     if (this.#silence && performance.now() < this.#silence.until) throw this.#silence.error;
-    // While one question asks it again, others go on.
+    // While one question asks again, others go on without the list.
     if (this.#silence) this.#silence.until = Number.POSITIVE_INFINITY;
     // One list for all questions that want one now; it is not ended with one of them.
     if (!this.#listing) {
