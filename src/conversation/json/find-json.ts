@@ -30,6 +30,7 @@ export function* findJson(text: string): Generator<unknown> {
   const reply = thought < 0 ? text : text.slice(thought + THINK_END.length);
   let tried = 0;
   for (const candidate of candidates(reply)) {
+    if (candidate === text) continue;
     const parsed = readWrittenJson(candidate);
     if (parsed) yield* readings(parsed.value);
     if (++tried === MOST_CANDIDATES) return;

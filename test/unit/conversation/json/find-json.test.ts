@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { spy } from "sinon";
 import { findJson, readWrittenJson } from "../../../../src/conversation/json/find-json";
 
 const first = (text: string): unknown => findJson(text).next().value;
@@ -73,6 +74,17 @@ describe("JSON in what a model writes", () => {
     // If every bracket or quote began another search, this would take minutes.
     for (const part of ["{", '{"', '{"\\"', "[`", "```a\n", "```\n{", "</think>"]) {
       assert.deepEqual([...findJson(part.repeat(200_000))], [], part);
+    }
+  });
+
+  it("is parsed once where it is the whole text", () => {
+    const parse = spy(JSON, "parse");
+    try {
+      // Of a million levels, V8 parses 10 MB a second.
+      assert.deepEqual([...findJson("[".repeat(1000))], []);
+      assert.equal(parse.callCount, 1);
+    } finally {
+      parse.restore();
     }
   });
 });
