@@ -62,7 +62,7 @@ describe("the examples in the editor", function () {
       const held = await page.evaluate(configs);
       const isAsked = flow.some(({ id }) => held.some((config) => config.id === id));
       await importText(readFileSync(path.join(root, "examples", `${name}.json`), "utf8"));
-      if (isAsked) await page.locator(".red-ui-notification button", { hasText: "Import copy" }).click();
+      if (isAsked) await importCopy();
       const label = flow.find((node) => node.type === "tab")?.label;
       await page.waitForFunction((wanted) => {
         let found = false;
@@ -88,7 +88,7 @@ describe("the examples in the editor", function () {
     assert.equal(before.length, 6, "one for most, and those that four examples have of their own");
     const { name, flow } = readExamples()[1] as { name: string; flow: { type: string; config?: unknown }[] };
     await importText(readFileSync(path.join(root, "examples", `${name}.json`), "utf8"));
-    await page.locator(".red-ui-notification button", { hasText: "Import copy" }).click();
+    await importCopy();
     await page.waitForFunction((text) => document.body.textContent?.includes(text), "Stream a reply");
     assert.deepEqual(await page.evaluate(configs), before);
     const used = await page.evaluate(() => {
@@ -111,6 +111,13 @@ describe("the examples in the editor", function () {
     await box.waitFor({ state: "hidden" });
     // An imported tab is placed at once; nodes without a tab follow the pointer until a click.
     await page.keyboard.press("Escape");
+  }
+
+  /** Answers Node-RED's question what to do with an id that is there already, and waits until it has slid out of sight. */
+  async function importCopy(): Promise<void> {
+    const button = page.locator(".red-ui-notification button", { hasText: "Import copy" });
+    await button.click();
+    await button.waitFor({ state: "detached" });
   }
 });
 
