@@ -5,7 +5,15 @@ import { callIds, isSystem, unitsOf } from "../memory/history";
 import type { Message } from "../request/prompt";
 import { type CallOutcome, sendableCall } from "../tools";
 import { asSent, strictId } from "./for-model";
-import { NOT_CARRIED_OUT, openCalls, openResults, resultsOf, wholeCalls, withLateResults } from "./tool-results";
+import {
+  lateResults,
+  NOT_CARRIED_OUT,
+  openCalls,
+  openResults,
+  resultsOf,
+  wholeCalls,
+  withLateResults,
+} from "./tool-results";
 
 /** Assistant messages that close a round, since no server takes a user message behind a result or another question. */
 const STOPPED = "(stopped)";
@@ -201,8 +209,10 @@ function at(model: string, server: string | undefined): string {
   return server === undefined ? model : `${model}@${server}`;
 }
 
-/** True for a question that ends with the results of calls, or with these and images. */
+/** True for a question that ends with the results of calls, or with these and images, in time or too late. */
 export function bringsResults(messages: Message[]): boolean {
+  const last = messages.at(-1);
+  if (last && lateResults.has(last)) return true;
   const end = messages.at(-2)?.content === SEE_BELOW ? -3 : -1;
   return messages.at(end)?.role === "tool";
 }
@@ -215,7 +225,8 @@ const closing = (content: string): Message => ({ role: "assistant", content });
  */
 export function joinHistory(history: Message[], prompt: Message[]): Message[] {
   if (prompt.some(({ role }) => role === "assistant")) return closeRounds(prompt);
-  const { messages, late } = withLateResults(history, prompt);
+  const hasResults = prompt.some(({ role }) => role === "tool");
+  const { messages, late } = hasResults ? withLateResults(history, prompt) : { messages: prompt };
   const system = messages.filter(isSystem);
   const isSaid = (message: Message) => !isSystem(message);
   const said = system.length > 0 ? messages.filter(isSaid) : messages;

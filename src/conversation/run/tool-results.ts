@@ -1,4 +1,4 @@
-import { asRecord, type ToolCall } from "../../client/internal";
+import { asRecord, asText, type ToolCall } from "../../client/internal";
 import { readWrittenJson } from "../json/find-json";
 import { callIds, unitsOf } from "../memory/history";
 import { type Message, partsOf } from "../request/prompt";
@@ -49,8 +49,12 @@ function quotedArguments(call: ToolCall): string {
   const { arguments: text } = call.function;
   const saysNothing = text.trim() === "null" || !/[^\s"[\]{}]/.test(text);
   if (saysNothing || sendableCall(call).function.arguments !== "{}") return "";
+  return `\nThe arguments were: ${quote(text)}`;
+}
+
+function quote(text: string): string {
   // Not half of a surrogate pair.
-  return `\nThe arguments were: ${text.slice(0, LONGEST_QUOTE).replace(/[\uD800-\uDBFF]$/, "")}`;
+  return text.slice(0, LONGEST_QUOTE).replace(/[\uD800-\uDBFF]$/, "");
 }
 
 /** Returns results for calls that nobody has carried out. */
@@ -87,24 +91,39 @@ export function withLateResults(history: Message[], prompt: Message[]): { messag
   for (const { tool_call_id } of answers) open.delete(tool_call_id);
   const results = prompt.filter(({ role, tool_call_id }) => role === "tool" && !open.delete(tool_call_id));
   if (results.length === 0) return { messages: prompt };
-  const names = new Map(history.flatMap(calledFunctions));
+  const calls = new Map(history.flatMap(calledFunctions));
   const parts = results.flatMap(({ tool_call_id, content }) => {
-    const name = names.get(tool_call_id) ?? "a call";
-    return [{ type: "text", text: `(late result of ${name})` }, ...partsOf(content)];
+    const call = calls.get(tool_call_id) ?? "a call";
+    return [{ type: "text", text: `(late result of ${call})` }, ...partsOf(content)];
   });
-  const rest = prompt.filter((message) => !results.includes(message));
-  const question = rest.find(({ role }) => role === "user");
+  const inTime = prompt.filter((message) => message.role === "tool" && !results.includes(message));
+  const others = prompt.filter(({ role }) => role !== "tool");
+  const question = others.find(({ role }) => role === "user");
   const late = { ...question, role: "user", content: inOneText([...parts, ...partsOf(question?.content ?? [])]) };
-  return { messages: question ? rest.with(rest.indexOf(question), late) : [...rest, late], late };
+  if (!question) lateResults.add(late);
+  return {
+    messages: [...inTime, ...(question ? others.with(others.indexOf(question), late) : [...others, late])],
+    late,
+  };
 }
 
-/** Returns the calls of a message: the id and the name of each. */
-function calledFunctions(message: Message): [id: unknown, name: unknown][] {
-  const calls = callIds(message).length > 0 ? (message["tool_calls"] as (Partial<ToolCall> | null)[]) : [];
-  return calls.map((call) => [call?.id, call?.function?.name]);
+/** Messages with late results and no question: the model is asked nothing new. */
+export const lateResults = new WeakSet<Message>();
+
+/** Returns the calls of a message: the id of each, and its name with the arguments, which tell it from others of that name. */
+function calledFunctions(message: Message): [id: unknown, call: string][] {
+  const calls = callIds(message).length > 0 ? (message["tool_calls"] as unknown[]) : [];
+  return calls.map((call) => {
+    const { id, function: called } = asRecord(call) ?? {};
+    const name = asText(asRecord(called)?.["name"]) ?? "a call";
+    const text = asText(asRecord(called)?.["arguments"]) ?? "{}";
+    return [id, text === "{}" ? name : `${name} ${quote(text)}`];
+  });
 }
 
-/** Joins parts if all are text. */
-function inOneText(parts: { type?: unknown; text?: unknown }[]): unknown {
-  return parts.every(({ type }) => type === "text") ? parts.map(({ text }) => text).join("\n") : parts;
+/** Joins parts if all are text and nothing else. */
+function inOneText(parts: { type: string; [field: string]: unknown }[]): unknown {
+  const isText = (part: object) => Object.keys(part).every((name) => name === "type" || name === "text");
+  const areTexts = parts.every((part) => part.type === "text" && isText(part));
+  return areTexts ? parts.map(({ text }) => text).join("\n") : parts;
 }

@@ -13,6 +13,13 @@ const calling = (...ids: string[]): Message => ({
   tool_calls: ids.map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } })),
 });
 const result = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "7" });
+const withArguments = (message: Message, text: string): Message => ({
+  ...message,
+  tool_calls: (message["tool_calls"] as { function: object }[]).map((call) => ({
+    ...call,
+    function: { ...call.function, arguments: text },
+  })),
+});
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
 const open = (id: string): Message => ({ role: "tool", tool_call_id: id, content: "Error: not carried out." });
 
@@ -125,6 +132,39 @@ describe("a prompt after a history", () => {
       [
         ...[user(), calling("a", "b"), result("b"), result("a"), said("(no answer)")],
         user("(late result of f)\n7\n(late result of a call)\n7"),
+      ],
+    ],
+    [
+      "brings a result in time before its late ones and its question, whatever their order",
+      [user(), calling("a")],
+      [user("2"), result("x"), result("a")],
+      [user(), calling("a"), result("a"), said("(no answer)"), user("(late result of a call)\n7\n2")],
+    ],
+    [
+      "tells late results of one function apart by the arguments",
+      [user(), withArguments(calling("a", "b"), '{"city":"P"}'), open("a"), open("b"), said()],
+      [result("b")],
+      [
+        ...[user(), withArguments(calling("a", "b"), '{"city":"P"}'), open("a"), open("b"), said()],
+        user('(late result of f {"city":"P"})\n7'),
+      ],
+    ],
+    [
+      "keeps what a part of its question says beside the text",
+      [user("1"), said("2")],
+      [result("a"), { role: "user", content: [{ type: "text", text: "3", cache_control: { type: "ephemeral" } }] }],
+      [
+        ...[user("1"), said("2")],
+        {
+          role: "user",
+          content: [
+            ...[
+              { type: "text", text: "(late result of a call)" },
+              { type: "text", text: "7" },
+            ],
+            { type: "text", text: "3", cache_control: { type: "ephemeral" } },
+          ],
+        },
       ],
     ],
     [

@@ -8,7 +8,7 @@ import type { Message } from "../../../../src/conversation/request/prompt";
 import { withoutReasoning } from "../../../../src/conversation/run/for-model";
 import { emptyCompletion } from "../../../../src/conversation/run/report";
 import { FORGET, type Outcome, runQuestion } from "../../../../src/conversation/run/run-question";
-import { joinHistory, SendableHistory } from "../../../../src/conversation/run/sendable-history";
+import { bringsResults, joinHistory, SendableHistory } from "../../../../src/conversation/run/sendable-history";
 import type { CallOutcome, MediaPart, Tool } from "../../../../src/conversation/tools";
 import {
   chunk,
@@ -522,6 +522,24 @@ describe("a question that is stopped", () => {
     const history = new SendableHistory(messages);
     assert.equal(history.stop(reply(""), A), "question");
     assert.deepEqual(history.messages, [...messages, said("(stopped)")]);
+  });
+});
+
+describe("a result that comes too late", () => {
+  const history = [user(), calling([toolCall("a")]), notCarriedOut("a"), said("(no answer)"), user("2"), said("Hi")];
+
+  it("brings no new demand for a call, and is kept where its question is stopped", () => {
+    const joined = joinHistory(history, [result("a")]);
+    assert.equal(bringsResults(joined), true);
+    const question = new SendableHistory(joined);
+    assert.equal(question.stop(undefined, A), "question");
+    assert.deepEqual(question.messages, [...history, user("(late result of f)\n21"), said("(stopped)")]);
+  });
+
+  it("goes with a new question, if there is one", () => {
+    const joined = joinHistory(history, [result("a"), user("3")]);
+    assert.equal(bringsResults(joined), false);
+    assert.equal(new SendableHistory(joined).stop(undefined, A), "nothing");
   });
 });
 
