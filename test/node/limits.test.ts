@@ -149,9 +149,14 @@ describe("limits", () => {
     assert.equal(server.requests.length, 2);
   });
 
-  for (const code of ["json_validate_failed", "tool_use_failed"]) {
-    it(`count by estimate what a model has written where the server makes an error of it: ${code}`, async () => {
-      const error = { message: "No.", code, failed_generation: "word ".repeat(200) };
+  for (const [code, words] of [
+    ["json_validate_failed", 200],
+    ["json_validate_failed", 3000],
+    ["tool_use_failed", 200],
+    ["tool_use_failed", 3000],
+  ] as const) {
+    it(`count by estimate what a model has written where the server makes an error of it: ${code}, ${words} words`, async () => {
+      const error = { message: "No.", code, failed_generation: "word ".repeat(words) };
       server.handle((_, response) => json(response, 400, { error }));
       const more = { format: "json_object", repairs: 0, maxSteps: 1, tools: ["tool-f"] };
       await red.deploy([...chatFlow(server.url, more, limits([1000, "tokens", "day"])), ...valueTool("f", "1")]);

@@ -87,9 +87,10 @@ export function failedCall(error: ChatError): string | undefined {
   return quotedIn(error, [FAILED_CALL]);
 }
 
-/** Returns what a model has written before its server made an error of it. */
+/** Returns what a model has written before its server made an error of it: of a long text the part that the error has kept. */
 export function quotedReply(error: ChatError): string | undefined {
-  return heldBackReply(error) ?? failedCall(error);
+  const quoted = heldBackReply(error) ?? failedCall(error);
+  return quoted === "" ? error.cause.body : quoted;
 }
 
 function quotedIn({ cause }: ChatError, rows: readonly { code: string; field: string }[]): string | undefined {
