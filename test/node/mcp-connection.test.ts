@@ -324,10 +324,10 @@ describe("an MCP server's connection", () => {
       await assert.rejects(tools(), silent);
       assert.equal(lists(), 1);
       clock.tick(31_000);
-      const asksAgain = tools();
+      const asksAgain = assert.rejects(tools(), silent);
       await assert.rejects(tools(), silent);
       await until(() => lists() === 2);
-      await assert.rejects(asksAgain, silent);
+      await asksAgain;
       await assert.rejects(tools(), silent);
       assert.equal(lists(), 2);
       isSilent = false;

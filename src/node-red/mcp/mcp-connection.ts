@@ -15,6 +15,9 @@ const LONGEST_KEPT_MS = 24 * 60 * 60 * 1000;
 /** How long questions do without a server that sent no list in time. Then one of them asks it again. */
 const LEFT_ALONE_MS = 30 * 1000;
 
+/** Codes of a connection that was not made in time. */
+const CONNECT_TIMEOUTS = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
+
 /** Calls that run at the same time, and so sockets; further ones wait, and their time-out has not begun. */
 const MOST_AT_ONCE = 16;
 
@@ -153,8 +156,7 @@ export class McpConnection implements McpServer {
       return list;
     } catch (error) {
       const known = error instanceof Refusal ? error.failure.error : error;
-      const isSilent = known instanceof ChatError && isTimeout(known);
-      this.#silence = isSilent ? { error: known, until: performance.now() + LEFT_ALONE_MS } : undefined;
+      this.#silence = isSilence(known) ? { error: known, until: performance.now() + LEFT_ALONE_MS } : undefined;
       throw known;
     }
   }
@@ -222,6 +224,11 @@ class Refusal extends Error {
   ) {
     super(message);
   }
+}
+
+/** True for an error that came only after a time-out, also if that was the system's for a connection. */
+function isSilence(error: unknown): error is ChatError {
+  return error instanceof ChatError && (isTimeout(error) || CONNECT_TIMEOUTS.has(error.cause.code ?? ""));
 }
 
 function asThrown(failure: McpFailure, mayHaveRun: boolean, host: string): Error {
