@@ -11,6 +11,8 @@ export const CONVERSATION_ERRORS = {
       "__name__ is an image or sound, and only text can be sent here. Send it in msg.images or msg.audio, or as content of a user message.",
     prompt_unsendable:
       "__name__ cannot be sent: it is of type __type__ or holds what JSON cannot express. Send text, messages or a plain object.",
+    list_too_long:
+      "Too many items in __name__: __count__. Is a time or an id the index? Use push() or an object instead.",
     message_not_object: "__name__ is not a message. A message is an object with role and content.",
     message_role: '__name__ has the role "__role__", which models do not know. Use system, user, assistant or tool.',
     message_content: "__name__ has no content that can be sent. Give it text, or an array of content parts.",
@@ -87,6 +89,7 @@ export const CONVERSATION_SUMMARIES: { readonly [K in KeyOf<typeof CONVERSATION_
   prompt_buffer: "prompt is a Buffer of bytes",
   media_no_place: "image or sound not allowed",
   prompt_unsendable: "prompt cannot be sent",
+  list_too_long: "too many items",
   message_not_object: "not a message",
   message_role: "unknown role",
   message_content: "message without content",

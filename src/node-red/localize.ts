@@ -37,6 +37,7 @@ const NAMES_FIELD: Readonly<Record<string, "name" | "field">> = {
   prompt_empty: "name",
   prompt_buffer: "name",
   prompt_unsendable: "name",
+  list_too_long: "name",
   media_no_place: "name",
   images_invalid: "name",
   image_path: "name",

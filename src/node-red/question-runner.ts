@@ -141,9 +141,9 @@ export class QuestionRunner {
     const read = await values.catch((error) => {
       throw asInputError(error);
     });
-    reading(() => this.#judge.prompt(msg, read.prompt, status));
     const build: Build = (asked, its) => this.#question(read, asked, its, tools, lease?.history);
     const question = reading(() => build(options, settings));
+    this.#judge.prompt(msg, read.prompt, status);
     if (keptTexts.isWanted) progress.asked = () => client.redact(lastText(question.request.messages));
     if (question.ignoresSchema) {
       this.#notices.warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });

@@ -2,7 +2,7 @@ import { asRecord, toJson } from "../../client/internal";
 import { ChatError } from "../errors";
 import { findJson } from "../json/find-json";
 import { bytesOf, checkImageSize, checkNoPath, imageUrl } from "./media";
-import { checkItems, contentOf, copyAsJson, textOf, unsendable } from "./text-of";
+import { checkItems, contentOf, copyAsJson, isTooLong, textOf, unsendable } from "./text-of";
 
 /** A message as the API writes it, with fields that we do not know. */
 export interface Message {
@@ -124,7 +124,7 @@ export function isReply(prompt: unknown, completion: unknown): boolean {
   const content = asRecord(asRecord(completion)?.["message"])?.["content"];
   if (typeof content !== "string" || content === "") return false;
   if (prompt === content) return true;
-  if (typeof prompt !== "object" || prompt === null) return false;
+  if (typeof prompt !== "object" || prompt === null || isTooLong(prompt)) return false;
   const json = toJson(prompt);
   for (const value of findJson(content)) if (toJson(value) === json) return true;
   return false;

@@ -90,10 +90,15 @@ const MOST_ITEMS = 10_000_000;
 /**
  * Checks the length of a list before anything iterates over it: holes take as long as items, which may be minutes.
  *
- * @throws ChatError `prompt_unsendable`
+ * @throws ChatError `list_too_long`
  */
 export function checkItems(list: unknown[], name: string): void {
-  if (list.length > MOST_ITEMS) throw unsendable(list, name);
+  if (isTooLong(list)) throw new ChatError("list_too_long", { name, count: list.length });
+}
+
+/** True for a list that must not be iterated over. */
+export function isTooLong(value: object): boolean {
+  return Array.isArray(value) && value.length > MOST_ITEMS;
 }
 
 /** @throws ChatError for a value that cannot be sent */
@@ -114,7 +119,7 @@ function isJson(value: unknown, seen: Set<unknown>): boolean {
   if (typeof value !== "object" || value === null || seen.has(value)) return !isUnknownToJson(value);
   seen.add(value);
   if (Array.isArray(value)) {
-    if (value.length > MOST_ITEMS) return false;
+    if (isTooLong(value)) return false;
     for (const item of value) if (typeof item !== "string" && !isJson(item, seen)) return false;
     return true;
   }
@@ -209,9 +214,8 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`; a list as in the sidebar: `array[3]`. */
+/** Returns what a value is, in the words of JavaScript: `Map`, `Error`, `function`. */
 export function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return `array[${value.length}]`;
   const name = asRecord(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? name : typeof value;
 }

@@ -9,6 +9,7 @@ describeErrors("conversation", ChatError, CONVERSATION_ERRORS, {
   media_no_place: ["name"],
   image_path: ["name", "value"],
   prompt_unsendable: ["name", "type"],
+  list_too_long: ["name", "count"],
   message_not_object: ["name"],
   message_role: ["name", "role"],
   message_content: ["name"],

@@ -134,6 +134,7 @@ const rows: Row[] = [
   ["prompt_buffer", "msg.topic is a Buffer that is ", "prompt is a Buffer of bytes"],
   ["media_no_place", "msg.topic is an image or sound", "image or sound not allowed"],
   ["prompt_unsendable", "msg.topic cannot be sent: it i", "prompt cannot be sent"],
+  ["list_too_long", "Too many items in msg.topic: 4", "too many items"],
   ["message_not_object", "msg.topic is not a message. A ", "not a message"],
   ["message_role", 'msg.topic has the role "robot"', "unknown role"],
   ["message_content", "msg.topic has no content that ", "message without content"],

@@ -11,9 +11,9 @@ const imageOf = (size: number) => ({ type: "image_url", image_url: { url: dataUr
 const noText = Buffer.from([0x25, 0x50, 0xff, 0x00, 0x80]);
 const user = (content: unknown): Message => ({ role: "user", content });
 /** As `delete` leaves one. */
+const withHole = (item: unknown): unknown[] => Object.assign([item], { 2: item });
 /** A list as a function node leaves it that takes a time in seconds for an index: holes, and one item. */
 const putAt = (place: number): unknown[] => Object.assign([], { [place]: 21.5 });
-const withHole = (item: unknown): unknown[] => Object.assign([item], { 2: item });
 const call = { id: "a", type: "function", function: { name: "now", arguments: "{}" } };
 
 function isRefused(read: () => unknown, key: string, says: RegExp): void {
@@ -202,13 +202,13 @@ describe("a prompt", () => {
       /msg\.payload\[0\]\.content/,
     ],
     ["numbers of another size", new Float32Array([1, 2]), "prompt_unsendable", /type Float32Array/],
-    ["a list with a place that is a time", putAt(1_700_000_000), "prompt_unsendable", /type array\[1700000001\]/],
-    ["such a list in an object", { a: putAt(2 ** 32 - 2) }, "prompt_unsendable", /^msg\.payload\.a .*type array\[/],
+    ["a list with a place that is a time", putAt(1_700_000_000), "list_too_long", /in msg\.payload: 1700000001\./],
+    ["such a list in an object", { a: putAt(2 ** 32 - 2) }, "list_too_long", /in msg\.payload\.a: /],
     [
       "such a list beside content",
       { ...user("a"), times: putAt(1_700_000_000) },
-      "prompt_unsendable",
-      /^msg\.payload\.times .*type array\[/,
+      "list_too_long",
+      /in msg\.payload\.times: /,
     ],
     ["a Map in an object", { a: { b: new Map([[1, 2]]) } }, "prompt_unsendable", /^msg\.payload\.a\.b .*type Map/],
     ["an Error in a list", ["a", new TypeError("x")], "prompt_unsendable", /^msg\.payload\[1\] .*type TypeError/],
