@@ -419,6 +419,8 @@ describe("the schema forms with the code editor Ace", function () {
     await editor.addNode(TOOL, 200, 100);
     const [id = ""] = await editor.ids(TOOL);
     const form = await editor.edit(id);
+    // The first form of a page loads its scripts.
+    await form.page.locator(".huggingface-schema .ace_editor").first().waitFor();
     assert.equal(await form.page.locator(".huggingface-schema .ace_editor").count(), 1);
     await form.fill("name", "a");
     await form.page.locator(".huggingface-rows-box .red-ui-editableList-addButton").click();
