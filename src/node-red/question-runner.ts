@@ -143,7 +143,7 @@ export class QuestionRunner {
     });
     const build: Build = (asked, its) => this.#question(read, asked, its, tools, lease?.history);
     const question = reading(() => build(options, settings));
-    this.#judge.prompt(msg, read.prompt, status);
+    reading(() => this.#judge.prompt(msg, read.prompt, status));
     if (keptTexts.isWanted) progress.asked = () => client.redact(lastText(question.request.messages));
     if (question.ignoresSchema) {
       this.#notices.warnOnce("warning.schema_ignored", { field: this.#shared.translate("label.format") });

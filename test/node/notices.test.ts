@@ -265,6 +265,18 @@ describe("a loop", () => {
     assert.equal(isTold(), false);
   });
 
+  it("is looked for in a message that cannot be read, which is bad input and no fault of ours", async () => {
+    await red.deploy(chatFlow(server.url, {}));
+    red.send("chat", { payload: "Hi" });
+    await red.next("reply");
+    const unread = Object.defineProperty({}, "id", { get: () => assert.fail("it cannot be read") });
+    // Not through `send`, which copies.
+    red.node("chat").receive({ payload: "Hi", completion: unread } as never);
+    const { error } = await red.next("error");
+    assert.equal(error.code, "invalid_input", error.message);
+    assert.equal(server.requests.length, 1);
+  });
+
   it("is none where the reply goes to another chat node", async () => {
     const other = flowNode("other", "huggingface-chat", { config: "config", wires: [["reply-sink"], [], []] });
     await red.deploy([...chatFlow(server.url, { wires: [["other"], [], []] }), other]);
